@@ -1,0 +1,107 @@
+"""Where a camera stands, and how large and where it shows the hand."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handssl.synthetic.rig import rotation_about
+
+__all__ = ["draw_natural_rotation", "draw_rotation", "frame_hand", "project_px"]
+
+Floats = NDArray[np.float64]
+
+_UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+"""The hand's frame to a camera (x right, y down, z forward) that sees its back, fingers up."""
+
+_MARGIN: Final = 0.045
+"""Share of the image's side that joints keep from its border; fingertips are about 8 mm thick."""
+
+_ARM_DEPTH: Final = (-0.6, 0.85)
+"""A forearm whose direction has a smaller share along the camera's axis hides the hand, one with
+a larger share shows its end: such views are drawn again."""
+
+
+def draw_rotation(
+    generator: np.random.Generator, forearm: Floats, *, uniform_share: float
+) -> Floats:
+    """(3, 3) rotation hand frame → camera frame.
+
+    Natural views turn about the arm by any angle and tilt moderately in and out of the image;
+    a share of views is uniform over all rotations that show the hand before its arm.
+    """
+    while True:
+        if generator.random() < uniform_share:
+            rotation = _uniform(generator)
+        else:
+            rotation = draw_natural_rotation(generator, tilt_rad=0.9, pitch_rad=0.45)
+        if _ARM_DEPTH[0] < (rotation @ forearm)[2] < _ARM_DEPTH[1]:
+            return rotation
+
+
+def draw_natural_rotation(
+    generator: np.random.Generator, *, tilt_rad: float, pitch_rad: float
+) -> Floats:
+    """(3, 3) rotation of an upright hand: turned about its arm by any angle, then tilted.
+
+    Args:
+        generator: Source of randomness.
+        tilt_rad: Standard deviation of the tilt in the image plane.
+        pitch_rad: Standard deviation of the tilt out of the image plane.
+    """
+    tilt, pitch = generator.normal(size=2) * [tilt_rad, pitch_rad]
+    turn = generator.uniform(0, 2 * np.pi)
+    leaning = rotation_about(2, tilt) @ rotation_about(0, pitch)
+    rotation: Floats = leaning @ rotation_about(1, turn) @ _UPRIGHT
+    return rotation
+
+
+def frame_hand(
+    joints_m: Floats,
+    generator: np.random.Generator,
+    *,
+    focal_px: float,
+    centre_px: Floats,
+    side_px: int,
+) -> Floats:
+    """(3,) translation that shows joints (21, 3; camera's orientation) at FreiHAND's size.
+
+    The box of the joints fills about 40 % of the image's side, a closed hand somewhat less than
+    an open one, and stands a little off the centre. At that size, FreiHAND's own, the crop at
+    the largest margin (1.5) still lies inside the image for most hands: a view's black border
+    would otherwise tell its shift and rotation.
+    """
+    share = np.clip(generator.normal(0.44, 0.05), 0.32, 0.56)
+    off_centre = generator.normal(size=2) * 0.06 * side_px
+    middle = (joints_m.max(0) + joints_m.min(0)) / 2
+    extent_m = np.ptp(joints_m[:, :2], axis=0).max()
+    target_px = share * (extent_m / 0.15) ** 0.5 * side_px
+    depth = focal_px * max(extent_m, 0.08) / target_px
+    shift = np.zeros(3)
+    for _ in range(4):
+        # Perspective enlarges what is near, so the box is measured and corrected a few times.
+        shift = np.array([*(off_centre * depth / focal_px), depth]) - middle
+        box = project_px(joints_m + shift, focal_px=focal_px, centre_px=centre_px)
+        low, high = box.min(0), box.max(0)
+        depth *= min(max((high - low).max() / target_px, 0.5), 2.0) ** 0.7
+        border = _MARGIN * side_px
+        off_centre += np.maximum(border - low, 0) - np.maximum(high - (side_px - 1 - border), 0)
+    return shift
+
+
+def project_px(points_m: Floats, *, focal_px: float, centre_px: Floats) -> Floats:
+    """(n, 2) pixels of points in the camera frame, pixel centres at integers."""
+    projected: Floats = points_m[:, :2] / points_m[:, 2:] * focal_px + centre_px
+    return projected
+
+
+def _uniform(generator: np.random.Generator) -> Floats:
+    quaternion = generator.normal(size=4)
+    w, x, y, z = (quaternion / np.sqrt((quaternion**2).sum())).tolist()
+    return np.array(
+        [
+            [w * w + x * x - y * y - z * z, 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), w * w - x * x + y * y - z * z, 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), w * w - x * x - y * y + z * z],
+        ]
+    )

@@ -1,0 +1,146 @@
+"""The FreiHAND-like look: a right hand before a green screen, and cut out onto other scenes."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handssl.skeleton import SCALE_BONE
+from handssl.synthetic.backdrop import draw_backdrop, draw_green_screen
+from handssl.synthetic.camera import draw_rotation, frame_hand
+from handssl.synthetic.light import diffuse_light, draw_daylight, shine
+from handssl.synthetic.pose import HandPose, draw_pose, draw_proportions
+from handssl.synthetic.raster import rasterise
+from handssl.synthetic.rig import load_rig
+from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
+from handssl.synthetic.skin import albedo, draw_skin, dressed_surface
+
+__all__ = ["SIDE_PX", "Capture", "Split", "draw_capture", "render_capture"]
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Split = Literal["training", "evaluation"]
+
+SIDE_PX: Final = 224
+_CENTRE_PX: Final = np.array([112.0, 112.0])
+"""FreiHAND's principal point; with pixel centres at integers, half a pixel off the middle."""
+
+_SPLITS: Final = {"training": 0, "evaluation": 1}
+_UNIFORM_VIEWS: Final = 0.25
+_JPEG_QUALITY: Final = 92
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One posed hand before one camera: all that the labels need.
+
+    Attributes:
+        pose: The hand.
+        rotation, translation: Hand frame → camera frame, (3, 3) and (3,) metres.
+        focal_px: Focal length of the 224 px image.
+    """
+
+    pose: HandPose
+    rotation: Floats
+    translation: Floats
+    focal_px: float
+
+    @property
+    def intrinsics(self) -> Floats:
+        """(3, 3) camera matrix in pixels."""
+        focal, (u, v) = self.focal_px, _CENTRE_PX
+        return np.array([[focal, 0, u], [0, focal, v], [0, 0, 1]])
+
+    @property
+    def joints_m(self) -> Floats:
+        """(21, 3) joints in the camera's frame."""
+        return self.pose.joints_m @ self.rotation.T + self.translation
+
+    @property
+    def scale_m(self) -> float:
+        """FreiHAND's scale: the length of the middle finger's proximal bone."""
+        first, second = self.joints_m[list(SCALE_BONE)]
+        return float(np.sqrt(((first - second) ** 2).sum()))
+
+
+def draw_capture(seed: int, split: Split, index: int) -> Capture:
+    """The hand and the camera of one pose, a pure function of its arguments."""
+    generator = np.random.default_rng([seed, _SPLITS[split], index, 0])
+    pose = draw_pose(load_rig(), generator, draw_proportions(generator))
+    rotation = draw_rotation(generator, pose.forearm, uniform_share=_UNIFORM_VIEWS)
+    focal_px = float(np.clip(generator.normal(480, 30), 400, 560))
+    translation = frame_hand(
+        pose.joints_m @ rotation.T,
+        generator,
+        focal_px=focal_px,
+        centre_px=_CENTRE_PX,
+        side_px=SIDE_PX,
+    )
+    return Capture(pose=pose, rotation=rotation, translation=translation, focal_px=focal_px)
+
+
+def render_capture(
+    capture: Capture, seed: int, split: Split, index: int, versions: int
+) -> tuple[list[bytes], bytes]:
+    """JPEGs of a pose in its background versions, and of its mask.
+
+    Version 0 of the training split stands before the green screen; all other versions, and all
+    of the evaluation split, are composited onto scenes, each with its own recolouring of the
+    hand. The hand is rendered once.
+    """
+    generator = np.random.default_rng([seed, _SPLITS[split], index, 1])
+    colour, cover = _render_hand(capture, generator)
+    images = []
+    for version in range(versions):
+        green = split == "training" and version == 0
+        if green:
+            backdrop = draw_green_screen(generator, SIDE_PX)
+            image = colour + (1 - cover) * backdrop
+        else:
+            backdrop = draw_backdrop(generator, SIDE_PX)
+            image = _recolour(colour, cover, backdrop, generator) + (1 - cover) * backdrop
+        noisy = add_noise(image, generator, float(generator.uniform(0.003, 0.016)))
+        sigma_px = float(generator.uniform(0, 0.7))
+        images.append(encode_jpeg(blur(noisy, sigma_px), _JPEG_QUALITY))
+    mask = (cover[:, :, 0] * 255 + 0.5).astype(np.uint8)
+    return images, encode_jpeg(mask, _JPEG_QUALITY)
+
+
+def _render_hand(capture: Capture, generator: np.random.Generator) -> tuple[Singles, Singles]:
+    """The hand alone: display colours times coverage (h, w, 3), and coverage (h, w, 1)."""
+    rig, pose = load_rig(), capture.pose
+    style = draw_skin(generator, sleeve_share=0.4)
+    lighting = draw_daylight(generator)
+    surface = rig.skin(
+        pose.placed,
+        pose.scale,
+        dressed_surface(rig, style),
+        rotation=capture.rotation,
+        shift=capture.translation,
+        size=pose.size,
+    )
+    light, reached = diffuse_light(rig, surface, lighting)
+    skin, gloss = albedo(style)
+    glints = shine(surface, gloss, reached, lighting, eye=np.zeros(3))
+    exposure = float(generator.uniform(0.85, 1.25))
+    colours = tone_curve(skin * light + glints[:, None], exposure)
+    depth = surface.positions[:, 2]
+    points = surface.positions[:, :2] * (np.float32(capture.focal_px) / depth)[:, None]
+    points += _CENTRE_PX.astype(np.float32)
+    canvas = rasterise(points, depth, rig.faces, colours, height=SIDE_PX, width=SIDE_PX)
+    return canvas[:, :, :3], canvas[:, :, 3:]
+
+
+def _recolour(
+    colour: Singles, cover: Singles, backdrop: Singles, generator: np.random.Generator
+) -> Singles:
+    """The hand's colours, moved some way towards the scene's, as FreiHAND's composites are."""
+    area = cover.sum() + np.float32(1)
+    hand_mean = np.einsum("hwc->c", colour) / area
+    share = np.float32(generator.uniform(0, 0.1))
+    scene_mean = np.einsum("hwc->c", backdrop) / np.float32(SIDE_PX**2)
+    ratio = np.clip(scene_mean / np.maximum(hand_mean, 0.05), 0.5, 1.6)
+    gain = (1 - share + share * ratio) * generator.uniform(0.96, 1.04, size=3).astype(np.float32)
+    recoloured: Singles = np.minimum(colour * gain, cover)
+    return recoloured

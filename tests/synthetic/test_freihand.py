@@ -1,0 +1,105 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handssl.skeleton import BONES
+from handssl.synthetic.freihand import Capture, draw_capture, render_capture
+
+POSES = 6
+
+
+@pytest.fixture(scope="module")
+def captures() -> list[Capture]:
+    return [draw_capture(0, "training", index) for index in range(POSES)]
+
+
+@pytest.fixture(scope="module")
+def rendered(captures: list[Capture]) -> list[tuple[list[np.ndarray], np.ndarray]]:
+    def decode(jpeg: bytes) -> np.ndarray:
+        return np.asarray(Image.open(BytesIO(jpeg)))
+
+    shown = []
+    for index, capture in enumerate(captures):
+        images, mask = render_capture(capture, 0, "training", index, 2)
+        shown.append(([decode(image) for image in images], decode(mask)))
+    return shown
+
+
+def points_px(capture: Capture) -> np.ndarray:
+    homogeneous = capture.joints_m @ capture.intrinsics.T
+    points: np.ndarray = homogeneous[:, :2] / homogeneous[:, 2:]
+    return points
+
+
+def test_joints_project_onto_the_hand(
+    captures: list[Capture], rendered: list[tuple[list[np.ndarray], np.ndarray]]
+) -> None:
+    for capture, (_, mask) in zip(captures, rendered, strict=True):
+        for u, v in points_px(capture).round().astype(int):
+            assert mask[max(v - 2, 0) : v + 3, max(u - 2, 0) : u + 3].max() > 128
+
+
+def test_fingertips_end_where_the_hand_ends(
+    rendered: list[tuple[list[np.ndarray], np.ndarray]],
+) -> None:
+    # Of an open hand seen from its back, nothing reaches farther from the wrist than the tips.
+    for index in range(200):
+        capture = draw_capture(0, "training", index)
+        points = points_px(capture)
+        reach = np.linalg.norm(points - points[0], axis=1)
+        outstretched = np.linalg.norm(capture.pose.joints_m[12]) > 0.17
+        if outstretched and reach.argmax() == 12 and reach[12] > 100:
+            break
+    _, jpeg = render_capture(capture, 0, "training", index, 1)
+    mask = np.asarray(Image.open(BytesIO(jpeg)))
+    direction = (points[12] - points[0]) / reach[12]
+    beyond = [points[12] + step * direction for step in (-3.0, 4.0)]
+    inside, outside = (mask[v, u] for u, v in np.round(beyond).astype(int))
+    assert inside > 128
+    assert outside < 128
+
+
+def test_scale_is_the_length_of_the_middle_proximal_bone(captures: list[Capture]) -> None:
+    for capture in captures:
+        length = np.linalg.norm(capture.joints_m[10] - capture.joints_m[9])
+        np.testing.assert_allclose(capture.scale_m, length)
+        assert 0.03 < capture.scale_m < 0.06
+
+
+def test_the_camera_moves_the_hand_without_changing_it(captures: list[Capture]) -> None:
+    first, second = np.array(BONES).T
+    for capture in captures:
+        own, seen = capture.pose.joints_m, capture.joints_m
+        np.testing.assert_allclose(
+            np.linalg.norm(own[first] - own[second], axis=1),
+            np.linalg.norm(seen[first] - seen[second], axis=1),
+        )
+        np.testing.assert_allclose(np.linalg.det(capture.rotation), 1)
+        assert 400 <= capture.focal_px <= 560
+
+
+def test_version_0_is_green_and_the_others_are_not_copies_of_it(
+    rendered: list[tuple[list[np.ndarray], np.ndarray]],
+) -> None:
+    for (green, composite), mask in rendered:
+        assert green.shape == composite.shape == (224, 224, 3)
+        background = green[mask < 10].mean(0)
+        assert background[1] > background[[0, 2]].max()
+        assert abs(green.astype(int) - composite)[mask < 10].mean() > 10
+        # The hand itself is the same one: recoloured, not redrawn.
+        inside = mask > 250
+        grey = [image.mean(-1)[inside] for image in (green, composite)]
+        assert np.corrcoef(*grey)[0, 1] > 0.85
+
+
+def test_splits_and_seeds_draw_different_hands() -> None:
+    drawn = [
+        draw_capture(0, "training", 0),
+        draw_capture(0, "evaluation", 0),
+        draw_capture(1, "training", 0),
+        draw_capture(0, "training", 1),
+    ]
+    joints = {capture.joints_m.tobytes() for capture in drawn}
+    assert len(joints) == 4

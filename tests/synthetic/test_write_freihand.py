@@ -1,0 +1,179 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handssl.errors import ConfigError, DataError
+from handssl.synthetic import generate_freihand
+
+CALL = "poses=5, versions=3, evaluation=2, seed=3, workers=1"
+
+
+def generate(
+    root: Path,
+    *,
+    poses: int = 5,
+    versions: int = 3,
+    evaluation: int = 2,
+    seed: int = 3,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """The data set of these tests, and what is near it."""
+    generate_freihand(
+        root,
+        poses=poses,
+        seed=seed,
+        versions=versions,
+        evaluation=evaluation,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("synthetic") / "freihand"
+    generate(root)
+    return root
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+def test_the_folder_has_freihands_layout(finished: Path) -> None:
+    names = set(contents(finished))
+    images = {f"training/rgb/{number:08d}.jpg" for number in range(15)}
+    images |= {f"training/mask/{number:08d}.jpg" for number in range(5)}
+    images |= {f"evaluation/rgb/{number:08d}.jpg" for number in range(2)}
+    labels = {f"{s}_{k}.json" for s in ("training", "evaluation") for k in ("K", "xyz", "scale")}
+    assert names == images | labels | {"synthetic.json"}
+    for split, count in (("training", 5), ("evaluation", 2)):
+        shapes = {"K": (count, 3, 3), "xyz": (count, 21, 3), "scale": (count,)}
+        for kind, shape in shapes.items():
+            values = json.loads((finished / f"{split}_{kind}.json").read_text())
+            assert np.array(values).shape == shape
+
+
+def test_scale_file_equals_the_labels_bone(finished: Path) -> None:
+    joints = np.array(json.loads((finished / "training_xyz.json").read_text()))
+    scale = np.array(json.loads((finished / "training_scale.json").read_text()))
+    np.testing.assert_allclose(
+        np.linalg.norm(joints[:, 9] - joints[:, 10], axis=1), scale, atol=3e-8
+    )
+
+
+def test_bytes_do_not_depend_on_the_number_of_processes(finished: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    generate(tmp_path / "two", workers=2, progress=lambda done, total: seen.append((done, total)))
+    assert contents(tmp_path / "two") == contents(finished)
+    assert seen == [(done, 7) for done in range(1, 8)]
+
+
+def test_a_killed_generation_continues_to_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    root = tmp_path / "killed"
+    code = (
+        "from pathlib import Path; from handssl.synthetic import generate_freihand; "
+        f"generate_freihand(Path({str(root)!r}), {CALL})"
+    )
+    project = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+        while not (root / "training/rgb/00000001.jpg").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert (root / "synthetic.partial.json").exists()
+    assert not (root / "training_xyz.json").exists()
+    # What a kill in the middle of a write may leave behind:
+    (root / "training/rgb/00000003.jpg.tmp").write_bytes(b"half")
+    first = (root / "training/rgb/00000000.jpg").stat().st_mtime_ns
+    generate(root)
+    assert (root / "training/rgb/00000000.jpg").stat().st_mtime_ns == first
+    assert contents(root) == contents(finished)
+
+
+def test_a_complete_folder_is_left_as_it_is(copy: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    generate(copy)
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 4}, r"seed=3 instead of seed=4"),
+        ({"poses": 6}, r"'poses': 5.* instead of .*'poses': 6"),
+        ({"versions": 4}, r"'versions': 3.* instead of .*'versions': 4"),
+    ],
+)
+def test_another_request_is_refused(copy: Path, change: dict[str, Any], told: str) -> None:
+    before = contents(copy)
+    with pytest.raises(DataError, match=told):
+        generate(copy, **change)
+    assert contents(copy) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["training_xyz.json", "training/rgb/00000007.jpg", "training/mask/00000001.jpg"]
+)
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_a_damaged_folder_is_refused(copy: Path, name: str, damage: str) -> None:
+    path = copy / name
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)
+    with pytest.raises(DataError, match=r"is missing or changed; delete the folder"):
+        generate(copy)
+
+
+def test_other_peoples_folders_and_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"sun")
+    with pytest.raises(DataError, match="which holds other files"):
+        generate_freihand(tmp_path, poses=1, workers=1)
+    with pytest.raises(DataError, match="a file; name another path"):
+        generate_freihand(tmp_path / "holiday.jpg", poses=1, workers=1)
+    with pytest.raises(DataError, match="must be a folder that can be written"):
+        generate_freihand(tmp_path / "holiday.jpg" / "below", poses=1, workers=1)
+    assert list(tmp_path.iterdir()) == [tmp_path / "holiday.jpg"]
+
+
+def test_an_unreadable_marker_is_refused(copy: Path) -> None:
+    (copy / "synthetic.json").write_text('{"look":')
+    with pytest.raises(DataError, match=r"a readable synthetic\.json"):
+        generate(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"poses": 0}, "poses must be >= 1, but got poses=0"),
+        ({"versions": 0}, "versions must be >= 1, but got versions=0"),
+        ({"evaluation": -1}, "evaluation must be >= 0, but got evaluation=-1"),
+        ({"seed": -1}, "seed must be >= 0, but got seed=-1"),
+    ],
+)
+def test_impossible_counts_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        generate(tmp_path / "new", **change)
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,83 @@
+import pickle
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handssl.data import Store, join_stores, open_or_build_store
+from handssl.errors import ConfigError
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def pair(make_freihand: Make, make_interhand: Make, tmp_path: Path) -> tuple[Store, Store]:
+    freihand = make_freihand(tmp_path / "f", poses=10)
+    interhand = make_interhand(tmp_path / "i", captures=3)
+    return (
+        open_or_build_store(freihand, tmp_path / "fs", source_px=48, processes=1),
+        open_or_build_store(
+            interhand, tmp_path / "is", dataset="interhand", source_px=48, processes=1
+        ),
+    )
+
+
+def test_a_joined_store_has_every_row_once(pair: tuple[Store, Store]) -> None:
+    joined = join_stores(pair)
+    assert len(joined) == len(pair[0]) + len(pair[1]) == 52
+    rows = [sample for store in pair for sample in store]
+    for kept, sample in zip(joined, rows, strict=True):
+        np.testing.assert_array_equal(kept.image, sample.image)
+        np.testing.assert_array_equal(kept.joints_m, sample.joints_m)
+        assert kept.group.endswith(sample.group)
+    assert joined.info["counts"]["images"] == 52
+    assert joined.info["name"] == "freihand+interhand"
+    assert joined.fingerprint not in {store.fingerprint for store in pair}
+    train, val = joined.split("train"), joined.split("val")
+    assert not set(train.groups.tolist()) & set(val.groups.tolist())
+
+
+def test_batches_mix_members(pair: tuple[Store, Store]) -> None:
+    train = join_stores(pair).split("train")
+    rows = np.array([len(train) - 1, 0, 3])
+    batch = train.batch(rows).numpy()
+    for pixels, row in zip(batch, rows, strict=True):
+        np.testing.assert_array_equal(pixels.transpose(1, 2, 0), train[int(row)].image)
+    assert joined_shape(train) == (52, 3, 48, 48)
+
+
+def joined_shape(store: Store) -> tuple[int, ...]:
+    return store.images.shape
+
+
+def test_shares_weight_training_rows_and_leave_validation_alone(pair: tuple[Store, Store]) -> None:
+    joined = join_stores(pair, shares=(0.25, 0.75))
+    train = joined.split("train")
+    total = sum(len(store.split("train")) for store in pair)
+    assert len(train) == total
+    by_member = Counter(group.split("/")[0] for group in train.groups.tolist())
+    assert by_member["freihand"] == round(0.25 * total)
+    assert by_member["interhand"] == round(0.75 * total)
+    repeats = Counter(s for s in train.source_ids.tolist() if s.startswith("interhand"))
+    assert max(repeats.values()) - min(repeats.values()) <= 1
+    assert len(joined.split("val")) == sum(len(store.split("val")) for store in pair)
+    assert joined.info["shares"] == {"freihand": 0.25, "interhand": 0.75}
+
+
+def test_a_joined_store_survives_pickling(pair: tuple[Store, Store]) -> None:
+    part = join_stores(pair, shares=(0.5, 0.5)).split("train").take(12)
+    again = pickle.loads(pickle.dumps(part))
+    assert again.fingerprint == part.fingerprint
+    np.testing.assert_array_equal(again.batch(np.arange(4)), part.batch(np.arange(4)))
+
+
+def test_what_does_not_fit_together_is_refused(pair: tuple[Store, Store]) -> None:
+    with pytest.raises(ConfigError, match="different names"):
+        join_stores([pair[0], pair[0]])
+    with pytest.raises(ConfigError, match="different names"):
+        join_stores(pair[:1])
+    for shares in ((0.5,), (0.7, 0.7), (1.0, 0.0)):
+        with pytest.raises(ConfigError, match="shares="):
+            join_stores(pair, shares=shares)

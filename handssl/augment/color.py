@@ -1,0 +1,141 @@
+"""Colour augmentations: jitter in HSV, and grey."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment.augmentation import (
+    Appearance,
+    Occasional,
+    Regressable,
+    require_range,
+    uniform_between,
+)
+
+__all__ = ["ColorDrop", "ColorJitter", "grey"]
+
+_EPSILON = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorJitter(Appearance, Regressable):
+    """Hue × h, saturation × s and value × α + β, each factor uniform, value clipped to [0, 1].
+
+    The released ranges are the defaults: h and s in [0.01, 1], α in [0.5, 1], β in [5, 20]/255.
+    Hue is an angle in [0°, 360°) that is multiplied, not shifted, as in the released code, where
+    it has 180 levels (D11). β is in units of the full range (D14).
+    """
+
+    name: ClassVar[str] = "color_jitter"
+    symbol: ClassVar[str] = "CJ"
+    columns: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
+    regressed: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
+    uniforms: ClassVar[int] = 4
+    key: ClassVar[str] = "color_jitter"
+
+    min_hue: float = 0.01
+    max_hue: float = 1.0
+    min_saturation: float = 0.01
+    max_saturation: float = 1.0
+    min_alpha: float = 0.5
+    max_alpha: float = 1.0
+    min_beta: float = 5 / 255
+    max_beta: float = 20 / 255
+
+    def __post_init__(self) -> None:
+        names = ("hue", "saturation", "alpha", "beta")
+        for name, (low, high), top in zip(
+            names, self._ranges(), (1.0, 1.0, 2.0, 1.0), strict=True
+        ):
+            require_range(f"color_jitter.{name}", low, high, minimum=0.0, maximum=top)
+
+    def _ranges(self) -> tuple[tuple[float, float], ...]:
+        return (
+            (self.min_hue, self.max_hue),
+            (self.min_saturation, self.max_saturation),
+            (self.min_alpha, self.max_alpha),
+            (self.min_beta, self.max_beta),
+        )
+
+    def sample(self, uniforms: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 4"]:
+        """(h, s, α, β)."""
+        columns = [
+            uniform_between(uniforms[:, k], low, high)
+            for k, (low, high) in enumerate(self._ranges())
+        ]
+        return torch.stack(columns, dim=-1)
+
+    def apply(
+        self, images: Float[Tensor, "batch 3 height width"], values: Float[Tensor, "batch 4"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """RGB → HSV → RGB without a branch, so that it runs as some 40 passes over one plane.
+
+        With M and m the largest and smallest channel and C = M − m, the hue in sextants is
+        d = 1 + (G + B − R − m)/C where G ≥ B and 6 − d where G < B, that is
+        3 − copysign(3 − d, G − B); d is exact in all six sextants, and hue 0 stands for C = 0.
+        Back, with V the new value and c the new chroma, red is V − 2c + c·clamp(|h − 3|, 1, 2),
+        green V + c − c·clamp(|h − 2|, 1, 2) and blue the same with |h − 4|.
+        """
+        factors = values.to(images)[:, :, None, None]
+        hue_factor, saturation, alpha, beta = factors.unbind(1)
+        red, green, blue = images.unbind(1)
+        green_blue_max, green_blue_min = torch.maximum(green, blue), torch.minimum(green, blue)
+        value = torch.maximum(red, green_blue_max)
+        low = torch.minimum(red, green_blue_min)
+        chroma = value - low
+        hue = torch.add(red, low, out=green_blue_max).sub_(green).sub_(blue)
+        hue.div_(torch.clamp_min(chroma, _EPSILON, out=green_blue_min)).add_(2)
+        hue.copysign_(torch.sub(green, blue, out=low)).mul_(-hue_factor).add_(3 * hue_factor)
+
+        new_value = torch.mul(value, alpha).add_(beta).clamp_(0, 1)
+        chroma.mul_(saturation).div_(value.clamp_min_(_EPSILON)).mul_(new_value)
+        summit = torch.add(new_value, chroma)
+        base = new_value.sub_(chroma, alpha=2)
+        weight = low
+        torch.sub(hue, 3, out=weight).abs_().clamp_(1, 2)
+        torch.addcmul(base, chroma, weight, out=red)
+        torch.sub(hue, 2, out=weight).abs_().clamp_(1, 2)
+        torch.addcmul(summit, chroma, weight, value=-1, out=green)
+        torch.sub(hue, 4, out=weight).abs_().clamp_(1, 2)
+        torch.addcmul(summit, chroma, weight, value=-1, out=blue)
+        return images.clamp_(0, 1)
+
+    @staticmethod
+    def difference(
+        values_i: Float[Tensor, "batch 4"], values_j: Float[Tensor, "batch 4"]
+    ) -> Float[Tensor, "batch 4"]:
+        """(h, s, α, β) of view j minus those of view i."""
+        return values_j - values_i
+
+    def difference_std(self) -> tuple[float, ...]:
+        """√2 · (high − low)/√12 per column."""
+        return tuple((high - low) / math.sqrt(6) for low, high in self._ranges())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColorDrop(Occasional):
+    """Grey instead of colour (luma of BT.601, as OpenCV and Pillow have it)."""
+
+    name: ClassVar[str] = "color_drop"
+    symbol: ClassVar[str] = "CD"
+    columns: ClassVar[tuple[str, ...]] = ("applied",)
+    uniforms: ClassVar[int] = 1
+    key: ClassVar[str] = "color_drop"
+
+    def transform(
+        self, images: Float[Tensor, "batch 3 height width"], details: Float[Tensor, "batch 0"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """The grey image in all three channels."""
+        return grey(images).expand_as(images).contiguous()
+
+
+def grey(
+    images: Float[Tensor, "batch 3 height width"],
+) -> Float[Tensor, "batch 1 height width"]:
+    """0.299 R + 0.587 G + 0.114 B."""
+    red, green, blue = torch.split(images, 1, dim=1)
+    return torch.mul(red, 0.299).add_(green, alpha=0.587).add_(blue, alpha=0.114)

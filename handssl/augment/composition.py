@@ -1,0 +1,248 @@
+"""A composition of augmentations as one string, and all compositions of a set of them."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast, get_args
+
+from handssl.augment.augmentation import Appearance, Augmentation, Geometric, Regressable
+from handssl.augment.registry import APPEARANCE_ORDER, AUGMENTATIONS, GEOMETRIC_ORDER
+from handssl.errors import ConfigError
+
+__all__ = ["Assignment", "Composition", "compositions"]
+
+Assignment = Literal["contrastive", "relative", "equivariant"]
+
+_LABEL_ORDER: Final = tuple(AUGMENTATIONS)
+_SYMBOLS: Final = {kind.symbol: name for name, kind in AUGMENTATIONS.items()}
+_EQUIVARIANT: Final = ("translate", "rotate", "scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """Which augmentations a view gets, with their magnitudes, and which objective each serves.
+
+    Attributes:
+        augmentations: In the order of labels, each at most once.
+        objectives: What each is assigned to, None outside mixed compositions.
+        second: What the second view of a pair gets where it differs from the first.
+        shared_rows: How many consecutive images get the same parameters.
+    """
+
+    augmentations: tuple[Augmentation, ...] = ()
+    objectives: tuple[Assignment | None, ...] = ()
+    second: "Composition | None" = None
+    shared_rows: int = 1
+
+    def __post_init__(self) -> None:
+        if self.shared_rows < 1:
+            raise ConfigError(
+                f"shared_rows must be >= 1, but got shared_rows={self.shared_rows}; "
+                "1 shares nothing"
+            )
+        if len(self.objectives) != len(self.augmentations):
+            raise ConfigError(
+                "objectives must have one entry an augmentation, but got objectives="
+                f"{self.objectives}; use Composition.parse"
+            )
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise ConfigError(
+                    f"composition must name each augmentation once, but got composition={self}; "
+                    f"drop one {name}"
+                )
+        pairs = sorted(
+            zip(self.augmentations, self.objectives, strict=True),
+            key=lambda pair: _LABEL_ORDER.index(pair[0].name),
+        )
+        object.__setattr__(self, "augmentations", tuple(pair[0] for pair in pairs))
+        object.__setattr__(self, "objectives", tuple(pair[1] for pair in pairs))
+        for augmentation, objective in pairs:
+            _check_assignment(augmentation, objective)
+
+    @classmethod
+    def parse(cls, text: str) -> "Composition":
+        """Composition from "translate+scale", symbols ("T+S") or names with an objective.
+
+        "rotate:relative+color_jitter:contrastive" assigns an objective to each; "translate/" or
+        "translate+scale/rotate" gives the two views of a pair different compositions. The empty
+        string is the identity. Magnitudes are the released ones; see `with_magnitudes`.
+
+        Raises:
+            ConfigError: An unknown name or objective, a repetition, or an assignment that the
+                augmentation cannot serve.
+        """
+        first, slash, second = text.partition("/")
+        if "/" in second:
+            raise ConfigError(
+                f'composition must have at most one "/", but got composition="{text}"; '
+                "a pair has two views"
+            )
+        augmentations, objectives = _parse_view(first, text)
+        other = _parse_view(second, text) if slash else None
+        return cls(
+            augmentations=augmentations,
+            objectives=objectives,
+            second=cls(augmentations=other[0], objectives=other[1]) if other else None,
+        )
+
+    @classmethod
+    def identity(cls) -> "Composition":
+        """No augmentation: the crop at margin 1.25, for evaluation."""
+        return cls()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the augmentations, in the order of labels."""
+        return tuple(augmentation.name for augmentation in self.augmentations)
+
+    @property
+    def label(self) -> str:
+        """The study's notation, "T+CJ+S+Ro"; "T+S/Ro" where the two views differ."""
+        own = "+".join(augmentation.symbol for augmentation in self.augmentations)
+        return own if self.second is None else f"{own}/{self.second.label}"
+
+    @property
+    def assignment(self) -> dict[str, Assignment | None]:
+        """Objective of each augmentation, None where it is not assigned."""
+        return dict(zip(self.names, self.objectives, strict=True))
+
+    @property
+    def views(self) -> tuple["Composition", "Composition"]:
+        """Compositions of the first and the second view of a pair."""
+        first = dataclasses.replace(self, second=None)
+        if self.second is None:
+            return first, first
+        return first, dataclasses.replace(self.second, shared_rows=self.shared_rows)
+
+    @property
+    def geometric(self) -> tuple[Geometric, ...]:
+        """Geometric augmentations in the order in which they act."""
+        own = {a.name: a for a in self.augmentations if isinstance(a, Geometric)}
+        return tuple(own[name] for name in GEOMETRIC_ORDER if name in own)
+
+    @property
+    def appearance(self) -> tuple[Appearance, ...]:
+        """The other augmentations in the order in which they act."""
+        own = {a.name: a for a in self.augmentations if isinstance(a, Appearance)}
+        return tuple(own[name] for name in APPEARANCE_ORDER if name in own)
+
+    @property
+    def regressable(self) -> tuple[str, ...]:
+        """Names whose relative parameters can be predicted: regressable, and in both views."""
+        first, second = self.views
+        return tuple(
+            own.name
+            for own in first.augmentations
+            if isinstance(own, Regressable) and own.name in second.names
+        )
+
+    def restrict(self, objective: str) -> "Composition":
+        """The part that is assigned to one objective, unassigned again; for mixed pairs."""
+        keep = [
+            augmentation
+            for augmentation, own in zip(self.augmentations, self.objectives, strict=True)
+            if own == objective
+        ]
+        return Composition(
+            augmentations=tuple(keep),
+            objectives=(None,) * len(keep),
+            second=None if self.second is None else self.second.restrict(objective),
+        )
+
+    def with_magnitudes(self, magnitudes: Mapping[str, float | int]) -> "Composition":
+        """Composition with magnitudes such as {"rotate.max_deg": 30.0} in place of the defaults.
+
+        Keys of augmentations that are not in the composition are checked and have no effect, so
+        that one configuration serves a whole grid of compositions.
+        """
+        changes: dict[str, dict[str, float]] = {}
+        for key, value in magnitudes.items():
+            name, _, magnitude = key.partition(".")
+            kind = _kind(name, key)
+            valid = [field.name for field in dataclasses.fields(kind)]
+            if magnitude not in valid:
+                raise ConfigError(
+                    f"magnitude must be one of {', '.join(f'{name}.{v}' for v in valid)}, but got "
+                    f'magnitude="{key}"'
+                )
+            changes.setdefault(name, {})[magnitude] = float(value)
+        for name, change in changes.items():
+            AUGMENTATIONS[name](**change)
+        return dataclasses.replace(
+            self,
+            augmentations=tuple(
+                dataclasses.replace(own, **changes.get(own.name, {})) for own in self.augmentations
+            ),
+            second=None if self.second is None else self.second.with_magnitudes(magnitudes),
+        )
+
+    def __str__(self) -> str:
+        """The string that `parse` reads, magnitudes aside."""
+        own = "+".join(
+            name if objective is None else f"{name}:{objective}"
+            for name, objective in zip(self.names, self.objectives, strict=True)
+        )
+        return own if self.second is None else f"{own}/{self.second}"
+
+
+def compositions(names: Iterable[str]) -> list[Composition]:
+    """All non-empty subsets, in the order of the study's table 5.
+
+    Its rows walk the tree of subsets depth first over colour, scale, rotation and what else there
+    is, without translation and then with it: CJ, CJ+S, CJ+S+Ro, CJ+Ro, S, …, T, T+CJ, …
+    """
+    wanted = Composition.parse("+".join(names)).names
+    rest = [name for name in wanted if name != "translate"]
+    subsets = _depth_first(rest)
+    if "translate" in wanted:
+        subsets = [*subsets, *(("translate", *subset) for subset in [(), *subsets])]
+    return [Composition.parse("+".join(subset)) for subset in subsets]
+
+
+def _depth_first(names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (name, *tail)
+        for k, name in enumerate(names)
+        for tail in [(), *_depth_first(names[k + 1 :])]
+    ]
+
+
+def _kind(name: str, context: str) -> type[Augmentation]:
+    if name not in AUGMENTATIONS:
+        raise ConfigError(
+            f"augmentation must be one of {', '.join(AUGMENTATIONS)}, but got augmentation="
+            f'"{name}" in "{context}"'
+        )
+    return AUGMENTATIONS[name]
+
+
+def _parse_view(
+    text: str, context: str
+) -> tuple[tuple[Augmentation, ...], tuple[Assignment | None, ...]]:
+    augmentations: list[Augmentation] = []
+    objectives: list[Assignment | None] = []
+    for part in text.split("+") if text.strip() else []:
+        name, colon, objective = (piece.strip() for piece in part.partition(":"))
+        augmentations.append(_kind(_SYMBOLS.get(name, name), context)())
+        if colon and objective not in get_args(Assignment):
+            raise ConfigError(
+                f"objective of {name} must be one of {', '.join(get_args(Assignment))}, but got "
+                f'objective="{objective}" in "{context}"'
+            )
+        objectives.append(cast("Assignment", objective) if colon else None)
+    return tuple(augmentations), tuple(objectives)
+
+
+def _check_assignment(augmentation: Augmentation, objective: Assignment | None) -> None:
+    if objective == "relative" and not isinstance(augmentation, Regressable):
+        able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+        raise ConfigError(
+            f"relative must be assigned to one of {', '.join(able)}, but got "
+            f"{augmentation.name}:relative; its parameters are ambiguous, assign contrastive"
+        )
+    if objective == "equivariant" and augmentation.name not in _EQUIVARIANT:
+        raise ConfigError(
+            f"equivariant must be assigned to one of {', '.join(_EQUIVARIANT)}, but got "
+            f"{augmentation.name}:equivariant; assign contrastive"
+        )

@@ -1,0 +1,211 @@
+"""Geometric augmentations: translate, scale and rotate, as maps of the source plane.
+
+They act about the hand's centre in this order: rotate, translate, scale. A source point p goes to
+
+    view = ((R (p − centre) − shift) / side_view + 1/2) · size − 1/2
+    side_view = side · margin / 1.25
+
+so the shift is seen as such in the view, whatever the rotation. Pixel centres are at integers.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment.augmentation import (
+    Frame,
+    Geometric,
+    Regressable,
+    require_range,
+    uniform_between,
+)
+from handssl.errors import ConfigError
+
+__all__ = ["NOMINAL_MARGIN", "NOMINAL_SIDE_FRAC", "Rotate", "Scale", "Translate", "wrap_deg"]
+
+NOMINAL_MARGIN: Final = 1.25
+"""Margin of the unaugmented crop: half its side over the largest distance of a joint."""
+
+NOMINAL_SIDE_FRAC: Final = 0.6
+"""Nominal crop side as a fraction of the source's, for the spread of translation targets.
+
+The shift is drawn in source pixels and regressed in fractions of a crop whose side varies, so its
+spread depends on the data (D2)."""
+
+_SOURCE_PX: Final = 224.0
+"""Side of the source on which the released code measures its shifts."""
+
+
+def _about_centre(linear: Float[Tensor, "batch 2 2"], frame: Frame) -> Float[Tensor, "batch 3 3"]:
+    """The map p ↦ A (p − centre) + centre as a 3×3 matrix."""
+    matrix = torch.eye(3, dtype=torch.float64).repeat(len(linear), 1, 1)
+    matrix[:, :2, :2] = linear
+    matrix[:, :2, 2] = frame.centre_px - (linear @ frame.centre_px[..., None])[..., 0]
+    return matrix
+
+
+def wrap_deg(angle_deg: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """The same angles in (−180°, 180°]."""
+    return 180 - torch.remainder(180 - angle_deg, 360)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translate(Geometric, Regressable):
+    """Shift of the crop's centre, uniform per axis, in the frame of the view.
+
+    Attributes:
+        max_px: Largest shift per axis in pixels of a 224 px source (released: 15); a source of
+            another side S shifts by max_px · S / 224.
+    """
+
+    name: ClassVar[str] = "translate"
+    symbol: ClassVar[str] = "T"
+    columns: ClassVar[tuple[str, ...]] = ("x_source_frac", "y_source_frac")
+    regressed: ClassVar[tuple[str, ...]] = ("x_frac", "y_frac")
+    uniforms: ClassVar[int] = 2
+    key: ClassVar[str] = "translate_source"
+
+    max_px: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_px <= _SOURCE_PX / 2:
+            raise ConfigError(
+                "translate.max_px must be > 0 and <= 112 (half of a 224 px source), but got "
+                f"translate.max_px={self.max_px:g}; leave translate out to shift nothing"
+            )
+
+    def sample(self, uniforms: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 2"]:
+        """Shift (x, y) as a fraction of the source's side."""
+        return uniform_between(uniforms, -self.max_px, self.max_px) / _SOURCE_PX
+
+    def matrix(self, values: Float[Tensor, "batch 2"], frame: Frame) -> Float[Tensor, "batch 3 3"]:
+        """The crop moves by +shift, so the content moves by −shift."""
+        matrix = torch.eye(3, dtype=torch.float64).repeat(len(values), 1, 1)
+        matrix[:, :2, 2] = -values.double() * frame.source_px
+        return matrix
+
+    @staticmethod
+    def difference(
+        values_i: Float[Tensor, "batch 2"], values_j: Float[Tensor, "batch 2"]
+    ) -> Float[Tensor, "batch 2"]:
+        """Shifts are fractions of each view's own crop side (the key "translate")."""
+        return values_j - values_i
+
+    def difference_std(self) -> tuple[float, ...]:
+        """√2 · (uniform's deviation), for a crop of the nominal side."""
+        single = self.max_px / _SOURCE_PX / NOMINAL_SIDE_FRAC / math.sqrt(3)
+        return (math.sqrt(2) * single,) * 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Geometric, Regressable):
+    """Zoom: the margin of the crop, uniform, against the nominal 1.25.
+
+    Attributes:
+        min_margin: Smallest margin (released: 0.9).
+        max_margin: Largest margin (released: 1.5).
+    """
+
+    name: ClassVar[str] = "scale"
+    symbol: ClassVar[str] = "S"
+    columns: ClassVar[tuple[str, ...]] = ("margin",)
+    regressed: ClassVar[tuple[str, ...]] = ("log_ratio",)
+    uniforms: ClassVar[int] = 1
+    key: ClassVar[str] = "scale"
+
+    min_margin: float = 0.9
+    max_margin: float = 1.5
+
+    def __post_init__(self) -> None:
+        require_range("scale.margin", self.min_margin, self.max_margin, minimum=0.1, maximum=10.0)
+        if self.min_margin == self.max_margin:
+            raise ConfigError(
+                f"scale.max_margin must be > scale.min_margin, but got scale.max_margin="
+                f"{self.max_margin:g}; leave scale out for a fixed margin"
+            )
+
+    def sample(self, uniforms: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
+        """The margin."""
+        return uniform_between(uniforms, self.min_margin, self.max_margin)
+
+    def matrix(self, values: Float[Tensor, "batch 1"], frame: Frame) -> Float[Tensor, "batch 3 3"]:
+        """A larger margin shows more of the source, so the content shrinks by 1.25 / margin."""
+        zoom = NOMINAL_MARGIN / values.double()
+        return _about_centre(torch.eye(2, dtype=torch.float64) * zoom[..., None], frame)
+
+    @staticmethod
+    def difference(
+        values_i: Float[Tensor, "batch 1"], values_j: Float[Tensor, "batch 1"]
+    ) -> Float[Tensor, "batch 1"]:
+        """Logarithm of margin_j / margin_i."""
+        return values_j.log() - values_i.log()
+
+    def difference_std(self) -> tuple[float, ...]:
+        """√2 · (deviation of log U for U uniform), from ∫ log x and ∫ log² x."""
+        a, b = self.min_margin, self.max_margin
+        log_a, log_b = math.log(a), math.log(b)
+        mean = (b * log_b - a * log_a) / (b - a) - 1
+        square = (b * log_b**2 - a * log_a**2) / (b - a) - 2 * mean
+        return (math.sqrt(2 * (square - mean**2)),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate(Geometric, Regressable):
+    """Rotation about the hand's centre, uniform, counter-clockwise as seen.
+
+    Attributes:
+        max_deg: Largest angle to either side, degrees (released: 45).
+    """
+
+    name: ClassVar[str] = "rotate"
+    symbol: ClassVar[str] = "Ro"
+    columns: ClassVar[tuple[str, ...]] = ("angle_deg",)
+    regressed: ClassVar[tuple[str, ...]] = ("angle_deg",)
+    uniforms: ClassVar[int] = 1
+    key: ClassVar[str] = "rotate"
+
+    max_deg: float = 45.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_deg <= 180:
+            raise ConfigError(
+                f"rotate.max_deg must be > 0 and <= 180, but got rotate.max_deg={self.max_deg:g}; "
+                "leave rotate out to rotate nothing"
+            )
+
+    def sample(self, uniforms: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
+        """The angle in degrees."""
+        return uniform_between(uniforms, -self.max_deg, self.max_deg)
+
+    def matrix(self, values: Float[Tensor, "batch 1"], frame: Frame) -> Float[Tensor, "batch 3 3"]:
+        """With v pointing down, counter-clockwise is [[cos, sin], [−sin, cos]]."""
+        angle = values.double()[:, 0].deg2rad()
+        cos, sin = angle.cos(), angle.sin()
+        linear = torch.stack([cos, sin, -sin, cos], dim=-1).reshape(-1, 2, 2)
+        return _about_centre(linear, frame)
+
+    @staticmethod
+    def difference(
+        values_i: Float[Tensor, "batch 1"], values_j: Float[Tensor, "batch 1"]
+    ) -> Float[Tensor, "batch 1"]:
+        """Wrapped to (−180°, 180°]."""
+        return wrap_deg(values_j - values_i)
+
+    def difference_std(self) -> tuple[float, ...]:
+        """Root of E[wrap(d)²] for d with the triangular density (2m − |d|) / 4m² on ±2m.
+
+        Differences beyond 180°, possible where m > 90°, count as 360° − |d|.
+        """
+        m = self.max_deg
+        inner = min(180.0, 2 * m)
+        second = 2 * (2 * m * inner**3 / 3 - inner**4 / 4)
+        if m > 90:
+            second += 2 * sum(
+                sign * ((2 * m - 360) * e**3 / 3 + e**4 / 4)
+                for sign, e in ((1, 180.0), (-1, 360 - 2 * m))
+            )
+        return (math.sqrt(second / (4 * m * m)),)

@@ -1,0 +1,40 @@
+"""The augmentations by name, and the order in which they act."""
+
+from typing import Final
+
+from handssl.augment.augmentation import Augmentation
+from handssl.augment.color import ColorDrop, ColorJitter
+from handssl.augment.crop import Crop
+from handssl.augment.cutout import Cutout
+from handssl.augment.filters import GaussianBlur, Sobel
+from handssl.augment.geometric import Rotate, Scale, Translate
+from handssl.augment.noise import GaussianNoise
+
+__all__ = ["APPEARANCE_ORDER", "AUGMENTATIONS", "GEOMETRIC_ORDER"]
+
+AUGMENTATIONS: Final[dict[str, type[Augmentation]]] = {
+    "translate": Translate,
+    "color_jitter": ColorJitter,
+    "scale": Scale,
+    "rotate": Rotate,
+    "color_drop": ColorDrop,
+    "cutout": Cutout,
+    "gaussian_blur": GaussianBlur,
+    "gaussian_noise": GaussianNoise,
+    "sobel": Sobel,
+    "crop": Crop,
+}
+"""In the order of labels: the study's four as it writes them, then the others."""
+
+GEOMETRIC_ORDER: Final = ("rotate", "translate", "scale", "crop")
+"""Order in which geometric augmentations act on a source point, before the crop is cut."""
+
+APPEARANCE_ORDER: Final = (
+    "color_jitter",
+    "color_drop",
+    "gaussian_blur",
+    "sobel",
+    "gaussian_noise",
+    "cutout",
+)
+"""Order in which the others act on the view: the scene, the lens, the sensor, the obstacle."""

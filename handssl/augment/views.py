@@ -1,0 +1,159 @@
+"""Views of source images: parameters from a generator, one warp, then the appearance changes."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from handssl.augment.augmentation import Frame
+from handssl.augment.composition import Composition
+from handssl.augment.geometric import Translate
+from handssl.augment.warp import shrink_factor, warped_parts
+from handssl.errors import ConfigError
+
+__all__ = ["Parameters", "Views", "apply_views", "make_views", "sample_parameters"]
+
+Parameters = dict[str, Tensor]
+
+
+class Views(NamedTuple):
+    """One view per source image.
+
+    Attributes:
+        images: (B, 3, size, size) float32 in [0, 1]; zeros outside the source.
+        parameters: One (B, dim) tensor an augmentation, by name, and two of every view:
+            "side_px" (B,), the side of its crop, and "centre_px" (B, 2), the hand's centre, both
+            in source pixels. "translate" is the shift as a fraction of that side.
+        matrix: (B, 3, 3) float32, source px to view px, pixel centres at integers.
+    """
+
+    images: Float[Tensor, "batch 3 size size"]
+    parameters: Parameters
+    matrix: Float[Tensor, "batch 3 3"]
+
+
+def sample_parameters(composition: Composition, generator: torch.Generator, n: int) -> Parameters:
+    """Parameters of n views, one row a view, on the CPU.
+
+    Drawing n rows equals drawing k rows and then n − k from the same generator, so neither the
+    batch split nor the number of workers changes what an image gets (with shared rows: for k a
+    multiple of their number).
+
+    Args:
+        composition: What is sampled; a pair's second view has its own call.
+        generator: On the CPU; it advances by n rows.
+        n: Number of views.
+    """
+    if generator.device.type != "cpu":
+        raise ConfigError(
+            f"generator must be on the CPU, but got generator.device={generator.device}; views "
+            "are drawn there so that every device sees the same ones"
+        )
+    table = torch.rand(
+        (n, sum(own.uniforms for own in composition.augmentations)), generator=generator
+    )
+    if composition.shared_rows > 1:
+        rows = torch.arange(n)
+        table = table[rows - rows % composition.shared_rows]
+    parts = torch.split(table, [own.uniforms for own in composition.augmentations], dim=1)
+    return {
+        own.key: own.sample(part)
+        for own, part in zip(composition.augmentations, parts, strict=True)
+    }
+
+
+def apply_views(
+    images_u8: Shaped[Tensor, "batch 3 height width"],
+    composition: Composition,
+    parameters: Parameters,
+    *,
+    size: int = 128,
+    centre_px: Float[Tensor, "batch 2"] | None = None,
+    side_px: Float[Tensor, " batch"] | None = None,
+) -> Views:
+    """Views with given parameters, on the images' device.
+
+    Args:
+        images_u8: Source images.
+        composition: The augmentations to apply.
+        parameters: From `sample_parameters`, or of earlier views.
+        size: Side of the views in pixels, at most the source's.
+        centre_px: Centre of the hand (u, v); the image's centre when omitted.
+        side_px: Side of the hand's crop at margin 1.25; the image's shorter side when omitted.
+
+    Raises:
+        ConfigError: Images that are not uint8, or views larger than the source.
+    """
+    if images_u8.dtype != torch.uint8:
+        raise ConfigError(
+            f"images_u8 must be uint8, but got images_u8.dtype={images_u8.dtype}; pass the "
+            "store's images as they are"
+        )
+    height, width = images_u8.shape[-2:]
+    source_px = min(height, width)
+    if not 1 <= size <= source_px:
+        raise ConfigError(
+            f"size must be at least 1 and at most the source's side of {source_px} px, but got "
+            f"size={size}; lower size or build the store with a larger source_px"
+        )
+    n = len(images_u8)
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
+    frame = Frame(
+        centre_px=middle.repeat(n, 1) if centre_px is None else centre_px.cpu().double(),
+        side_px=(
+            torch.full((n,), float(source_px), dtype=torch.float64)
+            if side_px is None
+            else side_px.cpu().double()
+        ),
+        source_px=source_px,
+    )
+    cpu = {key: value.cpu() for key, value in parameters.items()}
+    matrix = _view_matrix(composition, cpu, frame, size)
+    cpu["centre_px"] = frame.centre_px.float()
+    cpu["side_px"] = (shrink_factor(matrix) * size).float()
+    if Translate.key in cpu:
+        cpu["translate"] = cpu[Translate.key] * source_px / cpu["side_px"][:, None]
+
+    views = torch.empty(n, 3, size, size, device=images_u8.device)
+    for rows, part in warped_parts(images_u8, matrix, size):
+        view = part
+        for own in composition.appearance:
+            view = own.apply(view, cpu[own.key][rows])
+        views[rows] = view
+    device = images_u8.device
+    return Views(
+        images=views,
+        parameters={key: value.to(device) for key, value in cpu.items()},
+        matrix=matrix.float().to(device),
+    )
+
+
+def make_views(
+    images_u8: Shaped[Tensor, "batch 3 height width"],
+    composition: Composition,
+    generator: torch.Generator,
+    *,
+    size: int = 128,
+    centre_px: Float[Tensor, "batch 2"] | None = None,
+    side_px: Float[Tensor, " batch"] | None = None,
+) -> Views:
+    """`apply_views` with freshly sampled parameters; arguments and errors as there."""
+    parameters = sample_parameters(composition, generator, len(images_u8))
+    return apply_views(
+        images_u8, composition, parameters, size=size, centre_px=centre_px, side_px=side_px
+    )
+
+
+def _view_matrix(
+    composition: Composition, parameters: Parameters, frame: Frame, size: int
+) -> Float[Tensor, "batch 3 3"]:
+    """Source px to view px in float64: the augmentations, then the crop of the nominal side."""
+    zoom = size / frame.side_px
+    matrix = torch.zeros(len(zoom), 3, 3, dtype=torch.float64)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
+    matrix[:, :2, 2] = size / 2 - 0.5 - frame.centre_px * zoom[:, None]
+    matrix[:, 2, 2] = 1
+    for own in reversed(composition.geometric):
+        matrix = matrix @ own.matrix(parameters[own.key], frame)
+    return matrix

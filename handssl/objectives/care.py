@@ -1,0 +1,71 @@
+"""CARE (Gupta et al., ICLR 2024): augmentations act as orthogonal maps on the projections."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as nnf
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment import Composition
+from handssl.errors import ConfigError
+from handssl.objectives.contrastive import ContrastiveObjective
+from handssl.objectives.gather import mean_over_workers
+from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, ViewPair
+
+__all__ = ["CareObjective", "orthogonality"]
+
+
+class CareObjective(ContrastiveObjective):
+    """NT-Xent + λ · mean ‖offdiag(Z₁Z₁ᵀ) − offdiag(Z₂Z₂ᵀ)‖² per chunk.
+
+    All images of a chunk share the parameters of their first view, and those of their second, so
+    an orthogonal map of the projections per pair of parameters brings the term to zero.
+
+    Options: weight (λ) and chunk (images that share their parameters).
+    """
+
+    default_options: ClassVar[Mapping[str, float | int]] = {"weight": 0.01, "chunk": 16}
+
+    def __init__(
+        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
+    ) -> None:
+        options = self.read_options(config)
+        weight, chunk = options["weight"], int(options["chunk"])
+        if weight < 0 or chunk < 2:
+            raise ConfigError(
+                "objective.options of care must have weight >= 0 and chunk >= 2, but got "
+                f"weight={weight:g}, chunk={chunk}; the defaults are {dict(self.default_options)}"
+            )
+        super().__init__(config, dataclasses.replace(composition, shared_rows=chunk), feature_dim)
+        self.weight = weight
+        self.chunk = chunk
+
+    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
+        """Loss of one pair; terms: those of contrastive, and orthogonality."""
+        (pair,) = pairs
+        z_a, z_b = self.project(pair)
+        contrastive = self.contrast(z_a, z_b)
+        term = mean_over_workers(orthogonality(z_a, z_b, chunk=self.chunk))
+        return ObjectiveOutput(
+            loss=contrastive.loss + self.weight * term,
+            terms={**contrastive.terms, "orthogonality": term.detach()},
+        )
+
+
+def orthogonality(
+    z_a: Float[Tensor, "batch dim"], z_b: Float[Tensor, "batch dim"], *, chunk: int
+) -> Float[Tensor, ""]:
+    """Mean squared difference of the cosines between the images of a chunk, view against view.
+
+    The mean is over all ordered pairs of different images of the same chunk; 0 if there is none.
+    """
+    unit_a, unit_b = nnf.normalize(z_a.float(), dim=1), nnf.normalize(z_b.float(), dim=1)
+    total, count = unit_a.new_zeros(()), 0
+    for a, b in zip(torch.split(unit_a, chunk), torch.split(unit_b, chunk), strict=True):
+        # The diagonals are all 1 and cancel.
+        total = total + (a @ a.mT - b @ b.mT).square().sum()
+        count += len(a) * (len(a) - 1)
+    return total / max(count, 1)

@@ -1,0 +1,99 @@
+"""The mixed objective: each augmentation serves the objective it is assigned to (study §4.3)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from handssl.augment import Composition
+from handssl.errors import ConfigError
+from handssl.objectives.contrastive import ContrastiveObjective
+from handssl.objectives.equivariant import EquivariantObjective
+from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
+from handssl.objectives.relative import RelativeObjective
+
+__all__ = ["MixedObjective"]
+
+
+class MixedObjective(Objective):
+    """w · L_contrastive + L_relative, on separate pairs of views or on a shared one.
+
+    separate (released): each objective has its own pair with the augmentations assigned to it, and
+    all share the encoder. shared (AugSelf): one pair with all augmentations; the contrastive term
+    sees all of them, and the relative one predicts those assigned to it. w is a constant, or
+    1/σ with its own trainable σ and + log σ, as in eq. 3. On a shared pair, augmentations assigned
+    equivariant are undone in the contrastive term.
+    """
+
+    def __init__(
+        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
+    ) -> None:
+        assigned = {
+            objective for view in composition.views for objective in view.assignment.values()
+        }
+        if None in assigned or not assigned:
+            raise ConfigError(
+                "composition must assign an objective to each augmentation for the mixed "
+                f'objective, but got composition="{composition}"; write for example '
+                '"rotate:relative+color_jitter:contrastive"'
+            )
+        parts: dict[str, Objective] = {}
+        if config.mixture == "separate":
+            kinds = {
+                "contrastive": ContrastiveObjective,
+                "equivariant": EquivariantObjective,
+                "relative": RelativeObjective,
+            }
+            for name, kind in kinds.items():
+                if name in assigned:
+                    parts[name] = kind(config, composition.restrict(name), feature_dim)
+            pairs = [part.pairs[0] for part in parts.values()]
+        else:
+            undone = _names(composition, "equivariant")
+            if undone:
+                parts["equivariant"] = EquivariantObjective(
+                    config, composition, feature_dim, undone=undone
+                )
+            else:
+                parts["contrastive"] = ContrastiveObjective(config, composition, feature_dim)
+            if "relative" in assigned:
+                restricted = composition.restrict("relative")
+                parts["relative"] = RelativeObjective(config, restricted, feature_dim)
+            pairs = [composition]
+        super().__init__(config, pairs)
+        self.parts = nn.ModuleDict(parts)
+        self.log_sigma = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(())) for name in parts if name != "relative"}
+            if config.contrastive_weighting == "sigma"
+            else {}
+        )
+
+    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
+        """Loss of one batch; terms: those of the parts, and loss/p and sigma/p of each part p."""
+        own_pairs = pairs if len(pairs) == len(self.parts) else [pairs[0]] * len(self.parts)
+        loss = pairs[0].features_a.new_zeros((), dtype=torch.float32)
+        terms: dict[str, Tensor] = {}
+        for (name, part), pair in zip(self.parts.items(), own_pairs, strict=True):
+            output: ObjectiveOutput = part([pair])
+            terms |= output.terms
+            terms[f"loss/{name}"] = output.loss.detach()
+            if name == "relative":
+                loss = loss + output.loss
+            elif name in self.log_sigma:
+                log_sigma = self.log_sigma[name]
+                loss = loss + output.loss * torch.exp(-log_sigma) + log_sigma
+                terms[f"sigma/{name}"] = log_sigma.detach().exp()
+            else:
+                loss = loss + self.config.contrastive_weight * output.loss
+        return ObjectiveOutput(loss=loss, terms=terms)
+
+
+def _names(composition: Composition, objective: str) -> list[str]:
+    return sorted(
+        {
+            name
+            for view in composition.views
+            for name, own in view.assignment.items()
+            if own == objective
+        }
+    )

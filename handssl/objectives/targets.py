@@ -1,0 +1,103 @@
+"""Relative parameters of two views: what the relative objective predicts (eq. 2, hole R1)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment import AUGMENTATIONS, Regressable
+from handssl.errors import ConfigError
+
+__all__ = ["TARGETS", "Targets", "regressable_kind", "relative_targets"]
+
+Targets = Literal["standardised", "released"]
+TARGETS: Final = ("standardised", "released")
+
+
+def relative_targets(
+    parameters_i: Mapping[str, Tensor],
+    parameters_j: Mapping[str, Tensor],
+    names: Sequence[str],
+    *,
+    targets: str = "standardised",
+    standard_deviations: Mapping[str, Sequence[float]] | None = None,
+    rotation: str = "angle",
+) -> dict[str, Float[Tensor, "batch dim"]]:
+    """Relative parameters per augmentation, in one of two forms.
+
+    standardised: θ_ij = θ_j − θ_i (eq. 2), each column divided by its standard deviation: shift as
+    a fraction of each view's own crop side, log-ratio of the margins, rotation wrapped to
+    (−180°, 180°], differences of h, s, α, β (D1).
+
+    released: what the authors' code regresses, θ_i − θ_j without normalisation: shift in source
+    pixels, difference of the margins, rotation modulo 360°, differences of h, s, α, β. Half of its
+    rotation targets wrap to nearly 360° and its shift cannot be seen in the view.
+
+    Args:
+        parameters_i: Parameters of the first views, each (B, dim), or (B,) for one dimension;
+            "released" translation also needs "side_px".
+        parameters_j: Parameters of the second views.
+        names: Which augmentations.
+        targets: "standardised" or "released".
+        standard_deviations: One number a column, by name; those of the default magnitudes
+            (`Regressable.difference_std`) when omitted.
+        rotation: "angle", or "sincos" for (sin θ_ij, cos θ_ij), which are not divided; for
+            standardised targets.
+
+    Raises:
+        ConfigError: An unknown form, a name that cannot be regressed, or missing parameters.
+    """
+    if targets not in TARGETS:
+        raise ConfigError(
+            f'targets must be one of {", ".join(TARGETS)}, but got targets="{targets}"'
+        )
+    result = {}
+    for name in names:
+        kind = regressable_kind(name)
+        theta_i, theta_j = (_column(p, name) for p in (parameters_i, parameters_j))
+        if targets == "released":
+            if name == "translate":
+                theta_i = theta_i * _column(parameters_i, "side_px")
+                theta_j = theta_j * _column(parameters_j, "side_px")
+            difference = theta_i - theta_j
+            result[name] = difference.remainder(360) if name == "rotate" else difference
+            continue
+        difference = kind.difference(theta_i, theta_j)
+        if name == "rotate" and rotation == "sincos":
+            radians = difference.deg2rad()
+            result[name] = torch.cat([radians.sin(), radians.cos()], dim=1)
+            continue
+        std = kind().difference_std() if standard_deviations is None else standard_deviations[name]
+        # A magnitude that never varies has nothing to standardise: its difference is 0.
+        divisor = theta_i.new_tensor([own if own > 0 else 1.0 for own in std])
+        result[name] = difference / divisor
+    return result
+
+
+def regressable_kind(name: str) -> type[Regressable]:
+    """The class of a regressable augmentation.
+
+    Raises:
+        ConfigError: Any other name.
+    """
+    kind = AUGMENTATIONS.get(name)
+    if kind is None or not issubclass(kind, Regressable):
+        able = [own for own, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+        raise ConfigError(
+            f'names must be among {", ".join(able)} for the relative objective, but got "{name}"; '
+            "the parameters of the others are ambiguous"
+        )
+    return kind
+
+
+def _column(parameters: Mapping[str, Tensor], name: str) -> Float[Tensor, "batch dim"]:
+    if name not in parameters:
+        raise ConfigError(
+            f"parameters must have the key {name}, but got keys {', '.join(sorted(parameters))}; "
+            "pass the parameters that make_views returned"
+        )
+    value = parameters[name]
+    value = value if value.is_floating_point() else value.to(torch.float32)
+    return value[:, None] if value.ndim == 1 else value

@@ -1,0 +1,37 @@
+"""View pairs with real parameters, and features drawn from a generator."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment import Composition, make_views
+from handssl.objectives import ViewPair
+
+
+def pair_of(composition: Composition, *, n: int = 12, dim: int = 8, seed: int = 0) -> ViewPair:
+    """Random features with gradient; the parameters and matrices are those of real views."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.zeros(n, 3, 48, 48, dtype=torch.uint8)
+    side_px = 30 + 10 * torch.rand(n, generator=generator)
+    views = [
+        make_views(images, own, generator, size=16, side_px=side_px) for own in composition.views
+    ]
+    features: list[Float[Tensor, "n dim"]] = [
+        torch.randn(n, dim, generator=generator).requires_grad_() for _ in range(2)
+    ]
+    return ViewPair(
+        features_a=features[0],
+        features_b=features[1],
+        views_a=views[0].parameters,
+        views_b=views[1].parameters,
+        matrix_a=views[0].matrix,
+        matrix_b=views[1].matrix,
+    )
+
+
+@pytest.fixture
+def make_pair() -> Callable[..., ViewPair]:
+    return pair_of

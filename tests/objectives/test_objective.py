@@ -1,0 +1,165 @@
+"""The contract of the family: every configuration joins through one entry of CASES."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from handssl.augment import Composition
+from handssl.errors import ConfigError
+from handssl.objectives import (
+    OBJECTIVES,
+    Objective,
+    ObjectiveConfig,
+    ViewPair,
+    build_objective,
+)
+
+MIXED = "rotate:relative+translate:relative+color_jitter:contrastive"
+CASES: dict[str, tuple[ObjectiveConfig, str]] = {
+    "contrastive": (ObjectiveConfig(), "T+CJ+sobel"),
+    "chunked": (ObjectiveConfig(chunk_size=5), "T+CJ"),
+    "relative": (ObjectiveConfig(name="relative"), "T+CJ+S+Ro+cutout"),
+    "released": (ObjectiveConfig(name="relative", targets="released"), "T+CJ+S+Ro"),
+    "sincos": (ObjectiveConfig(name="relative", rotation="sincos", norm="l2"), "T+Ro"),
+    "asymmetric": (ObjectiveConfig(name="relative"), "T+Ro/Ro+S"),
+    "equivariant": (ObjectiveConfig(name="equivariant"), "T+CJ+S+Ro"),
+    "exact": (ObjectiveConfig(name="equivariant", equivariance="exact"), "T+S+Ro+crop"),
+    "mixed": (ObjectiveConfig(name="mixed"), MIXED),
+    "shared": (
+        ObjectiveConfig(name="mixed", mixture="shared", contrastive_weighting="sigma"),
+        MIXED,
+    ),
+    "triple": (ObjectiveConfig(name="mixed"), f"{MIXED}+scale:equivariant"),
+    "care": (ObjectiveConfig(name="care", options={"chunk": 4}), "T+Ro"),
+}
+DIM = 8
+
+
+@pytest.fixture(params=list(CASES))
+def case(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def build(case: str) -> Objective:
+    config, composition = CASES[case]
+    small = dataclasses.replace(config, hidden_dim=16, projection_dim=6)
+    torch.manual_seed(0)
+    return build_objective(small, Composition.parse(composition), DIM)
+
+
+def test_every_objective_has_a_case() -> None:
+    assert {config.name for config, _ in CASES.values()} == set(OBJECTIVES)
+
+
+def test_it_gives_a_finite_scalar_and_detached_scalar_terms(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    output = objective([make_pair(own, dim=DIM) for own in objective.pairs])
+    assert output.loss.shape == ()
+    assert output.loss.isfinite()
+    assert output.terms
+    for value in output.terms.values():
+        assert value.shape == ()
+        assert value.isfinite()
+        assert not value.requires_grad
+
+
+def test_its_gradient_reaches_both_views_and_all_its_parameters(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
+    objective(pairs).loss.backward()
+    for pair in pairs:
+        for features in (pair.features_a, pair.features_b):
+            assert features.grad is not None
+            assert (features.grad.abs().sum(1) > 0).all()
+    for name, parameter in objective.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_a_few_steps_on_one_batch_lower_its_loss(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
+    optimizer = torch.optim.Adam(objective.parameters(), lr=0.01)
+    losses = []
+    for _ in range(30):
+        loss = objective(pairs).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
+
+
+def test_its_state_survives_a_round_trip(case: str, make_pair: Callable[..., ViewPair]) -> None:
+    first, second = build(case), build(case)
+    with torch.no_grad():
+        for own in first.parameters():
+            own.add_(0.1)
+    second.load_state_dict(first.state_dict())
+    pairs = [make_pair(own, dim=DIM) for own in first.pairs]
+    assert torch.equal(first(pairs).loss, second(pairs).loss)
+
+
+def test_its_batch_norms_are_plain_so_that_a_trainer_can_replace_them(case: str) -> None:
+    norms = [own for own in build(case).modules() if "Norm" in type(own).__name__]
+    assert all(type(own) is nn.BatchNorm1d for own in norms)
+
+
+def test_it_computes_in_float32_inside_autocast(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert objective(pairs).loss.dtype == torch.float32
+
+
+def test_an_unknown_name_lists_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match=r'contrastive, relative, .*objective\.name="byol"'):
+        build_objective(ObjectiveConfig(name="byol"), Composition.parse("T"), DIM)
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "mixed"])
+def test_assignments_outside_mixed_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"must be mixed.*objective.name={name}"):
+        build_objective(ObjectiveConfig(name=name), Composition.parse(MIXED), DIM)
+
+
+def test_an_option_that_the_objective_does_not_know_is_refused() -> None:
+    config = ObjectiveConfig(name="contrastive", options={"chunk": 4})
+    with pytest.raises(ConfigError, match="options of contrastive must be among nothing"):
+        build_objective(config, Composition.parse("T"), DIM)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"temperature": 0.0}, r"temperature must be > 0, but got temperature=0\.0"),
+        ({"temperature": float("nan")}, "temperature=nan"),
+        ({"chunk_size": 0}, "chunk_size must be >= 1"),
+        ({"hidden_dim": 0}, "hidden_dim must be >= 1"),
+        ({"projection_dim": -2}, "projection_dim must be >= 1"),
+        ({"targets": "raw"}, "targets must be one of standardised, released"),
+        ({"rotation": "quaternion"}, "rotation must be one of angle, sincos"),
+        ({"norm": "l3"}, "norm must be one of l1, l2"),
+        ({"equivariance": "approximate"}, "equivariance must be one of released, exact"),
+        ({"mixture": "both"}, "mixture must be one of separate, shared"),
+        ({"contrastive_weighting": "auto"}, "contrastive_weighting must be one of"),
+        ({"contrastive_weight": -1.0}, "contrastive_weight must be >= 0"),
+        ({"rotation": "sincos", "targets": "released"}, "set targets=standardised"),
+    ],
+)
+def test_configurations_that_cannot_be_used_are_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ObjectiveConfig(**changes)  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""The encoder: normalisation and a backbone, by name, from random or given weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handssl.encoders.resnet import Backbone, timm_backbone, torchvision_resnet
+from handssl.encoders.weights import imagenet_weights, load_backbone, weights_file
+from handssl.errors import ConfigError
+
+__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "build_encoder"]
+
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+ENCODERS: Final[Mapping[str, Backbone]] = {
+    **{
+        name: torchvision_resnet(name)
+        for name in ("resnet18", "resnet34", "resnet50", "resnet152")
+    },
+    "resnet10t": timm_backbone("resnet10t"),
+}
+"""Encoders by name; `timm:<name>` takes any other backbone of timm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """Which encoder, and from which weights it starts.
+
+    Attributes:
+        name: A key of `ENCODERS`, or `timm:<name>`.
+        weights: `random`, `imagenet`, or the path of a file of weights.
+    """
+
+    name: str = "resnet18"
+    weights: str = "random"
+
+    def __post_init__(self) -> None:
+        _backbone(self.name)
+        if not self.weights:
+            raise ConfigError(
+                "encoder.weights must be random, imagenet or a path, but got weights=''"
+            )
+
+
+class Encoder(nn.Module):
+    """Images in [0, 1] to feature vectors; the normalisation is part of it.
+
+    Attributes:
+        backbone: The architecture; its state dict has torchvision's or timm's own keys.
+        feature_dim: Length of a feature vector.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, feature_dim: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.feature_dim = feature_dim
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch feature"]:
+        """Features of RGB images with values in [0, 1]."""
+        features: Tensor = self.backbone((images - self.mean) / self.std)
+        return features
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """Encoder of a configuration, on the CPU; random weights come from torch's current state.
+
+    Raises:
+        ConfigError: If ImageNet weights are wanted and cannot be had.
+        DataError: If a file of weights is missing, broken or of another architecture.
+    """
+    backbone = _backbone(config.name)
+    module, feature_dim = backbone.build()
+    if config.weights == "imagenet":
+        load_backbone(module, imagenet_weights(config.name, backbone), source="ImageNet")
+    elif config.weights != "random":
+        load_backbone(module, weights_file(Path(config.weights)), source=config.weights)
+    return Encoder(module, feature_dim)
+
+
+def _backbone(name: str) -> Backbone:
+    if name in ENCODERS:
+        return ENCODERS[name]
+    if name.startswith("timm:"):
+        return timm_backbone(name.removeprefix("timm:"))
+    raise ConfigError(
+        f"encoder.name must be one of {', '.join(ENCODERS)} or timm:<name>, but got name={name!r}"
+    )

@@ -1,0 +1,156 @@
+"""Weights for a backbone: from ImageNet, or from a file of this project, torchvision or timm."""
+
+import pickle
+import re
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from handssl.encoders.resnet import Backbone
+from handssl.errors import ConfigError, DataError
+
+__all__ = ["imagenet_weights", "load_backbone", "weights_file"]
+
+_CONTAINERS = ("encoder", "state_dict", "model")
+_PREFIXES = ("module.", "encoder.", "backbone.")
+_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
+_NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
+_PROJECTION = "projection_head."
+
+
+def imagenet_weights(name: str, backbone: Backbone) -> dict[str, Tensor]:
+    """ImageNet weights of a backbone, from the local cache or the network.
+
+    Raises:
+        ConfigError: If they cannot be had; the message names the ways out.
+    """
+    try:
+        return _tensors(backbone.imagenet())
+    except (OSError, RuntimeError) as error:
+        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        raise ConfigError(
+            f"encoder.weights must be obtainable, but got weights='imagenet' for name={name!r}, "
+            f"and fetching them failed ({error}); download the file elsewhere and give its path "
+            f"as encoder.weights=<path>, or put it into {cache}, or use encoder.weights=random"
+        ) from error
+
+
+def weights_file(path: Path) -> dict[str, Tensor]:
+    """State dict of a backbone from a file, without unpickling anything but tensors.
+
+    Understands safetensors, a plain state dict, one nested under `encoder`, `state_dict` or
+    `model` (this project's checkpoints have the first), the prefixes that wrappers leave, and
+    leaves the classifier out.
+
+    Raises:
+        DataError: If the file is missing, cut short, or holds no state dict.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"encoder.weights must be random, imagenet or an existing file, but got weights={path}"
+        )
+    try:
+        content: object
+        if path.suffix == ".safetensors":
+            content = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+        safetensors.SafetensorError,
+    ) as error:
+        raise DataError(
+            f"encoder.weights must be a whole file of weights, but {path} cannot be read "
+            f"({type(error).__name__}); copy or export it again"
+        ) from error
+    while isinstance(content, dict):
+        inner = next(
+            (content[key] for key in _CONTAINERS if isinstance(content.get(key), dict)), None
+        )
+        if inner is None:
+            break
+        content = inner
+    tensors = _tensors(content)
+    if not tensors:
+        raise DataError(f"encoder.weights must be a state dict of tensors, but {path} holds none")
+    return tensors
+
+
+def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], *, source: str) -> None:
+    """Load a state dict strictly; a classifier in it is left out.
+
+    Numbered children, as a checkpoint of PeCLR has them, get the backbone's own names.
+
+    Raises:
+        DataError: If keys or shapes differ; the message lists them.
+    """
+    own = backbone.state_dict()
+    weights = _named(weights, backbone)
+    given = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name in own or not name.startswith(_CLASSIFIERS)
+    }
+    missing = sorted(own.keys() - given.keys())
+    unexpected = sorted(given.keys() - own.keys())
+    reshaped = [
+        f"{name} {tuple(given[name].shape)} for {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & given.keys())
+        if own[name].shape != given[name].shape
+    ]
+    if missing or unexpected or reshaped:
+        raise DataError(
+            f"the weights of {source} must fit the encoder, but it lacks {_few(missing)}, has "
+            f"unexpected {_few(unexpected)} and other shapes in {_few(reshaped)}; choose the "
+            f"encoder.name that the file was made for"
+        )
+    backbone.load_state_dict(given)
+
+
+def _named(weights: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
+    """Keys of `Sequential(*backbone.children())` under the children's names.
+
+    PeCLR trains `encoder.features = Sequential(*resnet.children())`, without the classifier, and
+    a `projection_head` beside it, which is left out.
+    """
+    numbered = {
+        key: match
+        for key in weights
+        if key not in backbone.state_dict() and (match := _NUMBERED.fullmatch(key))
+    }
+    if not numbered:
+        return weights
+    names = [name for name, _ in backbone.named_children()]
+    named = {}
+    for key, tensor in weights.items():
+        if key in numbered and int(numbered[key][1]) < len(names):
+            named[f"{names[int(numbered[key][1])]}.{numbered[key][2]}"] = tensor
+        elif not key.startswith(_PROJECTION):
+            named[key] = tensor
+    return named
+
+
+def _tensors(content: object) -> dict[str, Tensor]:
+    if not isinstance(content, dict):
+        return {}
+    tensors = {}
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            name = str(key)
+            while name.startswith(_PREFIXES):
+                name = name.split(".", 1)[1]
+            tensors[name] = value
+    return tensors
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:6]) or "nothing"
+    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown

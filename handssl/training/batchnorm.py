@@ -1,0 +1,162 @@
+"""Batch normalisation over all workers, differentiable, on the CPU too.
+
+PyTorch's own `SyncBatchNorm` refuses CPU tensors, and statistics per worker would make the loss
+depend on how many workers share a batch (D7).
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handssl.errors import ConfigError
+
+__all__ = ["SynchronisedBatchNorm", "synchronise_batchnorm"]
+
+
+class _Normalise(torch.autograd.Function):
+    """(x − μ) / √(v + ε) · w + b with μ and v over the rows of all workers.
+
+    With x̂ the normalised input, N the rows of all workers and Σ sums over them, the gradient is
+    ∂x = w / √(v + ε) · (∂y − Σ∂y / N − x̂ Σ(∂y x̂) / N). The gradients of w and b stay local, to
+    be averaged with all the others.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 -- autograd functions take their inputs by position
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        var: Tensor,
+        count: int,
+        eps: float,
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, mean, torch.rsqrt(var + eps))
+        ctx.count = count
+        return torch.nn.functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, inverse_std = ctx.saved_tensors
+        (gradient,) = gradients
+        channels = _per_channel(x)
+        # Centred before any sum: where |μ| ≫ √v, sums of raw values would cancel to noise.
+        centred = x - mean.view(channels)
+        grad_bias = gradient.sum(_rows(x))
+        grad_weight = (gradient * centred).sum(_rows(x)) * inverse_std
+        sums = torch.stack([grad_bias, grad_weight])
+        dist.all_reduce(sums)
+        scale = weight * inverse_std
+        slope = -scale * inverse_std * sums[1] / ctx.count
+        offset = -scale * sums[0] / ctx.count
+        grad_x = torch.addcmul(offset.view(channels), gradient, scale.view(channels))
+        grad_x = grad_x.addcmul_(centred, slope.view(channels))
+        return grad_x, grad_weight, grad_bias, None, None, None, None
+
+
+class SynchronisedBatchNorm(nn.Module):
+    """Batch normalisation whose training statistics are those of all workers' rows together.
+
+    Has the parameters, buffers and names of the layer it stands in for.
+
+    Args:
+        layer: An affine `BatchNorm1d` or `BatchNorm2d` with running statistics; its tensors are
+            taken over, not copied.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.eps, self.momentum = layer.eps, layer.momentum
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(layer, name))
+        self.training = layer.training
+
+    def forward(self, x: Float[Tensor, "batch channels *rest"]) -> Tensor:
+        """Normalised input; in evaluation mode with the running statistics."""
+        if not self.training:
+            return torch.nn.functional.batch_norm(
+                x,
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                False,
+                0.0,
+                self.eps,
+            )
+        mean, var, count = _global_statistics(x)
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            momentum = (
+                1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            )
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(var * count / (count - 1), momentum)
+        normalised: Tensor = _Normalise.apply(
+            x, self.weight, self.bias, mean, var, count, self.eps
+        )
+        return normalised
+
+
+@torch.no_grad()
+def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Mean and biased variance over all workers, combined pairwise from each one's own.
+
+    v = mean_w(v_w + (μ_w − μ)²) for equal shares: no difference of large squares.
+    """
+    var, mean = torch.var_mean(x, _rows(x), correction=0)
+    workers = dist.get_world_size()
+    own = torch.stack([mean, var])
+    everyone = [torch.empty_like(own) for _ in range(workers)]
+    dist.all_gather(everyone, own)
+    means, variances = torch.stack(everyone, dim=1)
+    mean = means.mean(0)
+    var = (variances + (means - mean).square()).mean(0)
+    return mean, var, workers * x.numel() // x.shape[1]
+
+
+def _rows(x: Tensor) -> list[int]:
+    return [0, *range(2, x.ndim)]
+
+
+def _per_channel(x: Tensor) -> list[int]:
+    return [1, -1, *([1] * (x.ndim - 2))]
+
+
+def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
+    """The module with every batch norm replaced by one over all workers; names stay the same.
+
+    On CUDA PyTorch's own implementation is used.
+
+    Raises:
+        ConfigError: If it holds a batch norm that is more than a batch norm (some of timm's).
+    """
+    if device.type == "cuda":
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return converted
+    for name, child in module.named_children():
+        plain = type(child) in (nn.BatchNorm1d, nn.BatchNorm2d)
+        if (
+            plain
+            and isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d)
+            and child.affine
+            and child.track_running_stats
+        ):
+            setattr(module, name, SynchronisedBatchNorm(child))
+        elif isinstance(child, nn.modules.batchnorm._BatchNorm):
+            raise ConfigError(
+                "encoder.name must have plain batch norms to run on several workers without "
+                f"CUDA, but got {type(child).__name__} in {type(module).__name__}; use one worker"
+            )
+        else:
+            synchronise_batchnorm(child, device)
+    return module

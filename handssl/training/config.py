@@ -1,0 +1,121 @@
+"""What a pretraining run is: encoder, objective, composition, schedule."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+
+from handssl.augment import Composition
+from handssl.encoders import EncoderConfig
+from handssl.errors import ConfigError
+from handssl.objectives import ObjectiveConfig, build_objective
+
+__all__ = ["OPTIMIZERS", "PRECISIONS", "OptimizerConfig", "PretrainConfig"]
+
+OPTIMIZERS: Final = ("lars_adam", "lamb", "adam", "lars_sgd")
+PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerConfig:
+    """How parameters are updated.
+
+    Attributes:
+        name: `lars_adam` (as the study's released code), `lamb`, `adam` or `lars_sgd`.
+        base_lr: Peak learning rate divided by √(batch × accumulation).
+        weight_decay: For matrices and kernels; biases, norms and scalars have none.
+        warmup_epochs: Linear warm-up from 0; may be a fraction of an epoch.
+    """
+
+    name: str = "lars_adam"
+    base_lr: float = 1e-4
+    weight_decay: float = 1e-6
+    warmup_epochs: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.name not in OPTIMIZERS:
+            raise ConfigError(
+                f"optimizer.name must be one of {', '.join(OPTIMIZERS)}, but got "
+                f"name={self.name!r}"
+            )
+        if not (self.base_lr > 0 and math.isfinite(self.base_lr)):
+            raise ConfigError(f"optimizer.base_lr must be > 0, but got base_lr={self.base_lr}")
+        for name in ("weight_decay", "warmup_epochs"):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise ConfigError(f"optimizer.{name} must be >= 0, but got {name}={value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainConfig:
+    """One pretraining run; the defaults are the study's.
+
+    Attributes:
+        encoder: Architecture and initial weights.
+        objective: The loss.
+        composition: Augmentations of the views, such as `translate+color_jitter+scale`.
+        magnitudes: Overrides of augmentation magnitudes, such as `{"rotate.max_deg": 30.0}`.
+        size_px: Side of a view.
+        epochs: Passes over the images.
+        batch_size: Images of one forward pass over all workers; its views are each other's
+            negatives.
+        accumulation: Batches whose gradients are averaged into one optimiser step.
+        optimizer: The optimiser and its schedule.
+        precision: `auto` is float32 on the CPU; on CUDA bfloat16 where the device has it, else
+            float16 with loss scaling.
+        checkpoint_every: Epochs between checkpoints; the last epoch always writes one.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    composition: str = "translate+color_jitter+scale"
+    magnitudes: dict[str, float] = field(default_factory=dict)
+    size_px: int = 128
+    epochs: int = 100
+    batch_size: int = 512
+    accumulation: int = 4
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    precision: str = "auto"
+    checkpoint_every: int = 1
+
+    def __post_init__(self) -> None:
+        smallest = {
+            "size_px": 16,
+            "epochs": 1,
+            "batch_size": 2,
+            "accumulation": 1,
+            "checkpoint_every": 1,
+        }
+        for name, least in smallest.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} must be >= {least}, but got {name}={value}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(
+                f"precision must be one of {', '.join(PRECISIONS)}, but got "
+                f"precision={self.precision!r}"
+            )
+        if self.optimizer.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
+                f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual"
+            )
+        composition = self.parsed_composition()
+        with torch.device("meta"):
+            # Costs nothing there, and refuses compositions that the objective cannot use.
+            build_objective(self.objective, composition, feature_dim=1)
+
+    def parsed_composition(self) -> Composition:
+        """The composition with its magnitudes."""
+        return Composition.parse(self.composition).with_magnitudes(self.magnitudes)
+
+    @property
+    def peak_lr(self) -> float:
+        """Learning rate at the end of the warm-up: base_lr × √(batch × accumulation)."""
+        return self.optimizer.base_lr * math.sqrt(self.batch_size * self.accumulation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested values, as records and checkpoints store them."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,38 @@
+import contextlib
+
+import pytest
+import torch
+
+from handssl.errors import ConfigError
+from handssl.training.config import PRECISIONS
+from handssl.training.precision import Autocast
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def test_the_cpu_multiplies_in_float32() -> None:
+    for precision in ("auto", "float32"):
+        autocast = Autocast.choose(precision, CPU)
+        assert autocast.dtype == torch.float32
+        assert isinstance(autocast(), contextlib.nullcontext)
+        assert not autocast.scaler().is_enabled()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_reduced_precision_on_the_cpu_is_refused(precision: str) -> None:
+    with pytest.raises(ConfigError, match=f"precision='{precision}'; reduced precision needs"):
+        Autocast.choose(precision, CPU)
+
+
+@pytest.mark.parametrize(("supported", "dtype"), [(True, "bfloat16"), (False, "float16")])
+def test_cuda_takes_bfloat16_where_it_can(
+    monkeypatch: pytest.MonkeyPatch, supported: bool, dtype: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert Autocast.choose("auto", CUDA).dtype == getattr(torch, dtype)
+
+
+def test_every_precision_has_its_type_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    chosen = [Autocast.choose(name, CUDA).dtype for name in PRECISIONS]
+    assert chosen == [torch.bfloat16, torch.float32, torch.bfloat16, torch.float16]

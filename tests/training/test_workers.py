@@ -1,0 +1,101 @@
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from handssl.data import Store
+from handssl.errors import ConfigError
+from handssl.objectives import ObjectiveConfig
+from handssl.training import OptimizerConfig, PretrainConfig, pretrain
+from handssl.training.workers import Workers
+
+Small = Callable[..., PretrainConfig]
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def run_workers(count: int, store_path: Path, config: PretrainConfig, folder: Path) -> list[Any]:
+    """Results of every worker of a gloo group, each a process of its own."""
+    folder.mkdir()
+    arguments = [str(folder / "meet"), str(store_path), json.dumps(config.to_dict())]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(rank), str(count), *arguments, str(folder / "out")],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    try:
+        errors = [process.communicate(timeout=120)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in processes] == [0] * count, errors
+    return [torch.load(folder / f"out.{rank}", weights_only=True) for rank in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("objective", "composition"),
+    [("contrastive", "translate+scale+color_jitter"), ("relative", "translate+rotate")],
+)
+def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa: PLR0917
+    store: Store,
+    store_path: Path,
+    small_config: Small,
+    tmp_path: Path,
+    objective: str,
+    composition: str,
+) -> None:
+    config = small_config(
+        objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
+        composition=composition,
+        size_px=32,
+        # Small steps: with batches of 8, one ReLU that rounding flips moves a gradient by a
+        # hundredth, and large steps multiply that tenfold each. The gradients are compared apart.
+        optimizer=OptimizerConfig(name="lamb", warmup_epochs=0.0, base_lr=1e-4),
+        epochs=3,
+    )
+    alone = pretrain(config, store, seed=4)
+    (single,) = run_workers(1, store_path, config, tmp_path / "one")
+    first, second = run_workers(2, store_path, config, tmp_path / "two")
+
+    expected = [loss for report in alone.history for loss in report.losses]
+    assert max(expected) - min(expected) > 1e-2, "the parameters must have moved"
+    assert first["losses"] == pytest.approx(expected, rel=1e-4)
+    assert first["losses"] == second["losses"]
+    assert single["losses"] == expected, "one worker in a group is the plain run"
+    for name, value in alone.encoder.state_dict().items():
+        assert torch.equal(single["encoder"][name], value), name
+        assert torch.equal(first["encoder"][name], second["encoder"][name]), name
+    for ours, theirs in zip(alone.history, first["terms"], strict=True):
+        assert theirs == pytest.approx(ours.terms, rel=1e-3)
+
+    resumed = pretrain(config, store, seed=4, resume=tmp_path / "two" / "out.ckpt")
+    assert [loss for report in resumed.history for loss in report.losses] == first["losses"]
+
+    joined = torch.cat([g.flatten() for g in single["gradients"].values()])
+    shared = torch.cat([g.flatten() for g in first["gradients"].values()])
+    assert (joined - shared).norm() < 1e-5 * joined.norm()
+
+
+def test_shares_cover_the_batch_in_order() -> None:
+    rows = list(range(12))
+    shares = [rows[Workers(rank=rank, count=3, grouped=True).rows(12)] for rank in range(3)]
+    assert list(itertools.chain.from_iterable(shares)) == rows
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
+    with pytest.raises(ConfigError, match="multiple of the number of workers, 3"):
+        Workers(rank=0, count=3, grouped=True).rows(8)
+
+
+def test_without_a_group_there_is_one_worker() -> None:
+    assert Workers.current() == Workers(rank=0, count=1, grouped=False)
+    assert torch.equal(Workers.current().mean(torch.ones(2)), torch.ones(2))

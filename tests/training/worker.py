@@ -1,0 +1,70 @@
+"""One worker of a run, started by the tests as a process of its own.
+
+    python worker.py RANK COUNT RENDEZVOUS STORE CONFIG OUT
+
+Writes the run's losses, terms and final weights to OUT.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from handssl.data import open_store
+from handssl.encoders import EncoderConfig
+from handssl.objectives import ObjectiveConfig
+from handssl.training import OptimizerConfig, PretrainConfig, pretrain, pretraining
+from handssl.training.loop import Pretraining
+
+
+def joint_gradients(run: Pretraining) -> dict[str, torch.Tensor]:
+    """Mean over workers of the first batch's gradients, in float64: rounding flips no ReLU."""
+    model = run._model.double()
+    pairs = [
+        pair._replace(images_a=pair.images_a.double(), images_b=pair.images_b.double())
+        for pair in run._batches.pairs(1, 0)
+    ]
+    loss, _ = model(pairs)
+    loss.backward()
+    gradients = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        gradients[name] = parameter.grad.clone()
+        dist.all_reduce(gradients[name])
+        gradients[name] /= dist.get_world_size()
+    return gradients
+
+
+def main() -> None:
+    rank, count, rendezvous, store, settings, out = sys.argv[1:]
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{rendezvous}", rank=int(rank), world_size=int(count)
+    )
+    plain = json.loads(settings)
+    config = PretrainConfig(
+        **{
+            **plain,
+            "encoder": EncoderConfig(**plain["encoder"]),
+            "objective": ObjectiveConfig(**plain["objective"]),
+            "optimizer": OptimizerConfig(**plain["optimizer"]),
+        }
+    )
+    gradients = joint_gradients(pretraining(config, open_store(store), seed=4))
+    result = pretrain(config, open_store(store), seed=4, checkpoint=Path(f"{out}.ckpt"))
+    torch.save(
+        {
+            "losses": [loss for report in result.history for loss in report.losses],
+            "terms": [report.terms for report in result.history],
+            "gradients": gradients,
+            "encoder": result.encoder.state_dict(),
+        },
+        f"{out}.{rank}",
+    )
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Evaluation: metrics of 3D poses, the probes that produce them, and diagnostics of features."""
+
+from handssl.evaluation.diagnostics import DiagnosticsConfig, diagnose
+from handssl.evaluation.finetune import Finetuning, evaluate_model
+from handssl.evaluation.finetune_config import FinetuneConfig
+from handssl.evaluation.lifting import Evaluated
+from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
+from handssl.evaluation.pose_model import PoseModel
+from handssl.evaluation.probe import ProbeConfig, ProbeResult, linear_probe
+
+__all__ = [
+    "DiagnosticsConfig",
+    "Evaluated",
+    "FinetuneConfig",
+    "Finetuning",
+    "PoseModel",
+    "ProbeConfig",
+    "ProbeResult",
+    "diagnose",
+    "evaluate_model",
+    "joint_errors_cm",
+    "linear_probe",
+    "pose_metrics",
+]

@@ -1,0 +1,139 @@
+"""What features have learned, beside the pose: invariance, equivariance, and their rank.
+
+All three come from a few hundred views of validation images and cost a few per cent of a quick
+trial, nothing of a long one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from handssl.augment import AUGMENTATIONS, Composition, Regressable
+from handssl.data import Store
+from handssl.encoders import Encoder
+from handssl.errors import ConfigError
+from handssl.evaluation.features import EncodedViews, encode_views
+from handssl.evaluation.ridge import fit_ridge
+from handssl.training.randomness import stream
+
+__all__ = ["DiagnosticsConfig", "diagnose", "invariance", "rank_me", "relative_r2"]
+
+_FOLDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosticsConfig:
+    """What is diagnosed.
+
+    Attributes:
+        augmentations: Names; each gets its own invariance and, if regressable, equivariance.
+        images: Images looked at, at most.
+        size_px: Side of a view; that of pretraining.
+        batch_size: Images of one forward pass.
+    """
+
+    augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    images: int = 192
+    size_px: int = 128
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        for name in self.augmentations:
+            Composition.parse(name)
+        for name, least in {"images": 16, "size_px": 16, "batch_size": 1}.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"diagnostics.{name} must be >= {least}, but got {name}={value}")
+
+
+def diagnose(
+    encoder: Encoder,
+    store: Store,
+    config: DiagnosticsConfig,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+) -> dict[str, float]:
+    """Diagnostics of an encoder on a store's first images.
+
+    Augmentations have their released magnitudes, whatever the encoder was trained with, so that
+    encoders can be compared.
+
+    Returns:
+        `invariance/<name>` (mean cosine similarity of centred features of the plain view and one
+        that differs in that augmentation alone), `equivariance/<name>` (held-out R² of how the
+        one became the other; regressable augmentations only, and only where there are at least 6
+        images) and `rankme`.
+    """
+    encoder = encoder.to(torch.device(device))
+    store = store.select(np.arange(min(config.images, len(store))))
+
+    def encode(composition: str) -> EncodedViews:
+        return encode_views(
+            encoder,
+            store,
+            Composition.parse(composition),
+            stream(seed, "diagnostics", composition),
+            size_px=config.size_px,
+            device=torch.device(device),
+            batch_size=config.batch_size,
+        )
+
+    plain = encode("").features
+    results: dict[str, float] = {}
+    for name in config.augmentations:
+        views = encode(name)
+        results[f"invariance/{name}"] = invariance(plain, views.features, plain.mean(0))
+        if issubclass(AUGMENTATIONS[name], Regressable) and len(plain) >= 2 * _FOLDS:
+            results[f"equivariance/{name}"] = relative_r2(
+                plain, views.features, views.parameters[name]
+            )
+    results["rankme"] = rank_me(plain)
+    return results
+
+
+def invariance(
+    a: Float[Tensor, "n feature"], b: Float[Tensor, "n feature"], mean: Float[Tensor, " feature"]
+) -> float:
+    """Mean cosine similarity of features about their mean: 1 invariant, 0 unrelated.
+
+    Features after a ReLU are positive and would all look alike without the mean taken off. Where
+    features do not vary at all the result is 0.
+    """
+    a, b = a.double() - mean, b.double() - mean
+    return float(torch.nn.functional.cosine_similarity(a, b).mean())
+
+
+def relative_r2(
+    a: Float[Tensor, "n feature"],
+    b: Float[Tensor, "n feature"],
+    targets: Float[Tensor, "n dim"],
+) -> float:
+    """R² on held-out pairs of a ridge regression from both views' features to their targets.
+
+    R² = 1 − Σ (θ − θ̂)² / Σ (θ − θ̄)² in the mean over dimensions; it is at most 1, and 0 or less
+    where the features say nothing. Each third of the pairs is predicted by a fit to the others,
+    and θ̄ is the mean of these. Targets are drawn for every pair anew, so pairs of the same pose
+    tell each other nothing.
+    """
+    x, y = torch.cat([a, b], dim=1), targets.double()
+    fold = torch.arange(len(x)) % _FOLDS
+    residual, spread = torch.zeros(2, y.shape[1], dtype=torch.float64)
+    for index in range(_FOLDS):
+        tested, fitted = fold == index, fold != index
+        inner = torch.arange(int(fitted.sum())) % 4 == 0
+        prediction = fit_ridge(x[fitted], y[fitted], inner)(x[tested])
+        residual += (y[tested] - prediction).square().sum(0)
+        spread += (y[tested] - y[fitted].mean(0)).square().sum(0)
+    return float((1 - residual / spread).mean())
+
+
+def rank_me(features: Float[Tensor, "n feature"]) -> float:
+    """Effective rank exp(−Σ p log p) with p the normalised singular values (RankMe, 2023)."""
+    singular = torch.linalg.svdvals(features.double())
+    share = singular / singular.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    return float(torch.special.entr(share).sum().exp())

@@ -1,0 +1,160 @@
+"""Features of a frozen encoder, with the 2.5D pose of the same views."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+
+from handssl.augment import Composition, Parameters, make_views
+from handssl.data import Store
+from handssl.geometry import joints_to_25d
+from handssl.skeleton import REFERENCE_BONE
+
+__all__ = ["EncodedViews", "LabelledFeatures", "encode_views", "extract_features", "label_views"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledFeatures:
+    """One row a view, on the CPU.
+
+    Attributes:
+        features: (n, D) float32.
+        pose: (n, 21, 3): (u, v) in the view's pixels divided by its side, z_rel in bones; NaN
+            where not labelled.
+        valid: (n, 21) joints with a label; none where the bone that scales depth has none.
+        bone_m: (n,) length of that bone.
+        intrinsics: (n, 3, 3) camera of the view: its matrix times the source's camera.
+        groups: (n,) groups of the images.
+    """
+
+    features: Float[Tensor, "batch feature"]
+    pose: Float[Tensor, "batch 21 3"]
+    valid: Bool[Tensor, "batch 21"]
+    bone_m: Float[Tensor, " batch"]
+    intrinsics: Float[Tensor, "batch 3 3"]
+    groups: Shaped[np.ndarray, " batch"]
+
+    @staticmethod
+    def join(parts: "list[LabelledFeatures]") -> "LabelledFeatures":
+        """All rows of several passes."""
+        return LabelledFeatures(
+            features=torch.cat([part.features for part in parts]),
+            pose=torch.cat([part.pose for part in parts]),
+            valid=torch.cat([part.valid for part in parts]),
+            bone_m=torch.cat([part.bone_m for part in parts]),
+            intrinsics=torch.cat([part.intrinsics for part in parts]),
+            groups=np.concatenate([part.groups for part in parts]),
+        )
+
+
+class EncodedViews(NamedTuple):
+    """Features of views, on the CPU, and how the views were made."""
+
+    features: Float[Tensor, "batch feature"]
+    parameters: Parameters
+    matrix: Float[Tensor, "batch 3 3"]
+
+
+def encode_views(
+    encoder: nn.Module,
+    store: Store,
+    composition: Composition,
+    generator: torch.Generator,
+    *,
+    size_px: int,
+    device: torch.device,
+    batch_size: int = 256,
+) -> EncodedViews:
+    """One view of every image with the encoder in evaluation mode (its mode is put back after).
+
+    Args:
+        encoder: On `device`; images in [0, 1] to one vector each.
+        store: Images, in whose order rows come.
+        composition: What views get; the identity for evaluation.
+        generator: Source of the views' parameters, on the CPU.
+        size_px: Side of a view.
+        device: Where views and features are computed.
+        batch_size: Images at a time; does not change the result beyond rounding.
+    """
+    parts: list[EncodedViews] = []
+    centre_px, side_px = torch.from_numpy(store.centre_px), torch.from_numpy(store.side_px)
+    training = encoder.training
+    encoder.eval()
+    try:
+        with torch.no_grad():
+            for start in range(0, len(store), batch_size):
+                rows = np.arange(start, min(start + batch_size, len(store)))
+                views = make_views(
+                    store.batch(rows).to(device),
+                    composition,
+                    generator,
+                    size=size_px,
+                    centre_px=centre_px[rows],
+                    side_px=side_px[rows],
+                )
+                images = views.images.contiguous(memory_format=torch.channels_last)
+                parts.append(
+                    EncodedViews(
+                        encoder(images).float().cpu(),
+                        {name: value.cpu() for name, value in views.parameters.items()},
+                        views.matrix.cpu(),
+                    )
+                )
+    finally:
+        encoder.train(training)
+    return EncodedViews(
+        torch.cat([part.features for part in parts]),
+        {n: torch.cat([part.parameters[n] for part in parts]) for n in parts[0].parameters},
+        torch.cat([part.matrix for part in parts]),
+    )
+
+
+def extract_features(
+    encoder: nn.Module,
+    store: Store,
+    composition: Composition,
+    generator: torch.Generator,
+    *,
+    size_px: int,
+    device: torch.device,
+    batch_size: int = 256,
+) -> LabelledFeatures:
+    """`encode_views` with the 2.5D pose of every view; arguments as there."""
+    views = encode_views(
+        encoder,
+        store,
+        composition,
+        generator,
+        size_px=size_px,
+        device=device,
+        batch_size=batch_size,
+    )
+    return label_views(views.features, views.matrix, store, size_px=size_px)
+
+
+def label_views(
+    features: Float[Tensor, "batch feature"],
+    matrix: Float[Tensor, "batch 3 3"],
+    store: Store,
+    *,
+    size_px: int,
+) -> LabelledFeatures:
+    """Features with the 2.5D poses that views of all images of a store show.
+
+    A camera follows its view exactly: with M the view's matrix, M·K projects the unchanged 3D
+    joints to where the view shows them, rotations included.
+    """
+    intrinsics = matrix @ torch.from_numpy(store.intrinsics)
+    pose, bone_m = joints_to_25d(torch.from_numpy(store.joints_m), intrinsics)
+    valid = torch.from_numpy(store.valid)
+    return LabelledFeatures(
+        features=features,
+        pose=pose / torch.tensor([size_px, size_px, 1.0]),
+        valid=valid & valid[:, list(REFERENCE_BONE)].all(dim=1, keepdim=True),
+        bone_m=bone_m,
+        intrinsics=intrinsics,
+        groups=store.groups,
+    )

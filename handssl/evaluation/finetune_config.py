@@ -1,0 +1,82 @@
+"""What a fine-tuning run is: mode, encoder, schedule."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from handssl.augment import Composition
+from handssl.encoders import EncoderConfig
+from handssl.errors import ConfigError
+from handssl.training import OptimizerConfig
+
+__all__ = ["MODES", "FinetuneConfig"]
+
+MODES: Final = ("frozen", "unfrozen", "supervised")
+
+
+def _released_optimizer() -> OptimizerConfig:
+    return OptimizerConfig(name="adam", base_lr=4.42e-5, weight_decay=2e-4, warmup_epochs=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneConfig:
+    """One downstream run; loss and learning rate are those of the study's probe.
+
+    Attributes:
+        mode: `frozen` trains the layer alone, with the encoder in evaluation mode; `unfrozen`
+            both; `supervised` both, of an encoder that has seen no pretraining of ours.
+        encoder: Architecture and initial weights; those of pretraining by their path.
+        composition: Augmentations of the training views.
+        label_fraction: As of the probe.
+        layer_decay: The learning rate of a stage of the encoder is that of the stage after it
+            times this; 1 is none.
+        size_px: Side of a view.
+        epochs: Passes over the images.
+        batch_size: Images of an optimiser step.
+        optimizer: The optimiser and its schedule, of the layer.
+        precision: As of pretraining.
+        checkpoint_every: Epochs between checkpoints; the last epoch always writes one.
+    """
+
+    mode: str = "unfrozen"
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    composition: str = "rotate+translate"
+    label_fraction: float = 1.0
+    layer_decay: float = 1.0
+    size_px: int = 128
+    epochs: int = 100
+    batch_size: int = 128
+    optimizer: OptimizerConfig = field(default_factory=_released_optimizer)
+    precision: str = "auto"
+    checkpoint_every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(
+                f"finetune.mode must be one of {', '.join(MODES)}, but got mode={self.mode!r}"
+            )
+        if self.mode == "supervised" and self.encoder.weights not in ("random", "imagenet"):
+            raise ConfigError(
+                "encoder.weights must be random or imagenet for mode=supervised, but got "
+                f"weights={self.encoder.weights}; use mode=unfrozen to train it further"
+            )
+        smallest = {"size_px": 16, "epochs": 1, "batch_size": 2, "checkpoint_every": 1}
+        for name, least in smallest.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"finetune.{name} must be >= {least}, but got {name}={value}")
+        for name in ("label_fraction", "layer_decay"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise ConfigError(f"finetune.{name} must be in (0, 1], but got {name}={value}")
+        if self.optimizer.warmup_epochs >= self.epochs:
+            raise ConfigError(
+                f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
+                f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual"
+            )
+        Composition.parse(self.composition)
+
+    @property
+    def peak_lr(self) -> float:
+        """Largest learning rate of the layer: base_lr × √batch."""
+        return self.optimizer.base_lr * math.sqrt(self.batch_size)

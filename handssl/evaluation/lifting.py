@@ -1,0 +1,60 @@
+"""From predicted 2.5D poses of labelled views to errors in 3D."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
+from torch import Tensor
+
+from handssl.data import Store
+from handssl.evaluation.features import LabelledFeatures
+from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
+from handssl.geometry import joints_from_25d
+
+__all__ = ["Evaluated", "evaluate_pose"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """Poses that have been measured.
+
+    Attributes:
+        metrics: `pose_metrics`.
+        prediction_m: (n, 21, 3) predicted joints, metres; NaN where a sample cannot be lifted
+            to 3D because its reference bone has no label.
+        error_cm: (n, 21) errors, NaN where a joint does not count.
+        groups: (n,) groups of the images.
+    """
+
+    metrics: dict[str, float]
+    prediction_m: NDArray[np.float32]
+    error_cm: NDArray[np.float64]
+    groups: Shaped[np.ndarray, " rows"]
+
+
+def evaluate_pose(
+    pose: Float[Tensor, "n 63"], views: LabelledFeatures, store: Store, *, size_px: int
+) -> Evaluated:
+    """Lift poses with the views' own cameras and true bone lengths, and measure them.
+
+    Args:
+        pose: 21 × (u, v in fractions of the view's side, z_rel).
+        views: Their labels.
+        store: Where the views come from, in their order.
+        size_px: Side of a view.
+    """
+    usable = views.valid.any(1)
+    pixels = pose.double().view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
+    prediction = torch.full(pixels.shape, torch.nan, dtype=torch.float64)
+    prediction[usable] = joints_from_25d(
+        pixels[usable], views.bone_m[usable].double(), views.intrinsics[usable].double()
+    )
+    target = torch.from_numpy(store.joints_m)
+    return Evaluated(
+        metrics=pose_metrics(prediction, target, views.valid),
+        prediction_m=prediction.float().numpy(),
+        error_cm=joint_errors_cm(prediction, target, views.valid),
+        groups=views.groups,
+    )

@@ -1,0 +1,168 @@
+"""Errors of 3D hand poses, in centimetres: raw, root-aligned and Procrustes-aligned.
+
+Two evaluations define the numbers, and each keeps its own rules:
+
+* FreiHAND's official one: the mean error and the AUC over 0 to 5 cm (100 thresholds, both ends
+  included, error ≤ threshold). Its Procrustes alignment allows reflections.
+* The study's own: the median error and the AUC over 0 to 50 cm (thresholds 0, 0.5, …, 49.5 cm,
+  error < threshold). Its Procrustes alignment is a proper rotation (det = +1).
+
+So `pa_mpjpe_cm` and `pa_auc_5cm` come from the first alignment, `pa_median_pje_cm` and
+`pa_auc_50cm` from the second (D16). Both alignments see valid joints only: FreiHAND labels all 21
+joints, so for it that is the same. Invalid joints are left out of everything.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from handssl.errors import ConfigError, DataError
+from handssl.geometry import procrustes_align
+from handssl.skeleton import WRIST
+
+__all__ = ["Alignment", "joint_errors_cm", "pck_auc", "pose_metrics"]
+
+Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
+
+_FREIHAND_THRESHOLDS_CM: NDArray[np.float64] = np.linspace(0.0, 5.0, 100, dtype=np.float64)
+_STUDY_THRESHOLDS_CM: NDArray[np.float64] = np.arange(100, dtype=np.float64) * 0.5
+
+_ALIGNMENTS: dict[str, tuple[Alignment, Alignment]] = {
+    "": ("none", "none"),
+    "ra_": ("root", "root"),
+    "pa_": ("procrustes", "procrustes_proper"),
+}
+"""Prefix of the metrics: (alignment of the official numbers, of the study's)."""
+
+
+def pose_metrics(
+    prediction_m: ArrayLike | torch.Tensor,
+    target_m: ArrayLike | torch.Tensor,
+    valid: ArrayLike | torch.Tensor | None = None,
+) -> dict[str, float]:
+    """All metrics of predicted poses; see the head of the file for what defines each.
+
+    Args:
+        prediction_m: (n, joints, 3) predicted joints, camera frame, metres.
+        target_m: (n, joints, 3) true joints; where they are not valid they may be NaN.
+        valid: (n, joints) joints that count; all when omitted.
+
+    Returns:
+        {"", "ra_", "pa_"} × {"mpjpe_cm", "median_pje_cm", "auc_5cm", "auc_50cm"}. Errors are
+        pooled over joints and samples; the median is the mean of the two middle values where
+        their number is even; AUC is the mean of the joints' own.
+
+    Raises:
+        ConfigError: If the shapes do not fit each other.
+        DataError: If a prediction is not finite, a valid target is not, or no joint is valid.
+    """
+    metrics = {}
+    for prefix, (official, study) in _ALIGNMENTS.items():
+        by_official = joint_errors_cm(prediction_m, target_m, valid, alignment=official)
+        by_study = (
+            by_official
+            if study == official
+            else joint_errors_cm(prediction_m, target_m, valid, alignment=study)
+        )
+        if np.isnan(by_official).all():
+            raise DataError(
+                "valid must leave at least one joint (and its wrist) to evaluate, but got none; "
+                "check the labels with `handssl data doctor`"
+            )
+        metrics[f"{prefix}mpjpe_cm"] = float(np.nanmean(by_official))
+        metrics[f"{prefix}median_pje_cm"] = float(np.nanmedian(by_study))
+        metrics[f"{prefix}auc_5cm"] = pck_auc(by_official, _FREIHAND_THRESHOLDS_CM, inclusive=True)
+        metrics[f"{prefix}auc_50cm"] = pck_auc(by_study, _STUDY_THRESHOLDS_CM, inclusive=False)
+    return metrics
+
+
+def joint_errors_cm(
+    prediction_m: ArrayLike | torch.Tensor,
+    target_m: ArrayLike | torch.Tensor,
+    valid: ArrayLike | torch.Tensor | None = None,
+    *,
+    alignment: Alignment = "none",
+) -> NDArray[np.float64]:
+    """Euclidean distance of every joint from its target, NaN where it does not count.
+
+    Args:
+        prediction_m: (n, joints, 3) predicted joints, metres.
+        target_m: (n, joints, 3) true joints, metres.
+        valid: (n, joints) joints that count; all when omitted.
+        alignment: `none`; `root` subtracts the wrist from both (a sample whose wrist is not
+            valid has no error); `procrustes` (reflections allowed) or `procrustes_proper`.
+
+    Returns:
+        (n, joints) errors in cm.
+
+    Raises:
+        ConfigError: If the shapes do not fit each other.
+        DataError: If a prediction or a valid target is not finite.
+    """
+    prediction, target, mask = _checked(prediction_m, target_m, valid)
+    if alignment == "root":
+        mask = mask & mask[:, WRIST : WRIST + 1]
+        prediction = prediction - prediction[:, WRIST : WRIST + 1]
+        target = target - target[:, WRIST : WRIST + 1]
+    elif alignment != "none":
+        prediction = procrustes_align(
+            prediction, target, mask, allow_reflection=alignment == "procrustes"
+        )
+    error_cm = 100 * (prediction - target).norm(dim=-1)
+    errors: NDArray[np.float64] = torch.where(mask, error_cm, torch.nan).numpy()
+    return errors
+
+
+def pck_auc(
+    error_cm: NDArray[np.float64], thresholds_cm: NDArray[np.float64], *, inclusive: bool
+) -> float:
+    """Area under the curve of correct key points, divided by the range, mean over joints.
+
+    PCK_k(t) is the share of joint k's errors with error ≤ t (`inclusive`) or error < t; the
+    area is the trapezoid rule's over the thresholds. Joints that are never valid are left out.
+
+    Args:
+        error_cm: (n, joints) errors, NaN where they do not count.
+        thresholds_cm: Increasing thresholds.
+        inclusive: Whether an error equal to the threshold is correct.
+    """
+    areas = []
+    widths = np.diff(thresholds_cm)
+    for joint in error_cm.T:
+        errors = np.sort(joint[~np.isnan(joint)])
+        if errors.size:
+            correct = np.searchsorted(errors, thresholds_cm, "right" if inclusive else "left")
+            height = (correct[1:] + correct[:-1]) / (2 * errors.size)
+            areas.append((height * widths).sum() / widths.sum())
+    return float(np.mean(areas))
+
+
+def _checked(
+    prediction_m: ArrayLike | torch.Tensor,
+    target_m: ArrayLike | torch.Tensor,
+    valid: ArrayLike | torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    prediction = torch.as_tensor(prediction_m).detach().cpu().double()
+    target = torch.as_tensor(target_m).detach().cpu().double()
+    if prediction.shape != target.shape or prediction.ndim != 3 or prediction.shape[-1] != 3:
+        raise ConfigError(
+            "prediction_m and target_m must both be (n, joints, 3), but got "
+            f"prediction_m={tuple(prediction.shape)} and target_m={tuple(target.shape)}"
+        )
+    mask = (
+        torch.ones(target.shape[:2], dtype=torch.bool)
+        if valid is None
+        else torch.as_tensor(valid).detach().cpu().bool()
+    )
+    if mask.shape != target.shape[:2]:
+        raise ConfigError(
+            f"valid must be {tuple(target.shape[:2])}, one value a joint, but got "
+            f"valid={tuple(mask.shape)}"
+        )
+    if not prediction[mask].isfinite().all():
+        raise DataError("prediction_m must be finite, but got NaN or infinite coordinates")
+    if not target[mask].isfinite().all():
+        raise DataError("target_m must be finite where valid, but got NaN or infinite labels")
+    return prediction, target, mask

@@ -1,0 +1,111 @@
+"""An encoder with a linear layer to the 2.5D pose, and the file that it travels in."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from handssl.encoders import Encoder, EncoderConfig, build_encoder
+from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
+from handssl.errors import ConfigError, DataError
+from handssl.evaluation.ridge import LinearMap
+from handssl.skeleton import NUM_JOINTS
+from handssl.training.checkpoint import load_checkpoint, save_checkpoint
+
+__all__ = ["PoseModel"]
+
+
+class PoseModel(nn.Module):
+    """Images of hands to 2.5D poses.
+
+    Args:
+        encoder: Images to features; taken over.
+        name: Its name in `ENCODERS`, or `timm:<name>`.
+        size_px: Side of the images it is made for.
+        bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
+    """
+
+    def __init__(self, encoder: Encoder, *, name: str, size_px: int, bone_m: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.feature_dim, 3 * NUM_JOINTS)
+        with torch.no_grad():
+            # A new head says the view's centre at the wrist's depth, plus little.
+            self.head.weight.mul_(0.1)
+            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat(NUM_JOINTS))
+        self.name = name
+        self.size_px = size_px
+        self.bone_m = bone_m
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 63"]:
+        """21 × (u, v in fractions of the view's side, z_rel), flat, of images in [0, 1]."""
+        pose: Tensor = self.head(self.encoder(images))
+        return pose
+
+    def set_layer(self, layer: LinearMap) -> None:
+        """Take over what a probe has fitted."""
+        with torch.no_grad():
+            self.head.weight.copy_(layer.weight.mT)
+            self.head.bias.copy_(layer.bias)
+
+    def state(self) -> dict[str, Any]:
+        """What a file needs to build the model again, preprocessing included."""
+        return {
+            "pose_model": {"name": self.name, "bone_m": self.bone_m},
+            "preprocessing": {
+                "size_px": self.size_px,
+                "mean": list(IMAGENET_MEAN),
+                "std": list(IMAGENET_STD),
+            },
+            "encoder": self.encoder.backbone.state_dict(),
+            "head": self.head.state_dict(),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the model, whole or not at all."""
+        save_checkpoint(path, self.state())
+
+    @classmethod
+    def load(cls, path: Path) -> "PoseModel":
+        """A saved model, in evaluation mode; checkpoints of fine-tuning are such files too.
+
+        Raises:
+            DataError: If the file is missing, cut short, not of a pose model, or its parts do
+                not fit each other.
+            ConfigError: If it was made for another preprocessing.
+        """
+        if not path.is_file():
+            raise DataError(f"checkpoint must be an existing file, but got checkpoint={path}")
+        content = load_checkpoint(path)
+        if "pose_model" not in content:
+            raise DataError(
+                f"checkpoint must hold a pose model, but {path} holds an encoder alone; fit a "
+                "pose to it with `handssl probe --encoder FILE --store STORE --out POSE.pt`"
+            )
+        preprocessing = content["preprocessing"]
+        if (preprocessing["mean"], preprocessing["std"]) != (
+            list(IMAGENET_MEAN),
+            list(IMAGENET_STD),
+        ):
+            raise ConfigError(
+                f"preprocessing must normalise with ImageNet's mean and std, but {path} has "
+                f"mean={preprocessing['mean']}, std={preprocessing['std']}; export it anew"
+            )
+        name = content["pose_model"]["name"]
+        model = cls(
+            build_encoder(EncoderConfig(name=name)),
+            name=name,
+            size_px=preprocessing["size_px"],
+            bone_m=content["pose_model"]["bone_m"],
+        )
+        try:
+            model.encoder.backbone.load_state_dict(content["encoder"])
+            model.head.load_state_dict(content["head"])
+        except RuntimeError as error:
+            raise DataError(
+                f"the weights of {path} must be those of name={name!r}, but they do not fit "
+                f"({str(error).splitlines()[-1].strip()}); save it again"
+            ) from error
+        return model.eval()

@@ -1,0 +1,246 @@
+"""The linear probe: how much of the 3D pose a frozen encoder's features hold linearly."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Shaped
+from numpy.typing import NDArray
+from torch import Tensor
+
+from handssl.augment import Composition
+from handssl.data import Store
+from handssl.encoders import Encoder
+from handssl.errors import ConfigError, DataError
+from handssl.evaluation.features import LabelledFeatures, extract_features
+from handssl.evaluation.lifting import Evaluated, evaluate_pose
+from handssl.evaluation.released import train_released
+from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge
+from handssl.evaluation.robust import fit_robust
+from handssl.training.randomness import stream
+
+__all__ = ["SOLVERS", "ProbeConfig", "ProbeResult", "linear_probe"]
+
+SOLVERS: Final = ("exact", "robust", "released")
+
+Fit = Callable[[Tensor, Tensor, Tensor], Ridge]
+"""A solver on cached features: of features, targets and held-out rows, as `fit_ridge`."""
+
+_FITS: Final[Mapping[str, Fit]] = {"exact": fit_ridge, "robust": fit_robust}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeConfig:
+    """How the probe is fitted.
+
+    Attributes:
+        solver: `exact` (ridge, D4) and `robust` (L1 by reweighting) fit features that are
+            extracted once; `released` trains the layer as the study does.
+        label_fraction: Share of the training groups whose labels are used, at least 2 groups; a
+            smaller share is part of a larger one.
+        epochs: Passes of the released solver; the others do not use it.
+        size_px: Side of a view; that of pretraining.
+        composition: Augmentations of the fitted views; the study rotates and translates.
+        augmented_passes: Passes over the training images with fresh augmentation, beside one
+            without; the released solver makes a fresh one every epoch instead.
+        held_out: Share of the training groups that chooses the penalty.
+        batch_size: Images of one forward pass.
+    """
+
+    solver: str = "exact"
+    label_fraction: float = 1.0
+    epochs: int = 50
+    size_px: int = 128
+    composition: str = "rotate+translate"
+    augmented_passes: int = 2
+    held_out: float = 0.1
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.solver not in SOLVERS:
+            raise ConfigError(
+                f"probe.solver must be one of {', '.join(SOLVERS)}, but got solver={self.solver!r}"
+            )
+        smallest = {"epochs": 1, "size_px": 16, "augmented_passes": 0, "batch_size": 1}
+        for name, least in smallest.items():
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"probe.{name} must be >= {least}, but got {name}={value}")
+        if not 0 < self.held_out < 1:
+            raise ConfigError(
+                f"probe.held_out must be in (0, 1), but got held_out={self.held_out}"
+            )
+        if not 0 < self.label_fraction <= 1:
+            raise ConfigError(
+                f"probe.label_fraction must be in (0, 1], but got "
+                f"label_fraction={self.label_fraction}"
+            )
+        Composition.parse(self.composition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult(Evaluated):
+    """What a probe found on the validation images.
+
+    Attributes:
+        layer: The fitted layer, features to 21 × (u, v, z_rel), u and v in fractions of a view.
+        bone_m: Mean length of the reference bone in the images it was fitted to, metres.
+        history: Validation metrics after every epoch of the released solver.
+        timings_s: Seconds of `features`, `solve`, `evaluate` and `total`.
+    """
+
+    layer: LinearMap
+    bone_m: float
+    history: tuple[dict[str, float], ...]
+    timings_s: dict[str, float]
+
+
+def linear_probe(
+    encoder: Encoder,
+    train: Store,
+    val: Store,
+    config: ProbeConfig,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+) -> ProbeResult:
+    """Fit 2.5D poses to frozen features, lift the validation set's to 3D, and measure them.
+
+    The exact solver is ridge regression on features extracted once (D4; the study trains the
+    layer for 50 epochs with Adam and an L1 loss). Lifting uses the view's own camera and the
+    true length of the reference bone, as in the study.
+
+    Args:
+        encoder: The encoder; moved to `device`, otherwise left as it is.
+        train: Images to fit on.
+        val: Images to measure on, without augmentation.
+        config: How.
+        device: Where views and features are computed.
+        seed: Source of the views and of the held-out groups.
+
+    Raises:
+        DataError: If a split has no labels to use, or the training images are of one group.
+    """
+    start = time.perf_counter()
+    encoder = encoder.to(torch.device(device))
+    composition = Composition.parse(config.composition)
+    train = with_labels(train, config.label_fraction, seed)
+
+    def extract(name: str, store: Store, own: Composition, index: int) -> LabelledFeatures:
+        part = extract_features(
+            encoder,
+            store,
+            own,
+            stream(seed, "probe", name, index),
+            size_px=config.size_px,
+            device=torch.device(device),
+            batch_size=config.batch_size,
+        )
+        if not part.valid.any():
+            raise DataError(
+                f"the {name} split must have labelled joints, but got none whose reference bone "
+                "is labelled too; check it with `handssl data doctor`"
+            )
+        return part
+
+    released = config.solver == "released"
+    passes = [composition] * config.augmented_passes
+    passes = [composition] if released else [Composition.identity(), *passes]
+    fitted = LabelledFeatures.join(
+        [extract("training", train, own, index) for index, own in enumerate(passes)]
+    )
+    measured = extract("validation", val, Composition.identity(), 0)
+    extracted = time.perf_counter()
+
+    def evaluate(own: LinearMap) -> Evaluated:
+        return evaluate_pose(own(measured.features), measured, val, size_px=config.size_px)
+
+    history: tuple[dict[str, float], ...] = ()
+    layer: LinearMap
+    if released:
+        layer, history = train_released(
+            lambda epoch: extract("training", train, composition, epoch) if epoch else fitted,
+            lambda own: evaluate(own).metrics,
+            epochs=config.epochs,
+            size_px=config.size_px,
+            seed=seed,
+        )
+    else:
+        held_out = torch.from_numpy(held_out_rows(fitted.groups, config.held_out, seed))
+        layer = fit_layer(fitted, held_out, _FITS[config.solver])
+    solved = time.perf_counter()
+    found = evaluate(layer)
+    end = time.perf_counter()
+    return ProbeResult(
+        metrics=found.metrics,
+        prediction_m=found.prediction_m,
+        error_cm=found.error_cm,
+        groups=measured.groups,
+        layer=layer,
+        bone_m=float(fitted.bone_m[fitted.valid.any(1)].double().mean()),
+        history=history,
+        timings_s={
+            "features": extracted - start,
+            "solve": solved - extracted,
+            "evaluate": end - solved,
+            "total": end - start,
+        },
+    )
+
+
+def with_labels(store: Store, fraction: float, seed: int) -> Store:
+    """The rows of a random share of a store's groups: whole groups, at least 2 of them.
+
+    The groups are the first of one random order, so a smaller share is part of a larger one.
+    """
+    if fraction == 1:
+        return store
+    names = np.unique(store.groups)
+    order = torch.randperm(len(names), generator=stream(seed, "probe", "labels")).numpy()
+    chosen = names[order[: max(2, round(fraction * len(names)))]]
+    return store.select(np.flatnonzero(np.isin(store.groups, chosen)))
+
+
+def held_out_rows(
+    groups: Shaped[np.ndarray, " rows"], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Rows of a random share of the groups (at least one, never all), so that none is split.
+
+    Raises:
+        DataError: If there is only one group.
+    """
+    names = np.unique(groups)
+    if len(names) < 2:
+        raise DataError(
+            f"the training split must have at least 2 groups to choose the penalty, but got "
+            f"{len(names)}; train on more images"
+        )
+    order = torch.randperm(len(names), generator=stream(seed, "probe", "held-out")).numpy()
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    rows: NDArray[np.bool_] = np.isin(groups, names[order[:count]])
+    return rows
+
+
+def fit_layer(
+    fitted: LabelledFeatures, held_out: Bool[Tensor, " rows"], fit: Fit = fit_ridge
+) -> LinearMap:
+    """Features to poses, by one regression for each pattern of labelled rows.
+
+    Joints that are labelled in the same rows share one solution; where all joints are labelled
+    that is all of them. A joint that is never labelled is predicted at the centre, depth 0.
+    """
+    weight = torch.zeros(fitted.features.shape[1], 21, 3, dtype=torch.float64)
+    bias = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64).repeat(21, 1)
+    patterns, member = np.unique(fitted.valid.numpy(), axis=1, return_inverse=True)
+    for index, pattern in enumerate(patterns.T):
+        rows = torch.from_numpy(pattern)
+        joints = torch.from_numpy(np.flatnonzero(member == index))
+        if not (rows & held_out).any() or not (rows & ~held_out).any():
+            continue
+        own = fit(fitted.features[rows], fitted.pose[rows][:, joints].flatten(1), held_out[rows])
+        weight[:, joints] = own.weight.view(-1, len(joints), 3)
+        bias[joints] = own.bias.view(len(joints), 3)
+    return LinearMap(weight=weight.flatten(1), bias=bias.flatten())

@@ -1,0 +1,86 @@
+import itertools
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handssl.errors import DataError
+from handssl.evaluation.contest import official_scores, read_submission, write_submission
+
+
+def poses(n: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    target = generator.normal((0, 0, 0.6), 0.05, (n, 21, 3))
+    return target + generator.normal(0, 0.02, target.shape), target
+
+
+def slow_scores(prediction: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+    """Mean over joints of mean errors, and of trapezoid areas at 100 thresholds to 5 cm."""
+    means, areas = [], []
+    for joint in range(21):
+        errors = [
+            sum((p[joint][k] - t[joint][k]) ** 2 for k in range(3)) ** 0.5
+            for p, t in zip(prediction, target, strict=True)
+        ]
+        means.append(sum(errors) / len(errors))
+        thresholds = [0.05 * k / 99 for k in range(100)]
+        shares = [sum(e <= limit for e in errors) / len(errors) for limit in thresholds]
+        areas.append(sum((a + b) / 2 for a, b in itertools.pairwise(shares)) / 99)
+    return 100 * sum(means) / 21, sum(areas) / 21
+
+
+def slow_aligned(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The official alignment: both centred and of unit norm, R of M = QᵀP, scale its trace."""
+    aligned = []
+    for p, t in zip(prediction, target, strict=True):
+        p_mean, t_mean = p.mean(0), t.mean(0)
+        p_norm, t_norm = np.linalg.norm(p - p_mean), np.linalg.norm(t - t_mean)
+        p_unit, t_unit = (p - p_mean) / p_norm, (t - t_mean) / t_norm
+        u, singular, vh = np.linalg.svd(t_unit.T @ p_unit)
+        aligned.append(p_unit @ (u @ vh).T * singular.sum() * t_norm + t_mean)
+    return np.array(aligned)
+
+
+def test_scores_are_the_official_formulas(tmp_path: Path) -> None:
+    prediction, target = poses()
+    write_submission(tmp_path / "deep" / "pred.zip", prediction)
+    (tmp_path / "xyz.json").write_text(json.dumps(target.tolist()))
+    scores = official_scores(tmp_path / "deep" / "pred.zip", tmp_path / "xyz.json")
+    mean, area = slow_scores(prediction, target)
+    aligned_mean, aligned_area = slow_scores(slow_aligned(prediction, target), target)
+    expected = (mean, area, aligned_mean, aligned_area)
+    assert tuple(scores.values()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_submission_has_the_contests_form(tmp_path: Path) -> None:
+    prediction, _ = poses(3)
+    write_submission(tmp_path / "pred.zip", prediction)
+    with zipfile.ZipFile(tmp_path / "pred.zip") as archive:
+        assert archive.namelist() == ["pred.json"]
+        joints, vertices = json.loads(archive.read("pred.json"))
+    assert np.allclose(joints, prediction, atol=1e-7)
+    assert np.array(vertices).shape == (3, 778, 3)
+    assert not np.any(vertices)
+    assert [path.name for path in tmp_path.iterdir()] == ["pred.zip"]
+
+
+def test_broken_files_and_other_lengths_are_refused(tmp_path: Path) -> None:
+    prediction, target = poses(3)
+    path, labels = tmp_path / "pred.json", tmp_path / "xyz.json"
+    labels.write_text(json.dumps(target.tolist()))
+    path.write_text(json.dumps([prediction[:2].tolist(), []]))
+    with pytest.raises(DataError, match="each of the 3 labelled images, but has 2"):
+        official_scores(path, labels)
+    path.write_text("[[[1, 2, 3]], []]")
+    with pytest.raises(DataError, match=r"instead of \(n, 21, 3\)"):
+        read_submission(path)
+    (tmp_path / "pred.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_submission(tmp_path / "pred.zip")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_submission(tmp_path / "none.zip")
+    path.write_text(json.dumps([prediction.tolist(), []]))
+    with pytest.raises(DataError, match="must list 21 joints"):
+        official_scores(path, tmp_path / "none.json")

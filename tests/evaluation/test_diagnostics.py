@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from handssl.data import Store
+from handssl.encoders import Encoder, EncoderConfig, build_encoder
+from handssl.errors import ConfigError
+from handssl.evaluation import DiagnosticsConfig, diagnose
+from handssl.evaluation.diagnostics import invariance, rank_me, relative_r2
+
+
+class _Constant(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(images), 8)
+
+
+def test_every_diagnostic_is_reported_and_reproducible(hands: Store) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(EncoderConfig(name="resnet10t")).train()
+    config = DiagnosticsConfig(images=48, size_px=32)
+    results = diagnose(encoder, hands, config, seed=1)
+    names = ("translate", "scale", "color_jitter", "rotate")
+    expected = {f"{kind}/{name}" for kind in ("invariance", "equivariance") for name in names}
+    assert results.keys() == expected | {"rankme"}
+    assert all(-1 <= results[f"invariance/{name}"] <= 1 for name in names)
+    assert 1 <= results["rankme"] <= 48
+    assert diagnose(encoder, hands, config, seed=1) == results
+    assert encoder.training
+
+
+def test_parameters_that_cannot_be_regressed_have_no_equivariance(hands: Store) -> None:
+    config = DiagnosticsConfig(augmentations=("sobel",), images=16, size_px=32)
+    results = diagnose(Encoder(_Constant(), 8), hands, config)
+    assert results.keys() == {"invariance/sobel", "rankme"}
+
+
+def test_a_handful_of_images_has_no_equivariance_rather_than_none_to_speak_of(
+    hands: Store,
+) -> None:
+    config = DiagnosticsConfig(augmentations=("rotate",), images=16, size_px=32)
+    encoder = build_encoder(EncoderConfig(name="resnet10t"))
+    assert "equivariance/rotate" in diagnose(encoder, hands.select(np.arange(6)), config)
+    few = diagnose(encoder, hands.select(np.arange(5)), config)
+    assert few.keys() == {"invariance/rotate", "rankme"}
+
+
+def test_collapsed_features_are_seen(hands: Store) -> None:
+    config = DiagnosticsConfig(augmentations=("rotate",), images=48, size_px=32)
+    results = diagnose(Encoder(_Constant(), 8), hands, config)
+    assert results["rankme"] == pytest.approx(1)
+    assert results["equivariance/rotate"] < 0.05
+    assert results["invariance/rotate"] == 0
+
+
+def test_invariance_by_hand() -> None:
+    mean = torch.zeros(2)
+    a, b = torch.tensor([[1.0, 0], [0, 2]]), torch.tensor([[2.0, 0], [3, 0]])
+    assert invariance(a, b, mean) == pytest.approx(0.5)
+    assert invariance(a + 5, b + 5, mean + 5) == pytest.approx(0.5)
+
+
+def test_rank_counts_equal_directions() -> None:
+    assert rank_me(torch.eye(7)) == pytest.approx(7)
+    assert rank_me(torch.ones(5, 3)) == pytest.approx(1)
+    assert rank_me(torch.zeros(5, 3)) == pytest.approx(1)
+
+
+def test_r2_is_one_for_a_linear_law_and_about_zero_for_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 300, 5, generator=generator)
+    law = (b - a)[:, :2]
+    assert relative_r2(a, b, law) > 0.999
+    noise = torch.randn(300, 2, generator=generator)
+    assert abs(relative_r2(a, b, noise)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"images": 3}, "images must be >= 16, but got images=3"),
+        ({"augmentations": ("spin",)}, "spin"),
+    ],
+)
+def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        DiagnosticsConfig(**setting)  # type: ignore[arg-type]

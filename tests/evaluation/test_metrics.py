@@ -1,0 +1,218 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from handssl.errors import ConfigError, DataError
+from handssl.evaluation import joint_errors_cm, pose_metrics
+from handssl.evaluation.metrics import pck_auc
+
+Poses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
+NAMES = ("mpjpe_cm", "median_pje_cm", "auc_5cm", "auc_50cm")
+
+
+def random_poses(n: int, *, noise_m: float = 0.02, invalid: float = 0.2) -> Poses:
+    generator = np.random.default_rng(n)
+    target = generator.normal((0, 0, 0.6), 0.05, (n, 21, 3))
+    prediction = target + generator.normal(0, noise_m, target.shape)
+    return prediction, target, generator.random((n, 21)) >= invalid
+
+
+def shifted_by_cm(errors_cm: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """One sample for each error, all its joints wrong by that much along x."""
+    target = np.zeros((len(errors_cm), 21, 3))
+    prediction = target.copy()
+    prediction[..., 0] = np.array(errors_cm)[:, None] / 100
+    return prediction, target
+
+
+def slow_auc(errors: list[list[float]], thresholds: list[float], *, inclusive: bool) -> float:
+    """Mean over joints of the trapezoids under the share of errors below each threshold."""
+    areas = []
+    for joint in errors:
+        if not joint:
+            continue
+        shares = [
+            sum(e <= t if inclusive else e < t for e in joint) / len(joint) for t in thresholds
+        ]
+        area = 0.0
+        for k in range(1, len(thresholds)):
+            area += (shares[k] + shares[k - 1]) / 2 * (thresholds[k] - thresholds[k - 1])
+        areas.append(area / (thresholds[-1] - thresholds[0]))
+    return sum(areas) / len(areas)
+
+
+def slow_metrics(
+    prediction: NDArray[np.float64], target: NDArray[np.float64], valid: NDArray[np.bool_]
+) -> dict[str, float]:
+    """The four numbers of the raw poses, joint by joint."""
+    by_joint: list[list[float]] = [[] for _ in range(21)]
+    for p, t, v in zip(prediction, target, valid, strict=True):
+        for joint in range(21):
+            if v[joint]:
+                by_joint[joint].append(100 * math.dist(p[joint], t[joint]))
+    pooled = sorted(error for joint in by_joint for error in joint)
+    middle = len(pooled) // 2
+    median = pooled[middle] if len(pooled) % 2 else (pooled[middle - 1] + pooled[middle]) / 2
+    return {
+        "mpjpe_cm": sum(pooled) / len(pooled),
+        "median_pje_cm": median,
+        "auc_5cm": slow_auc(by_joint, [5 * k / 99 for k in range(100)], inclusive=True),
+        "auc_50cm": slow_auc(by_joint, [k / 2 for k in range(100)], inclusive=False),
+    }
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("noise_m", [0.01, 0.2])
+def test_metrics_equal_the_slow_loop(n: int, noise_m: float) -> None:
+    prediction, target, valid = random_poses(n, noise_m=noise_m)
+    metrics = pose_metrics(prediction, target, valid)
+    for name, value in slow_metrics(prediction, target, valid).items():
+        assert metrics[name] == pytest.approx(value, rel=1e-12), name
+
+
+def test_root_aligned_metrics_are_those_of_poses_relative_to_the_wrist() -> None:
+    prediction, target, valid = random_poses(5)
+    valid[:, 0] = True
+    metrics = pose_metrics(prediction, target, valid)
+    relative = slow_metrics(prediction - prediction[:, :1], target - target[:, :1], valid)
+    for name, value in relative.items():
+        assert metrics[f"ra_{name}"] == pytest.approx(value, rel=1e-12), name
+
+
+def test_there_are_three_alignments_of_four_numbers() -> None:
+    prediction, target, valid = random_poses(3)
+    expected = {f"{prefix}{name}" for prefix in ("", "ra_", "pa_") for name in NAMES}
+    assert pose_metrics(prediction, target, valid).keys() == expected
+
+
+def test_numbers_computed_by_hand() -> None:
+    prediction, target = shifted_by_cm([1.0, 2.0, 4.0, 9.0])
+    metrics = pose_metrics(prediction, target)
+    assert metrics["mpjpe_cm"] == pytest.approx(4.0)
+    assert metrics["median_pje_cm"] == pytest.approx(3.0), "mean of the two middle values"
+    assert metrics["ra_mpjpe_cm"] == pytest.approx(0.0)
+    assert metrics["ra_auc_5cm"] == 1.0
+
+
+def test_an_odd_number_of_errors_has_its_middle_one_as_median() -> None:
+    prediction, target = shifted_by_cm([1.0, 2.0, 9.0])
+    assert pose_metrics(prediction, target)["median_pje_cm"] == pytest.approx(2.0)
+
+
+def test_a_perfect_prediction_misses_only_the_strict_threshold_at_zero() -> None:
+    target = random_poses(4)[1]
+    metrics = pose_metrics(target, target)
+    assert metrics["auc_5cm"] == 1.0
+    # Error < 0 is never true, so the first of 99 trapezoids is a triangle: 1 − ½/99.
+    assert metrics["auc_50cm"] == pytest.approx(1 - 0.5 / 99)
+
+
+def test_a_prediction_far_off_has_no_area() -> None:
+    prediction, target = shifted_by_cm([60.0])
+    metrics = pose_metrics(prediction, target)
+    assert metrics["auc_5cm"] == metrics["auc_50cm"] == 0.0
+
+
+def test_an_error_equal_to_a_threshold_counts_only_in_the_official_range() -> None:
+    errors = np.full((1, 1), 2.0)
+    thresholds = np.array([0.0, 1.0, 2.0, 3.0])
+    assert pck_auc(errors, thresholds, inclusive=True) == pytest.approx(1.5 / 3)
+    assert pck_auc(errors, thresholds, inclusive=False) == pytest.approx(0.5 / 3)
+
+
+def test_auc_is_the_mean_over_joints_not_over_errors() -> None:
+    """One joint is right in its only valid sample, the others are wrong in both."""
+    prediction, target = shifted_by_cm([60.0, 60.0])
+    prediction[0, 5] = target[0, 5]
+    valid = np.ones((2, 21), dtype=bool)
+    valid[1, 5] = False
+    assert pose_metrics(prediction, target, valid)["auc_5cm"] == pytest.approx(1 / 21)
+
+
+@given(seed=st.integers(0, 1000), scale=st.floats(0.1, 10))
+@settings(max_examples=20, deadline=None)
+def test_procrustes_metrics_ignore_rotation_scale_and_shift(seed: int, scale: float) -> None:
+    generator = np.random.default_rng(seed)
+    target = generator.normal(0, 0.05, (2, 21, 3))
+    rotation, _ = np.linalg.qr(generator.normal(size=(3, 3)))
+    rotation *= np.sign(np.linalg.det(rotation))
+    metrics = pose_metrics(scale * target @ rotation.T + generator.normal(size=3), target)
+    assert metrics["pa_mpjpe_cm"] == pytest.approx(0, abs=1e-5)
+    assert metrics["pa_median_pje_cm"] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_mirrored_hand_is_perfect_officially_and_wrong_for_the_study() -> None:
+    target = random_poses(3)[1]
+    metrics = pose_metrics(target * [-1, 1, 1], target)
+    assert metrics["pa_mpjpe_cm"] == pytest.approx(0, abs=1e-6)
+    assert metrics["pa_auc_5cm"] >= 1 - 0.5 / 99 - 1e-9
+    assert metrics["pa_median_pje_cm"] > 1
+    assert metrics["pa_auc_50cm"] < 1 - 0.5 / 99
+
+
+def test_invalid_joints_change_nothing_whatever_they_hold() -> None:
+    prediction, target, valid = random_poses(6)
+    clean = pose_metrics(prediction, target, valid)
+    prediction[~valid] = 1e6
+    target[~valid] = np.nan
+    assert pose_metrics(prediction, target, valid) == pytest.approx(clean, rel=1e-9)
+
+
+def test_a_sample_without_a_valid_wrist_has_no_root_aligned_error() -> None:
+    prediction, target = shifted_by_cm([1.0, 3.0])
+    prediction[:, 1:, 0] += 0.02
+    valid = np.ones((2, 21), dtype=bool)
+    valid[0, 0] = False
+    errors = joint_errors_cm(prediction, target, valid, alignment="root")
+    assert np.isnan(errors[0]).all()
+    assert errors[1] == pytest.approx([0.0] + [2.0] * 20)
+
+
+def test_joint_errors_are_nan_exactly_where_joints_do_not_count() -> None:
+    prediction, target, valid = random_poses(4)
+    errors = joint_errors_cm(prediction, target, valid)
+    assert errors.shape == (4, 21)
+    assert np.array_equal(np.isnan(errors), ~valid)
+
+
+def test_tensors_and_float32_are_welcome() -> None:
+    prediction, target, valid = random_poses(4)
+    from_arrays = pose_metrics(prediction, target, valid)
+    from_tensors = pose_metrics(
+        torch.from_numpy(prediction).float().requires_grad_(),
+        torch.from_numpy(target).float(),
+        torch.from_numpy(valid),
+    )
+    assert from_tensors == pytest.approx(from_arrays, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "valid", "message"),
+    [
+        (np.zeros((2, 21, 3)), np.zeros((3, 21, 3)), None, r"prediction_m=\(2, 21, 3\)"),
+        (np.zeros((2, 21, 2)), np.zeros((2, 21, 2)), None, "must both be"),
+        (np.zeros((2, 21, 3)), np.zeros((2, 21, 3)), np.ones((2, 3)), r"valid=\(2, 3\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    prediction: object, target: object, valid: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        pose_metrics(prediction, target, valid)  # type: ignore[arg-type]
+
+
+def test_values_that_are_not_finite_and_empty_masks_are_refused() -> None:
+    prediction, target, valid = random_poses(2, invalid=0.0)
+    broken = prediction.copy()
+    broken[0, 0, 0] = np.nan
+    with pytest.raises(DataError, match="prediction_m must be finite"):
+        pose_metrics(broken, target, valid)
+    with pytest.raises(DataError, match="target_m must be finite where valid"):
+        pose_metrics(prediction, broken, valid)
+    with pytest.raises(DataError, match="at least one joint"):
+        pose_metrics(prediction, target, ~valid)

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from handssl.evaluation.ridge import PENALTIES, Standardiser, fit_ridge
+
+
+def linear_data(
+    n: int, d: int, k: int, *, noise: float, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, d, generator=generator) * 3 + 1
+    weight = torch.randn(d, k, generator=generator)
+    return x, x @ weight - 2 + noise * torch.randn(n, k, generator=generator)
+
+
+def last_tenth(n: int) -> torch.Tensor:
+    return torch.arange(n) >= n - max(1, n // 10)
+
+
+def test_the_solution_solves_the_penalised_normal_equations() -> None:
+    x, y = linear_data(60, 7, 3, noise=1.0)
+    ridge = fit_ridge(x, y, last_tenth(60), penalties=(0.3,))
+    x, y = x.double(), y.double()
+    z = (x - x.mean(0)) / x.std(0, correction=0)
+    weight = torch.linalg.solve(z.mT @ z / 60 + 0.3 * torch.eye(7), z.mT @ (y - y.mean(0)) / 60)
+    assert torch.allclose(ridge(x), z @ weight + y.mean(0), atol=1e-10)
+
+
+def test_fewer_rows_than_features_solve_the_same_equations() -> None:
+    x, y = linear_data(30, 70, 3, noise=1.0)
+    ridge = fit_ridge(x, y, last_tenth(30), penalties=(0.3,))
+    x, y = x.double(), y.double()
+    z = (x - x.mean(0)) / x.std(0, correction=0)
+    weight = torch.linalg.solve(z.mT @ z / 30 + 0.3 * torch.eye(70), z.mT @ (y - y.mean(0)) / 30)
+    assert torch.allclose(ridge(x), z @ weight + y.mean(0), atol=1e-10)
+
+
+def test_a_linear_law_is_recovered() -> None:
+    x, y = linear_data(300, 10, 4, noise=0.0)
+    ridge = fit_ridge(x, y, last_tenth(300))
+    assert (ridge(x) - y).abs().max() < 1e-4
+    assert torch.equal(ridge.penalty, torch.full((4,), PENALTIES[0], dtype=torch.float64))
+
+
+def test_noise_chooses_a_larger_penalty_for_its_own_output_only() -> None:
+    x, y = linear_data(120, 80, 2, noise=0.0)
+    y[:, 1] = torch.randn(120, generator=torch.Generator().manual_seed(5))
+    penalty = fit_ridge(x, y, last_tenth(120)).penalty
+    assert penalty[0] < 1e-3
+    assert penalty[1] > 1e-1
+
+
+def test_more_features_than_rows_and_features_without_spread_are_fine() -> None:
+    x, y = linear_data(20, 50, 3, noise=0.1)
+    x[:, 7] = 4.0
+    ridge = fit_ridge(x, y, last_tenth(20))
+    assert ridge(x).isfinite().all()
+    assert (ridge.weight[7] == 0).all()
+
+
+def test_collapsed_features_predict_the_mean() -> None:
+    x = torch.full((30, 5), 0.7) + 1e-9 * torch.randn(30, 5)
+    y = torch.randn(30, 2)
+    assert torch.allclose(fit_ridge(x, y, last_tenth(30))(x), y.double().mean(0).expand(30, 2))
+
+
+def test_standardised_rows_have_zero_mean_and_unit_spread() -> None:
+    x = linear_data(50, 6, 1, noise=0.0)[0].double()
+    z = Standardiser.measure(x)(x)
+    assert z.mean(0).abs().max() < 1e-12
+    assert z.std(0, correction=0) == pytest.approx([1.0] * 6)

@@ -1,0 +1,1 @@
+"""The sub-commands of `handssl`; `handssl.cli.COMMANDS` lists them."""

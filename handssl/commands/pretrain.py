@@ -1,0 +1,68 @@
+"""`handssl pretrain`: one run outside a search."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from handssl.data import open_store
+from handssl.encoders import EncoderConfig
+from handssl.objectives import ObjectiveConfig
+from handssl.training import OptimizerConfig, PretrainConfig, pretraining
+
+__all__ = ["configure"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add = parser.add_argument
+    add("--store", type=Path, required=True)
+    add("--checkpoint", type=Path, required=True, help="written each epoch; continued if there")
+    add("--objective", default="contrastive")
+    add("--composition", default="translate+color_jitter+scale")
+    add("--encoder", default="resnet18", help="architecture: resnet18, ..., or timm:<name>")
+    add("--weights", default="random", help="random, imagenet, or a file")
+    add("--size-px", type=int, default=128)
+    add("--epochs", type=int, default=100)
+    add("--batch-size", type=int, default=512)
+    add("--accumulation", type=int, default=4)
+    add("--base-lr", type=float, default=1e-4, help="times the root of batch × accumulation")
+    add("--warmup-epochs", type=float, help="default a tenth of the epochs")
+    add("--seed", type=int, default=0)
+    add("--device", default="cpu")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    warmup = arguments.warmup_epochs
+    config = PretrainConfig(
+        encoder=EncoderConfig(name=arguments.encoder, weights=arguments.weights),
+        objective=ObjectiveConfig(name=arguments.objective),
+        composition=arguments.composition,
+        size_px=arguments.size_px,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        accumulation=arguments.accumulation,
+        optimizer=OptimizerConfig(
+            base_lr=arguments.base_lr,
+            warmup_epochs=arguments.epochs / 10 if warmup is None else warmup,
+        ),
+    )
+    checkpoint: Path = arguments.checkpoint
+    run = pretraining(
+        config,
+        open_store(arguments.store).split("train"),
+        seed=arguments.seed,
+        device=arguments.device,
+        resume=checkpoint if checkpoint.exists() else None,
+        checkpoint=checkpoint,
+    )
+    console = Console()
+    for report in run:
+        console.print(
+            f"epoch {report.epoch} of {config.epochs}: loss {report.loss:.4f}, "
+            f"{report.images_per_s:.0f} images/s",
+            highlight=False,
+        )
+    console.print(f"wrote {checkpoint}", markup=False, highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,62 @@
+"""`handssl probe`: how much of the pose an encoder's features hold."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from handssl.data import open_store
+from handssl.encoders import EncoderConfig, build_encoder
+from handssl.evaluation import PoseModel, ProbeConfig, linear_probe
+from handssl.evaluation.probe import SOLVERS
+
+__all__ = ["configure"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add = parser.add_argument
+    add("--encoder", required=True, help="file of weights, random, or imagenet")
+    add("--name", default="resnet18", help="architecture: resnet18, ..., or timm:<name>")
+    add("--store", type=Path, required=True)
+    add("--solver", choices=SOLVERS, default="exact")
+    add("--label-fraction", type=float, default=1.0, help="share of the training poses")
+    add("--epochs", type=int, default=50, help="of the released solver")
+    add("--size-px", type=int, default=128, help="side of a view")
+    add("--seed", type=int, default=0)
+    add("--device", default="cpu")
+    add("--out", type=Path, help="write the fitted pose model, for `handssl predict`")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = ProbeConfig(
+        solver=arguments.solver,
+        label_fraction=arguments.label_fraction,
+        epochs=arguments.epochs,
+        size_px=arguments.size_px,
+    )
+    encoder = build_encoder(EncoderConfig(name=arguments.name, weights=arguments.encoder))
+    store = open_store(arguments.store)
+    result = linear_probe(
+        encoder,
+        store.split("train"),
+        store.split("val"),
+        config,
+        device=arguments.device,
+        seed=arguments.seed,
+    )
+    console = Console()
+    table = Table("metric", "unaligned", "root-aligned", "Procrustes-aligned")
+    for name in ("mpjpe_cm", "median_pje_cm", "auc_5cm", "auc_50cm"):
+        table.add_row(name, *(f"{result.metrics[p + name]:.4f}" for p in ("", "ra_", "pa_")))
+    console.print(table)
+    if arguments.out is not None:
+        model = PoseModel(
+            encoder, name=arguments.name, size_px=config.size_px, bone_m=result.bone_m
+        )
+        model.set_layer(result.layer)
+        model.cpu().save(arguments.out)
+        console.print(f"wrote {arguments.out}", markup=False, highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,264 @@
+"""Between Ray Tune, which asks for trials, and Optuna, which samples and shows them.
+
+The records decide; the Optuna study is a live view of them, and a sampled search's memory.
+Tune's own OptunaSearch is not used: it stores early-stopped trials as complete with a truncated
+value, and it cannot pick up a study that is newer than Tune's snapshot.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from ray.tune.search import Searcher
+from sqlalchemy.exc import SQLAlchemyError
+
+from handssl.errors import ConfigError
+from search.compose import plain
+from search.config import SearchConfig
+from search.records import OBJECTIVE, Record
+from search.spaces import Point, parameters_of
+from search.trials import Trial, point_from
+
+__all__ = ["SAMPLERS", "OptunaView", "Suggestions"]
+
+
+def _tpe(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        # Grouping is what a space with conditional keys needs; Optuna calls it experimental.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "grid": lambda seed: RandomSampler(seed=seed),  # never asked: every point is enqueued
+    "random": lambda seed: RandomSampler(seed=seed),
+    "tpe": _tpe,
+    "nsga2": lambda seed: NSGAIISampler(seed=seed),
+}
+"""Optuna's samplers by search.kind."""
+
+_STATES = {
+    "finished": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+class Suggestions(Searcher):
+    """Hands Tune one job after another from an iterator, which may decide late.
+
+    Tune names trials at random; ours travels in the configuration, under "trial".
+
+    Attributes:
+        exhausted: Whether the iterator has ended.
+    """
+
+    def __init__(self, jobs: Iterator[Any]) -> None:
+        super().__init__()  # no metric: a report without one is fine
+        self._jobs = jobs
+        self.exhausted = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher for a restore that never happens."""
+        return {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's configuration, or that there is none left."""
+        job = next(self._jobs, None)
+        if job is None:
+            self.exhausted = True
+            return Searcher.FINISHED
+        return {"trial": job.trial.id, "job": job}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing to learn: the watch tells Optuna, from the records."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: a study continues from its records, never from Tune's snapshot."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore; see `save`."""
+
+
+class OptunaView:
+    """A study in an Optuna storage, kept equal to the records.
+
+    Args:
+        url: Database URL; SQLite waits up to two minutes for a lock held by another process.
+        name: Name of the study.
+        search: The search space and the sampler.
+        seed: Of the sampler; another one after each restart, or its first choices would repeat.
+    """
+
+    def __init__(self, url: str, name: str, search: SearchConfig, *, seed: int = 0) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        waits = {"connect_args": {"timeout": 120}} if url.startswith("sqlite") else {}
+        try:
+            self._storage = RDBStorage(url, engine_kwargs=waits)
+        except (ImportError, SQLAlchemyError) as error:
+            raise ConfigError(
+                f"search.storage must be the URL of a database that can be reached, but got "
+                f"{url} ({str(error).splitlines()[0]})"
+            ) from error
+        self._name = name
+        self._search = search
+        self._sampler = SAMPLERS[search.kind](seed)
+        self._study = self._open()
+        self._live: dict[str, optuna.trial.Trial] = {}
+
+    def _open(self) -> optuna.Study:
+        directions = [StudyDirection.MINIMIZE] * (2 if self._search.kind == "nsga2" else 1)
+        return optuna.create_study(
+            storage=self._storage,
+            study_name=self._name,
+            sampler=self._sampler,
+            directions=directions,
+            load_if_exists=True,
+        )
+
+    def synchronise(self, records: Mapping[str, Record]) -> list[Point]:
+        """Heal what a crash left behind, so that there is no orphan and no duplicate.
+
+        A running trial whose record exists is told; one without is adopted, to be run on under its
+        old number; a record without a trial is added. Where the search space has changed its
+        choices, the view is built anew.
+
+        Returns:
+            The points of the adopted trials.
+        """
+        by_hash = {record["hash"]: record for record in records.values()}
+        known = self._study.get_trials(deepcopy=False)
+        if not self._fits(known):
+            optuna.delete_study(study_name=self._name, storage=self._storage)
+            self._study, known = self._open(), []
+        seen: set[str] = set()
+        adopted = []
+        for frozen in known:
+            digest = str(frozen.user_attrs.get("hash"))
+            if frozen.state is not TrialState.RUNNING:
+                seen |= {digest} if frozen.state is not TrialState.FAIL else set()
+            elif digest in by_hash:
+                self._adopt(frozen, digest)
+                self.end(by_hash[digest])
+                seen.add(digest)
+            elif "point" in frozen.user_attrs and digest not in self._live:
+                self._adopt(frozen, digest)
+                adopted.append(point_from(frozen.user_attrs["point"]))
+            else:
+                self._study.tell(frozen.number, state=TrialState.FAIL)
+        for digest, record in by_hash.items():
+            if digest not in seen:
+                self._add(record)
+        return adopted
+
+    def _fits(self, known: Iterable[FrozenTrial]) -> bool:
+        """Whether the stored trials can live with the search space as it is now."""
+        for frozen in known:
+            point = frozen.user_attrs.get("point")
+            if point is None:
+                continue
+            try:
+                _, distributions = parameters_of(point_from(point), self._search)
+            except (ValueError, KeyError, TypeError):
+                return False
+            if distributions != frozen.distributions:
+                return False
+        return True
+
+    def _adopt(self, frozen: FrozenTrial, digest: str) -> None:
+        self._live[digest] = optuna.trial.Trial(self._study, frozen._trial_id)
+
+    def _add(self, record: Record) -> None:
+        point = point_from(record["point"])
+        try:
+            parameters, distributions = parameters_of(point, self._search)
+        except (ValueError, KeyError):
+            return  # outside the search space as it is now
+        state = _STATES[record["status"]]
+        self._study.add_trial(
+            create_trial(
+                state=state,
+                values=self._values(record) if state is TrialState.COMPLETE else None,
+                params=parameters,
+                distributions=distributions,
+                user_attrs=_attributes(record["hash"], record["trial"], point)
+                | {"metrics": record["metrics"]},
+                intermediate_values=self._intermediate(record),
+            )
+        )
+
+    def _values(self, record: Record) -> list[float]:
+        values = [record["metrics"][OBJECTIVE], float(record["encoder_steps"])]
+        return values[: len(self._study.directions)]
+
+    def _intermediate(self, record: Record) -> dict[int, float]:
+        if len(self._study.directions) > 1:  # Optuna has none for several objectives
+            return {}
+        return {rung["epoch"]: rung[OBJECTIVE] for rung in record["rungs"]}
+
+    def enqueue(self, points: Iterable[Point]) -> None:
+        """Let a sampled search begin with these points, as far as they lie in its space."""
+        for point in points:
+            try:
+                parameters, _ = parameters_of(point, self._search)
+            except (ValueError, KeyError):
+                continue
+            self._study.enqueue_trial(parameters, skip_if_exists=True)
+
+    def ask(self) -> optuna.trial.Trial:
+        """A new trial, to be given a point and then to `begin`, or to `answer`."""
+        return self._study.ask()
+
+    def answer(self, asked: optuna.trial.Trial, record: Record) -> None:
+        """Tell a sampled point that has a record what the record says."""
+        asked.set_user_attr("answered_by", record["trial"])
+        state = _STATES[record["status"]]
+        if state is TrialState.COMPLETE:
+            self._study.tell(asked, self._values(record))
+        else:
+            self._study.tell(asked, state=state)
+
+    def begin(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
+        """Show a trial as running; a second begin of the same trial continues the first."""
+        if trial.hash in self._live:
+            return
+        if asked is None:
+            parameters, distributions = parameters_of(trial.point, self._search)
+            self._study.enqueue_trial(parameters)
+            asked = self._study.ask(distributions)
+        for key, value in _attributes(trial.hash, trial.id, trial.point).items():
+            asked.set_user_attr(key, value)
+        self._live[trial.hash] = asked
+
+    def report(self, trial: Trial, epoch: int, value: float) -> None:
+        """Show an intermediate value; one that was shown before (by a killed run) stays."""
+        if len(self._study.directions) > 1:
+            return
+        live = self._live[trial.hash]
+        shown = self._storage.get_trial(live._trial_id).intermediate_values
+        if epoch not in shown:
+            live.report(value, epoch)
+
+    def end(self, record: Record) -> None:
+        """Close a trial as its record says."""
+        live = self._live.pop(record["hash"])
+        live.set_user_attr("metrics", record["metrics"])
+        self.answer(live, record)
+
+
+def _attributes(digest: str, trial: str, point: Point) -> dict[str, Any]:
+    return {
+        "hash": digest,
+        "trial": trial,
+        "composition": point.composition,
+        "repeat": point.repeat,
+        "point": plain(point),
+    }

@@ -1,0 +1,168 @@
+"""From files and command line to a checked `Config`, and from a `Config` to what explains it.
+
+Hydra composes the groups under `configs/` over the dataclasses' own defaults; pydantic converts
+the result back, since OmegaConf's structured configs know neither `Literal` nor `slots`. A wrong
+type, an unknown key or a refused value ends the command before anything starts.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+
+from handssl.errors import ConfigError
+from search.config import Config
+
+__all__ = ["CONFIG_DIR", "Option", "compose_config", "options", "plain", "typed"]
+
+CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
+
+T = TypeVar("T")
+
+
+def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config:
+    """Compose `configs/<name>.yaml` and command-line overrides over the defaults; check it.
+
+    Raises:
+        ConfigError: An unknown key or group member, a wrong type, or a refused value.
+    """
+    ConfigStore.instance().store(name="defaults", node=plain(Config()))
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            composed = compose(name, overrides=list(overrides))
+        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_line(error)) from error
+    return typed(Config, cast("dict[str, Any]", values))
+
+
+def _one_line(error: BaseException) -> str:
+    """Hydra explains in paragraphs and chains; the lines that name the key are enough."""
+    unknown = re.search(r"Could not override '([^']+)'", str(error))
+    if unknown:
+        near = difflib.get_close_matches(unknown[1], [o.key for o in options(Config())], n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{unknown[1]} is no key of the configuration; {hint}--help lists them all"
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        lines += [line.strip() for line in str(cause).splitlines()]
+        cause = cause.__cause__
+    noise = ("object_type", "reference_type", "full_key", "Set the env")
+    useful = [line for line in lines if line and not line.startswith(noise)]
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        useful.insert(0, f"{error.full_key} must be given")
+    return "; ".join(line.rstrip(".") for line in dict.fromkeys(useful))
+
+
+def typed(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Values as an instance of a (nested) dataclass.
+
+    Raises:
+        ConfigError: Naming the key, its value and what would be accepted.
+    """
+    _refuse_unknown(cls, values, "")
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # from a __post_init__: its text says it all
+            raise ConfigError(str(first["ctx"]["error"])) from error
+        key = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"][0].lower() + first["msg"][1:]
+        raise ConfigError(f"{key}: {problem}, but got {key}={first['input']!r}") from error
+
+
+def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
+    hints = get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]
+    for key, value in values.items():
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise ConfigError(
+                f"{prefix}{key} is no key{hint} (valid here: {', '.join(names)}), but got "
+                f"{key}={value!r}"
+            )
+        for candidate in (hints[key], *get_args(hints[key])):
+            if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
+                _refuse_unknown(candidate, value, f"{prefix}{key}.")
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A dataclass as JSON-ready dictionaries and lists: the inverse of `typed`."""
+
+    def convert(value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if isinstance(value, Mapping):
+            return {str(key): convert(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [convert(item) for item in value]
+        return value
+
+    return cast("dict[str, Any]", convert(config))
+
+
+class Option(NamedTuple):
+    """One key of the configuration, as `--help` and `--cfg job` show it."""
+
+    key: str
+    value: str
+    meaning: str
+
+
+def options(config: Any, prefix: str = "") -> Iterator[Option]:
+    """Every key with its value and its meaning, groups depth first."""
+    hints = get_type_hints(type(config))
+    meanings = _attributes(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from options(value, f"{prefix}{field.name}.")
+            continue
+        meaning = meanings.get(field.name, "")
+        choices = [str(choice) for choice in get_args(hints[field.name])]
+        if "Literal" in str(hints[field.name]):
+            meaning += f" [{'|'.join(choices)}]"
+        yield Option(f"{prefix}{field.name}", _written(value), meaning)
+
+
+def _attributes(cls: type) -> dict[str, str]:
+    """The `Attributes` section of a docstring, by name."""
+    _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        start = re.fullmatch(r" {4}(\w+): (.*)", line)
+        if start:
+            name = start[1]
+            found[name] = start[2]
+        elif line.startswith(" " * 8) and name:
+            found[name] += " " + line.strip()
+        elif line.strip():
+            break
+    return found
+
+
+def _written(value: Any) -> str:
+    """A value the way YAML's flow style and the command line write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_written(v)}" for key, v in value.items()) + "}"
+    return str(value) or "''"

@@ -1,0 +1,54 @@
+"""The study's images: generated where they are embedded, converted to a store, opened."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from handssl.commands.progress import progress_bars
+from handssl.data import Store, open_or_build_store
+from handssl.synthetic import generate_freihand
+from search.config import DataConfig
+
+__all__ = ["open_data"]
+
+_STAGES = {"shards": "converting to a store", "decode": "decoding pixels"}
+
+
+def open_data(config: DataConfig, console: Console) -> Store:
+    """The store of a configured data set; built, and for embedded data generated, if missing.
+
+    Raises:
+        DataError: The raw data is missing or broken, or does not fit the store.
+    """
+    root = Path(config.root)
+    synthetic = config.name == "synthetic"
+    with progress_bars(console) as advance:
+        if synthetic:
+            generate_freihand(
+                root,
+                poses=config.poses,
+                seed=config.seed,
+                versions=config.versions,
+                progress=lambda done, total: advance("generating hands", done, total),
+            )
+        store = open_or_build_store(
+            root,
+            config.store,
+            dataset="freihand" if synthetic else config.name,
+            name=config.name,
+            annotator=config.annotator,
+            boxes=config.boxes,
+            source_px=config.source_px,
+            strict=config.strict,
+            progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
+        )
+    skipped = store.info["skipped"]
+    if skipped:
+        file, reason = skipped[0]
+        console.print(
+            f"note: {len(skipped)} images of {root} could not be used and were skipped; the "
+            f"first, {file}: {reason}",
+            style="yellow",
+            markup=False,
+        )
+    return store

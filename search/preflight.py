@@ -1,0 +1,178 @@
+"""What must be right before a study starts; each refusal names the way out.
+
+Nothing here writes anything but an empty results folder.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from handssl.data import Store
+from handssl.errors import ConfigError
+from search import records
+from search.compose import plain
+from search.config import Config
+from search.trials import Trial
+
+__all__ = [
+    "check_fits",
+    "check_resources",
+    "check_same_study",
+    "check_writable",
+    "describe",
+    "exclusive",
+    "local_resources",
+]
+
+
+def local_resources(config: Config) -> dict[str, float]:
+    """CPUs and GPUs that a local Ray would have."""
+    gpus = torch.cuda.device_count() if config.cluster.gpus is None else config.cluster.gpus
+    return {"cpus": config.cluster.cpus or os.cpu_count() or 1, "gpus": gpus}
+
+
+def check_resources(config: Config) -> None:
+    """Refuse a trial that this machine can never hold; a cluster may still grow."""
+    if config.cluster.address != "local":
+        return
+    trial = config.trial
+    for kind, amount in local_resources(config).items():
+        needed = trial.workers * getattr(trial, kind)
+        if needed > amount:
+            raise ConfigError(
+                f"trial.workers={trial.workers} x trial.{kind}={getattr(trial, kind):g} needs "
+                f"{needed:g} {kind}, but this machine has {amount}; lower one of them, or use "
+                "cluster=auto"
+            )
+
+
+def check_fits(trials: Iterable[Trial], store: Store) -> None:
+    """Refuse a study whose trials could not take a single step on these images."""
+    images, source_px = len(store.split("train")), store.images.shape[-1]
+    for trial in trials:
+        size_px = trial.pretrain.size_px
+        if size_px > source_px:
+            raise ConfigError(
+                "trial.pretrain.size_px must be at most the side of the source crops, "
+                f"{source_px}, but got size_px={size_px}; lower it, or raise data.source_px"
+            )
+        step = trial.pretrain.batch_size * trial.pretrain.accumulation
+        if step > images:
+            raise ConfigError(
+                f"trial.pretrain.batch_size x accumulation must be at most the {images} training "
+                f"images, but got {trial.pretrain.batch_size} x {trial.pretrain.accumulation}; "
+                "lower one of them, or raise study.images"
+            )
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a results folder that cannot be made or written to; leaves no trace."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=existing):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"results must be a folder that can be written to, but got results={folder.parent} "
+            f"({error.strerror}: {existing}); choose another with results=FOLDER"
+        ) from error
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the study against a second driver; the lock goes with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ConfigError(
+            f"study.name={folder.name} is being run by another process; wait for it, or choose "
+            "another study.name"
+        ) from error
+
+
+def describe(
+    config: Config, trials: Sequence[Trial], store: Store, overrides: Sequence[str]
+) -> dict[str, Any]:
+    """study.json: what the study is, from which every record and every caption quotes."""
+    pretrain = config.trial.pretrain
+    return {
+        "schema": records.SCHEMA,
+        "name": config.study.name,
+        "command": " ".join(["python search/run_grid.py", *overrides]),
+        "created_at": records.now(),
+        "fidelity": {
+            "label": config.study.label,
+            "evidence": config.study.evidence,
+            "images": len(store),
+            "epochs": config.study.epochs,
+            "size_px": pretrain.size_px,
+            "batch_size": pretrain.batch_size,
+            "encoder": pretrain.encoder.name,
+        },
+        "data": {
+            "name": config.data.name,
+            "fingerprint": store.fingerprint,
+            "images_train": len(store.split("train")),
+            "images_val": len(store.split("val")),
+            "boxes": config.data.boxes,
+        },
+        "versions": records.versions(),
+        "git": records.git_state(),
+        "plan": [
+            {
+                "trial": trial.id,
+                "hash": trial.hash,
+                "objective": trial.point.objective,
+                "composition": trial.point.composition,
+                "seed": trial.seed,
+                "repeat": trial.point.repeat,
+            }
+            for trial in trials
+        ],
+        "config": plain(config),
+    }
+
+
+def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
+    """Refuse to mix: a study may gain trials, but not change its data or its fidelity."""
+    path = folder / "study.json"
+    if not path.exists():
+        return
+    before = records.read_record(path)
+    if before["data"]["fingerprint"] != study["data"]["fingerprint"]:
+        raise ConfigError(
+            f"the data set changed under study.name={folder.name} (fingerprint "
+            f"{before['data']['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
+            "now); choose another study.name, or restore the data"
+        )
+    changed = _difference(_fixed(before["config"]), _fixed(study["config"]))
+    if changed:
+        key, old, new = changed[0]
+        raise ConfigError(
+            f"study.name={folder.name} was run with {key}={old}, but now got {key}={new}; "
+            "choose another study.name"
+        )
+
+
+def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What every trial of a study shares: its fidelity, its seed, its data."""
+    trial = config["trial"]
+    return {
+        "study.epochs": config["study"]["epochs"],
+        "study.images": config["study"]["images"],
+        "study.seed": config["study"]["seed"],
+        **{f"trial.pretrain.{key}": value for key, value in trial["pretrain"].items()},
+        **{f"trial.probe.{key}": value for key, value in trial["probe"].items()},
+    }
+
+
+def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    return [(key, a.get(key), b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)]

@@ -1,0 +1,14 @@
+"""Search augmentation compositions under every objective; run it again to continue.
+
+python search/run_grid.py                                      embedded data, minutes on a laptop
+python search/run_grid.py data=freihand data.root=FOLDER       the same on FreiHAND
+python search/run_grid.py study=paper data=freihand data.root=FOLDER cluster=auto
+"""
+
+import sys
+
+from search.command import main
+from search.study import run_study
+
+if __name__ == "__main__":
+    sys.exit(main("grid", run_study, __doc__ or ""))

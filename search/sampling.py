@@ -1,0 +1,111 @@
+"""A sampled search: points from Optuna, one by one, until the budget is met."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from handssl.errors import ConfigError
+from search import records
+from search.bridge import OptunaView
+from search.config import Config
+from search.records import OBJECTIVE, Record
+from search.spaces import Point, choose
+from search.trials import Trial, point_from, resolve
+
+__all__ = ["best_points", "sampled", "warm_start"]
+
+_PUBLISHED = {
+    "contrastive": (
+        "T+CJ+S CJ+S T+S T+CJ S T T+CJ+S+Ro CJ CJ+S+Ro T+CJ+Ro CJ+Ro S+Ro T+Ro Ro T+S+Ro"
+    ),
+    "relative": (
+        "T+S T+CJ+S T+CJ+S+Ro T+CJ T+S+Ro T T+CJ+Ro T+Ro CJ+S S CJ CJ+S+Ro CJ+Ro S+Ro Ro"
+    ),
+}
+"""The study's table 5, best median first."""
+
+_PATIENCE = 200
+"""Points in a row that have a record already before the space counts as exhausted."""
+
+
+def sampled(
+    config: Config,
+    view: OptunaView,
+    fingerprint: str,
+    finished: Mapping[str, Record],
+    adopted: Sequence[Point],
+) -> Iterator[Trial]:
+    """Trials until the study has `search.trials` of them.
+
+    A point that has a record is answered from it and asked for again; one that is running now gets
+    another seed. So nothing is run twice, and nothing that was sampled is lost.
+
+    Args:
+        config: The configuration.
+        view: Where points come from.
+        fingerprint: Of the data.
+        finished: Records by trial id; grows while trials end.
+        adopted: Points that a killed run had begun; they come first.
+    """
+    handed: set[str] = set()
+    for point in adopted:
+        trial = resolve(config, point, fingerprint)
+        if trial.id not in finished:
+            handed.add(trial.hash)
+            yield trial
+    known_in_a_row = 0
+    while known_in_a_row < _PATIENCE:
+        by_hash = {record["hash"]: record for record in finished.values() if record["stage"] == 1}
+        if len(handed | by_hash.keys()) >= config.search.trials:
+            return
+        asked = view.ask()
+        point = choose(asked, config.search)
+        trial = resolve(config, point, fingerprint)
+        if trial.hash in by_hash:
+            view.answer(asked, by_hash[trial.hash])
+            known_in_a_row += 1
+            continue
+        while trial.hash in handed:
+            point = Point(
+                objective=point.objective,
+                composition=point.composition,
+                values=point.values,
+                repeat=point.repeat + 1,
+            )
+            trial = resolve(config, point, fingerprint)
+        known_in_a_row = 0
+        handed.add(trial.hash)
+        view.begin(trial, asked)
+        yield trial
+
+
+def best_points(found: Mapping[str, Record], count: int) -> list[Point]:
+    """The points, without their repeats, of the best finished trials; ties by trial id."""
+    finished = [r for r in found.values() if r["status"] == "finished" and r["stage"] == 1]
+    ranked = sorted(finished, key=lambda record: (record["metrics"][OBJECTIVE], record["trial"]))
+    points = [point_from(record["point"] | {"repeat": 0}) for record in ranked]
+    return list(dict.fromkeys(points))[:count]
+
+
+def warm_start(config: Config) -> list[Point]:
+    """The points that `search.warm_start` names, best first.
+
+    Raises:
+        ConfigError: It names no study with finished trials.
+    """
+    source = config.search.warm_start
+    if source is None:
+        return []
+    if source == "published":
+        return [
+            Point(objective=label, composition=composition)
+            for rank in range(15)
+            for label, ranking in _PUBLISHED.items()
+            for composition in ranking.split()[rank : rank + 1]
+        ]
+    points = best_points(records.read_records(Path(source)), config.search.trials)
+    if not points:
+        raise ConfigError(
+            "search.warm_start must be published or the folder of a study with finished trials, "
+            f"but got search.warm_start={source}"
+        )
+    return points

@@ -1,0 +1,255 @@
+"""The search space: what may vary, and how a point of it is chosen.
+
+A point names an objective, a composition, and values for whatever keys of the trial's
+configuration were given a range. One function, `choose`, walks the space and asks a chooser for
+each decision; Optuna's trial is a chooser, so is a known point that is being put into an Optuna
+study again. Points that no objective can use are excluded by the walk itself: a decision to which
+only one answer is possible is not asked.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalChoiceType,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from handssl.augment import AUGMENTATIONS, Composition, Regressable, compositions
+from handssl.errors import ConfigError
+from search.config import Range, SearchConfig
+
+__all__ = ["Chooser", "Point", "choose", "grid", "parameters_of"]
+
+ASSIGNMENTS = ("contrastive", "relative", "equivariant")
+_NEGATIVES = ("contrastive", "equivariant", "care")
+"""Objectives with a contrastive term, and so with a temperature."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A point of the search space.
+
+    Attributes:
+        objective: Label of the objective, a key of `search.objectives`.
+        composition: The composition's notation: "T+CJ+S", or "T:relative+CJ:contrastive" where
+            each augmentation is assigned an objective.
+        values: What else varies: dotted key of trial.pretrain and its value.
+        repeat: Which of the point's seeds, from 0.
+    """
+
+    objective: str
+    composition: str
+    values: tuple[tuple[str, Any], ...] = ()
+    repeat: int = 0
+
+
+class Chooser(Protocol):
+    """What decides; `optuna.Trial` is one."""
+
+    def suggest_categorical(
+        self, name: str, choices: Sequence[CategoricalChoiceType]
+    ) -> CategoricalChoiceType:
+        """One of the choices."""
+        ...
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """A number in [low, high]."""
+        ...
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """A whole number in [low, high]."""
+        ...
+
+
+def choose(chooser: Chooser, search: SearchConfig) -> Point:
+    """Walk the space, asking for each decision."""
+    label = str(chooser.suggest_categorical("objective", sorted(search.objectives)))
+    kind = search.objectives[label].get("name", label)
+    if kind == "mixed":
+        composition = _choose_assignment(chooser, search.augmentations)
+    else:
+        composition = _choose_subset(chooser, search.augmentations, kind)
+    values = tuple(
+        (key, _choose_value(chooser, key, where))
+        for key, where in search.ranges.items()
+        if _applies(key, kind, Composition.parse(composition))
+    )
+    return Point(objective=label, composition=composition, values=values)
+
+
+def _choose_subset(chooser: Chooser, names: Sequence[str], kind: str) -> str:
+    """A subset that the objective can use; regressable augmentations are asked last."""
+
+    def suffices(name: str) -> bool:
+        return kind != "relative" or issubclass(AUGMENTATIONS[name], Regressable)
+
+    order = sorted(names, key=suffices)
+    chosen: list[str] = []
+    for position, name in enumerate(order):
+        served = any(suffices(own) for own in chosen)
+        last_chance = not any(suffices(own) for own in order[position + 1 :])
+        forced = not served and last_chance and suffices(name)
+        if forced or chooser.suggest_categorical(name, (False, True)):
+            chosen.append(name)
+    return Composition.parse("+".join(chosen)).label
+
+
+def _choose_assignment(chooser: Chooser, names: Sequence[str]) -> str:
+    """An objective for each augmentation, or none; at least one has one."""
+    chosen: list[str] = []
+    for position, name in enumerate(names):
+        able = [objective for objective in ASSIGNMENTS if _assignable(name, objective)]
+        forced = not chosen and position == len(names) - 1
+        # Optuna ties a name to one set of choices, so the forced decision has a name of its own.
+        decision = f"{name} (only)" if forced else name
+        choices = able if forced else ["off", *able]
+        objective = chooser.suggest_categorical(f"assign {decision}", choices)
+        if objective != "off":
+            chosen.append(f"{name}:{objective}")
+    return _notation(Composition.parse("+".join(chosen)))
+
+
+def _notation(composition: Composition) -> str:
+    """The notation with assignments, as in "T:relative+CJ:contrastive", in the labels' order."""
+    return "+".join(
+        f"{own.symbol}:{objective}"
+        for own, objective in zip(composition.augmentations, composition.objectives, strict=True)
+    )
+
+
+def _assignable(name: str, objective: str) -> bool:
+    try:
+        Composition.parse(f"{name}:{objective}")
+    except ConfigError:
+        return False
+    return True
+
+
+def _choose_value(chooser: Chooser, key: str, where: Range) -> Any:
+    if where.choices is not None:
+        return chooser.suggest_categorical(key, where.choices)
+    assert where.low is not None
+    assert where.high is not None
+    if isinstance(where.low, int) and isinstance(where.high, int):
+        return chooser.suggest_int(key, where.low, where.high, log=where.log)
+    return chooser.suggest_float(key, where.low, where.high, log=where.log)
+
+
+def _applies(key: str, kind: str, composition: Composition) -> bool:
+    """Whether a key means anything for an objective and a composition."""
+    used = set(composition.assignment.values()) | {kind}
+    if key == "objective.temperature":
+        return bool(used & set(_NEGATIVES))
+    if key in ("objective.targets", "objective.rotation", "objective.norm"):
+        return "relative" in used
+    if key.startswith("magnitudes."):
+        return key.split(".")[1] in composition.names
+    return True
+
+
+def grid(search: SearchConfig) -> list[Point]:
+    """Every point of a space of choices: the study's exhaustive search.
+
+    The order is that of the study's table 5, composition by composition with the objectives side
+    by side, all first repeats before the second ones: a study cut short is still comparable.
+
+    Raises:
+        ConfigError: A key has a range, which no grid can exhaust.
+    """
+    for key, where in search.ranges.items():
+        if where.choices is None:
+            raise ConfigError(
+                f"search.space.{key} must list choices for search.kind=grid, but got a range; "
+                "use search=random or search=tpe"
+            )
+    return [
+        Point(objective=label, composition=composition, values=values, repeat=repeat)
+        for repeat in range(search.repeats)
+        for composition, label in _compositions(search)
+        for values in _all_values(search, label, composition)
+    ]
+
+
+def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
+    for composition in compositions(search.augmentations):
+        for label, overrides in search.objectives.items():
+            kind = overrides.get("name", label)
+            if kind == "mixed":
+                for assigned in _assignments(composition):
+                    yield assigned, label
+            elif kind != "relative" or composition.regressable:
+                yield composition.label, label
+
+
+def _assignments(composition: Composition) -> Iterator[str]:
+    able = [
+        [f"{own.symbol}:{kind}" for kind in ASSIGNMENTS if _assignable(own.name, kind)]
+        for own in composition.augmentations
+    ]
+    yield from ("+".join(assigned) for assigned in itertools.product(*able))
+
+
+def _all_values(
+    search: SearchConfig, label: str, composition: str
+) -> Iterator[tuple[tuple[str, Any], ...]]:
+    kind = search.objectives[label].get("name", label)
+    parsed = Composition.parse(composition)
+    keys = [key for key in search.ranges if _applies(key, kind, parsed)]
+    for values in itertools.product(*(search.ranges[key].choices or () for key in keys)):
+        yield tuple(zip(keys, values, strict=True))
+
+
+class _Known:
+    """A chooser that decides as a known point did, and notes what it was asked."""
+
+    def __init__(self, point: Point, names: Iterable[str]) -> None:
+        composition = Composition.parse(point.composition)
+        self._answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
+        for name in names:
+            self._answers[name] = name in composition.names
+            assigned = composition.assignment.get(name, "off")
+            self._answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
+        self.parameters: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
+
+    def _note(self, name: str, distribution: BaseDistribution) -> Any:
+        value = self._answers[name]
+        if not distribution._contains(distribution.to_internal_repr(value)):
+            raise ValueError(f"{name}={value} is outside {distribution}")
+        self.parameters[name], self.distributions[name] = value, distribution
+        return value
+
+    def suggest_categorical(
+        self, name: str, choices: Sequence[CategoricalChoiceType]
+    ) -> CategoricalChoiceType:
+        value: CategoricalChoiceType = self._note(name, CategoricalDistribution(choices))
+        return value
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        return float(self._note(name, FloatDistribution(low, high, log=log, step=step)))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        return int(self._note(name, IntDistribution(low, high, log=log, step=step)))
+
+
+def parameters_of(
+    point: Point, search: SearchConfig
+) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """A point as Optuna's parameters with their distributions, as if it had been sampled."""
+    known = _Known(point, search.augmentations)
+    choose(known, search)
+    return known.parameters, known.distributions

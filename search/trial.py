@@ -1,0 +1,267 @@
+"""One trial from start to record: pretrain, probe, diagnose, write; the same in every executor.
+
+`run` is a generator, so that an actor can take one report per Tune step and a Ray Train worker
+can loop over it. Under an initialised process group every worker runs it; the first one probes
+and writes.
+"""
+
+import dataclasses
+import functools
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+
+from handssl.data import Store, open_store
+from handssl.encoders import export_encoder
+from handssl.errors import NonFiniteLossError
+from handssl.evaluation import (
+    DiagnosticsConfig,
+    ProbeConfig,
+    ProbeResult,
+    diagnose,
+    linear_probe,
+)
+from handssl.training import EpochReport, pretraining
+from search import records
+from search.compose import plain
+from search.records import OBJECTIVE, Record, Status
+from search.trials import Trial
+
+__all__ = ["Report", "TrialJob", "record_of", "run", "write_record"]
+
+Report = Mapping[str, Any]
+"""What a trial tells Tune: "trial", "epoch", "done", and at a rung the probe's metrics."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialJob:
+    """All that a worker needs to run a trial, and all that its record says about the study.
+
+    Attributes:
+        trial: What to run.
+        probe: How its features are judged.
+        diagnostics: What else is said of them in the record.
+        rungs: Epochs, besides the last, after which the probe runs too.
+        may_stop: Whether a scheduler may stop it: then only rungs are reported, each with the
+            metric that the scheduler needs.
+        store: Path of the store.
+        source_px: Side of its decoded images.
+        images: How many of its images the study uses; None for all.
+        directory: The trial's folder; its checkpoint and records live there.
+        scratch: Folder for what Ray writes itself.
+        keep_encoder: Whether the encoder's weights stay beside the record.
+        context: Fields that go into the record unchanged: study, data, versions, git.
+    """
+
+    trial: Trial
+    probe: ProbeConfig
+    diagnostics: DiagnosticsConfig
+    rungs: tuple[int, ...]
+    may_stop: bool
+    store: str
+    source_px: int
+    images: int | None
+    directory: str
+    scratch: str
+    keep_encoder: bool
+    context: Mapping[str, Any]
+
+
+def run(job: TrialJob, *, device: str) -> Iterator[Report]:
+    """Run a trial, from its checkpoint if it has one.
+
+    Yields a report after each epoch, and a last one with done=True once the record is on disk. A
+    loss that turns non-finite ends the trial with status "failed"; every other error is the
+    executor's to handle.
+    """
+    directory, log = Path(job.directory), Path(job.directory) / "metrics.jsonl"
+    started_at, stopwatch = records.now(), _Stopwatch()
+    train, val = _splits(job.store, job.source_px, job.images)
+    checkpoint = directory / "checkpoint.pt"
+    run_of_epochs = pretraining(
+        job.trial.pretrain,
+        train,
+        seed=job.trial.seed,
+        device=device,
+        resume=checkpoint if checkpoint.exists() else None,
+        checkpoint=checkpoint,
+    )
+    writes = not _in_group() or torch.distributed.get_rank() == 0
+    rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
+    if writes:
+        records.write_jsonl(log, rows)
+
+    def probe() -> ProbeResult:
+        return linear_probe(
+            run_of_epochs.encoder, train, val, job.probe, device=device, seed=job.trial.seed
+        )
+
+    try:
+        for epoch in run_of_epochs:
+            row = _row(epoch, encoder_steps=run_of_epochs.encoder_steps)
+            if writes and epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs:
+                result = probe()
+                row |= result.metrics
+                row["timings_s"]["probe"] = result.timings_s["total"]
+            row["timings_s"]["total"] = stopwatch.lap()
+            rows.append(row)
+            if writes:
+                records.append_jsonl(log, row)
+            if OBJECTIVE in row or not job.may_stop:
+                yield {"trial": job.trial.id, "done": False, **row}
+    except NonFiniteLossError as error:
+        record = record_of(job, "failed", rows, started_at=started_at, error=error)
+        if writes:
+            write_record(job, record)
+        yield {"trial": job.trial.id, "done": True, "status": "failed", "epoch": len(rows)}
+        return
+    outcome: dict[str, Any] = {}
+    if writes:
+        trained = time.perf_counter()
+        result = probe()
+        others = diagnose(
+            run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
+        )
+        seconds = time.perf_counter() - trained
+        outcome = dict(result.metrics)
+        errors = result.error_cm.astype("float32")
+        records.write_npz(directory / "errors.npz", error_cm=errors, group=result.groups)
+        if job.keep_encoder:
+            export_encoder(
+                run_of_epochs.encoder,
+                directory / "encoder.safetensors",
+                size_px=job.trial.pretrain.size_px,
+            )
+        ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
+        record = record_of(
+            job, "finished", [*rows, ending], metrics=outcome | others, started_at=started_at
+        )
+        write_record(job, record)
+    yield {
+        "trial": job.trial.id,
+        "done": True,
+        "status": "finished",
+        "epoch": job.trial.pretrain.epochs,
+        **outcome,
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _splits(path: str, source_px: int, images: int | None) -> tuple[Store, Store]:
+    """Training and validation images; kept, because a reused actor runs trial after trial."""
+    store = open_store(path, source_px=source_px)
+    store = store if images is None else store.take(images)
+    return store.split("train"), store.split("val")
+
+
+def record_of(
+    job: TrialJob,
+    status: Status,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    metrics: Mapping[str, float] | None = None,
+    started_at: str | None = None,
+    error: BaseException | str | None = None,
+) -> Record:
+    """The record of a trial that has ended, from its reports.
+
+    Args:
+        job: What was run.
+        status: How it ended.
+        rows: Its reports in epoch order; their timings are added up.
+        metrics: The probe's metrics at the end, if it got there.
+        started_at: When this run of it began.
+        error: What ended it, if it failed: the exception, or a traceback as text.
+    """
+    pretrain = job.trial.pretrain
+    epochs = [row for row in rows if "step" in row]
+    return {
+        "schema": records.SCHEMA,
+        "trial": job.trial.id,
+        "hash": job.trial.hash,
+        "status": status,
+        "seed": job.trial.seed,
+        "repeat": job.trial.point.repeat,
+        "stage": job.trial.stage,
+        "point": plain(job.trial.point),
+        "composition": job.trial.point.composition,
+        "objective": job.trial.point.objective,
+        "config": plain(pretrain)
+        | {
+            "probe": plain(job.probe),
+            "diagnostics": plain(job.diagnostics),
+            "images": job.images,
+        },
+        "metrics": dict(metrics or {}),
+        "rungs": [
+            {"epoch": row["epoch"], "step": row["step"], OBJECTIVE: row[OBJECTIVE]}
+            for row in epochs
+            if OBJECTIVE in row
+        ],
+        "epochs": epochs[-1]["epoch"] if epochs else 0,
+        "steps": epochs[-1]["step"] if epochs else 0,
+        "encoder_steps": epochs[-1]["encoder_steps"] if epochs else 0,
+        "timings_s": _timings(rows),
+        "error": _error(error),
+        "started_at": started_at or records.now(),
+        "finished_at": records.now(),
+        **job.context,
+    }
+
+
+def write_record(job: TrialJob, record: Record) -> None:
+    """Put the record in place; a checkpoint that only served to get here goes."""
+    directory = Path(job.directory)
+    records.write_json(directory / "record.json", record)
+    if record["status"] != "failed":  # another try may continue from it
+        (directory / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
+    row = {f.name: getattr(epoch, f.name) for f in dataclasses.fields(epoch)}
+    return {**row, **more, "terms": dict(epoch.terms), "timings_s": dict(epoch.timings_s)}
+
+
+_PARTS = ("encoder", "augment", "data", "objective", "optimizer", "probe", "checkpoint")
+
+
+def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds by part, added up over the reports; overhead is what no part accounts for."""
+    parts = {part: sum(row["timings_s"].get(part, 0.0) for row in rows) for part in _PARTS}
+    total = sum(row["timings_s"]["total"] for row in rows)
+    return {"total": total, **parts, "overhead": total - sum(parts.values())}
+
+
+def _error(error: BaseException | str | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    if isinstance(error, str):
+        lines = error.strip().splitlines() or ["unknown"]
+        kind, _, message = lines[-1].partition(": ")
+        return {"type": kind, "message": message, "traceback": error}
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def _in_group() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+class _Stopwatch:
+    """Seconds between laps, so that every second of a trial is in exactly one report."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap, or since the start."""
+        last, self._last = self._last, time.perf_counter()
+        return self._last - last

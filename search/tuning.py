@@ -1,0 +1,139 @@
+"""Ray's part of a study: start or join a cluster, hand Tune the jobs, leave nothing behind."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
+
+from search.bridge import Suggestions
+from search.config import ClusterConfig, Config
+from search.executors import actor_trainable, train_trainable
+from search.records import OBJECTIVE
+from search.trial import TrialJob
+from search.watch import StudyWatch
+
+__all__ = ["cluster", "run_jobs"]
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine unasked
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and TensorBoard are written by us
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's last report has no metric
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # and Tune's snapshot is never read
+}
+
+
+def run_jobs(
+    config: Config, jobs: Iterator[TrialJob], watch: StudyWatch, scratch: Path, *, stops: bool
+) -> bool:
+    """Run jobs on the cluster until there are none left, or until Ctrl-C.
+
+    Args:
+        config: The configuration.
+        jobs: What to run; the next one is asked for when there is room for it.
+        watch: Told of every event.
+        scratch: Folder for Tune's own files; made anew, and removed at the end.
+        stops: Whether trials may be stopped early, as configured.
+
+    Returns:
+        Whether all jobs have ended.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    in_actor = config.trial.runs_in == "actor"
+    trainable: Any = (
+        actor_trainable(config.trial)
+        if in_actor
+        else train_trainable(config.trial, retries=config.search.retries)
+    )
+    # Under Ray Train the workers are restarted inside the trial.
+    restarts = config.search.retries if in_actor else 0
+    suggestions = Suggestions(jobs)
+    try:
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=suggestions,
+                scheduler=_scheduler(config) if stops else None,
+                num_samples=-1,
+                max_concurrent_trials=_concurrent(config),
+                reuse_actors=in_actor,
+                trial_dirname_creator=lambda trial: str(trial.config["trial"]),
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(scratch.resolve()),
+                callbacks=[watch],
+                failure_config=tune.FailureConfig(max_failures=restarts),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return suggestions.exhausted and not watch.running
+
+
+def _scheduler(config: Config) -> TrialScheduler | None:
+    stopping = config.search.early_stopping
+    common: dict[str, Any] = {"time_attr": "epoch", "metric": OBJECTIVE, "mode": "min"}
+    match stopping.name:
+        case "asha":
+            return ASHAScheduler(
+                **common,
+                max_t=config.study.epochs,
+                grace_period=stopping.grace_epochs,
+                reduction_factor=stopping.reduction,
+            )
+        case "median":
+            return MedianStoppingRule(**common, grace_period=stopping.grace_epochs)
+        case _:
+            return None
+
+
+@contextmanager
+def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
+    """Start Ray here or join a cluster, and leave it in the end; yields the dashboard's address.
+
+    The address is empty where no dashboard is served.
+    """
+    for key, value in _SETTINGS.items():
+        os.environ.setdefault(key, value)
+    # What fails is told by the records and the display; tracebacks are in the records.
+    level = logging.INFO if verbose else logging.CRITICAL
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(level)
+    local: dict[str, Any] = {}
+    if config.address != "local":
+        # Trials that wait for resources are what an autoscaler sees; one would grow one node.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "16")
+    else:
+        local = {
+            "num_cpus": config.cpus,
+            "num_gpus": config.gpus,
+            "include_dashboard": config.dashboard,
+        }
+    context = ray.init(address=config.address, log_to_driver=verbose, logging_level=level, **local)
+    try:
+        yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
+    finally:
+        ray.shutdown()
+
+
+def _concurrent(config: Config) -> int | None:
+    """Trials at a time, unless told: what this machine holds; a cluster grows with the demand."""
+    if config.search.concurrent is not None or config.cluster.address != "local":
+        return config.search.concurrent
+    held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    trial = config.trial
+    fits = [held.get("CPU", 1) // (trial.workers * trial.cpus)]
+    if trial.gpus > 0:
+        fits.append(held.get("GPU", 0) // (trial.workers * trial.gpus))
+    return max(1, int(min(fits)))

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from handssl.data import open_or_build_store
+from handssl.synthetic import generate_freihand
+from search import records
+from search.compose import compose_config
+from search.config import Config
+from search.spaces import grid
+from search.trial import TrialJob
+from search.trials import Trial, resolve_all
+
+SMALLEST = (
+    "study.epochs=2",
+    "study.images=96",
+    "trial.pretrain.size_px=32",
+    "trial.pretrain.batch_size=16",
+    "trial.probe.augmented_passes=1",
+)
+"""The smallest fidelity that still goes all the way through."""
+
+
+@pytest.fixture(scope="session")
+def smallest() -> tuple[str, ...]:
+    return SMALLEST
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with an embedded data set `raw` of 30 poses and its store `store`."""
+    folder = tmp_path_factory.mktemp("embedded")
+    generate_freihand(folder / "raw", poses=30, workers=1)
+    open_or_build_store(folder / "raw", folder / "store", name="synthetic", processes=1)
+    return folder
+
+
+@pytest.fixture
+def small(embedded: Path) -> Config:
+    """The default search at the smallest fidelity, on that data set."""
+    return compose_config(
+        [
+            *SMALLEST,
+            f"data.root={embedded}/raw",
+            f"data.store={embedded}/store",
+            "data.poses=30",
+            "search.augmentations=[translate,rotate]",
+        ]
+    )
+
+
+@pytest.fixture
+def small_trials(small: Config) -> list[Trial]:
+    return resolve_all(small, grid(small.search), "fingerprint")
+
+
+@pytest.fixture
+def job(small: Config, small_trials: list[Trial], tmp_path: Path) -> TrialJob:
+    """The first trial of the small study, in a folder of its own."""
+    return TrialJob(
+        trial=small_trials[0],
+        probe=small.trial.probe,
+        diagnostics=small.trial.diagnostics,
+        rungs=(1,),
+        may_stop=False,
+        store=small.data.store,
+        source_px=small.data.source_px,
+        images=small.study.images,
+        directory=str(tmp_path / "trials" / small_trials[0].id),
+        scratch=str(tmp_path / "ray"),
+        keep_encoder=False,
+        context={"study": "small", "versions": records.versions()},
+    )

@@ -1,0 +1,144 @@
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import sqlalchemy
+from optuna.trial import TrialState
+
+from handssl.errors import ConfigError
+from search.bridge import OptunaView
+from search.compose import plain
+from search.config import SearchConfig
+from search.records import OBJECTIVE
+from search.trials import Trial
+
+SEARCH = SearchConfig(augmentations=("translate", "rotate"))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/optuna.db"
+
+
+def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dict[str, Any]:
+    return {
+        "trial": trial.id,
+        "hash": trial.hash,
+        "point": plain(trial.point),
+        "status": status,
+        "metrics": {OBJECTIVE: value} if status == "finished" else {},
+        "rungs": [{"epoch": 1, "step": 5, OBJECTIVE: 9.0}],
+        "encoder_steps": 10,
+    }
+
+
+def stored(url: str) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name="s", storage=url).trials
+
+
+def test_a_trial_is_seen_running_then_as_its_record_says(
+    url: str, small_trials: list[Trial]
+) -> None:
+    view = OptunaView(url, "s", SEARCH)
+    states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    for trial, (status, state) in zip(small_trials, states.items(), strict=False):
+        view.begin(trial)
+        assert stored(url)[-1].state is TrialState.RUNNING
+        view.report(trial, 1, 9.0)
+        view.end(record_of(trial, status))
+        assert stored(url)[-1].state.name == state
+        assert stored(url)[-1].intermediate_values == {1: 9.0}
+    first = stored(url)[0]
+    assert first.value == 3.0
+    assert first.params == {
+        "objective": small_trials[0].point.objective,
+        "translate": "T" in small_trials[0].point.composition,
+    }
+    assert first.user_attrs["trial"] == small_trials[0].id
+
+
+def test_what_a_killed_driver_left_running_is_adopted_or_told(
+    url: str, small_trials: list[Trial]
+) -> None:
+    unfinished, recorded, never_seen = small_trials[:3]
+    killed = OptunaView(url, "s", SEARCH)
+    for trial in (unfinished, recorded):
+        killed.begin(trial)
+    killed.report(unfinished, 1, 9.0)
+    killed.ask()  # killed between asking and beginning
+
+    view = OptunaView(url, "s", SEARCH)
+    records = {t.id: record_of(t) for t in (recorded, never_seen)}
+    assert view.synchronise(records) == [unfinished.point]
+    view.begin(unfinished)
+    view.report(unfinished, 1, 9.0)
+    view.end(record_of(unfinished))
+    assert view.synchronise(records | {unfinished.id: record_of(unfinished)}) == []
+
+    states = {trial.user_attrs.get("trial"): trial.state for trial in stored(url)}
+    assert states == {
+        unfinished.id: TrialState.COMPLETE,
+        recorded.id: TrialState.COMPLETE,
+        never_seen.id: TrialState.COMPLETE,
+        None: TrialState.FAIL,
+    }
+    assert len(stored(url)) == 4
+
+
+def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: list[Trial]) -> None:
+    statuses = ("finished", "pruned", "failed")
+    records = {
+        trial.id: record_of(trial, status)
+        for trial, status in zip(small_trials, statuses, strict=False)
+    }
+    OptunaView(url, "s", SEARCH).synchronise(records)
+    assert [trial.state.name for trial in stored(url)] == ["COMPLETE", "PRUNED", "FAIL"]
+    assert all(trial.intermediate_values == {1: 9.0} for trial in stored(url))
+
+
+def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
+    url: str, small_trials: list[Trial]
+) -> None:
+    records = {t.id: record_of(t) for t in small_trials if t.point.objective == "relative"}
+    few = SearchConfig(
+        augmentations=SEARCH.augmentations, objectives={"relative": {"name": "relative"}}
+    )
+    OptunaView(url, "s", few).synchronise(records)
+    assert "objective" in stored(url)[0].distributions
+    OptunaView(url, "s", SEARCH).synchronise(records)
+    assert [trial.state.name for trial in stored(url)] == ["COMPLETE"] * len(records)
+
+
+def test_two_objectives_are_the_error_and_the_encoder_steps(
+    url: str, small_trials: list[Trial]
+) -> None:
+    view = OptunaView(url, "s", SearchConfig(kind="nsga2", augmentations=SEARCH.augmentations))
+    view.begin(small_trials[0])
+    view.report(small_trials[0], 1, 9.0)
+    view.end(record_of(small_trials[0]))
+    assert stored(url)[0].values == [3.0, 10.0]
+
+
+def test_a_database_that_cannot_be_reached_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"search\.storage.*nowhere"):
+        OptunaView("sqlite:////nowhere/at/all.db", "s", SEARCH)
+
+
+def test_a_database_locked_by_another_process_is_waited_for(
+    url: str, small_trials: list[Trial]
+) -> None:
+    view = OptunaView(url, "s", SEARCH)
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        waiting = threading.Thread(target=view.begin, args=(small_trials[0],))
+        waiting.start()
+        time.sleep(1.0)
+        assert waiting.is_alive()
+        connection.rollback()
+    waiting.join(timeout=30)
+    engine.dispose()
+    assert [trial.state for trial in stored(url)] == [TrialState.RUNNING]

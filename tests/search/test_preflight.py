@@ -1,0 +1,123 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from handssl.data import open_store
+from handssl.errors import ConfigError
+from search.command import main
+from search.compose import compose_config
+from search.config import Config
+from search.preflight import check_fits, check_same_study, check_writable, exclusive
+from search.study import run_study
+from search.trials import Trial
+
+BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
+    """What a refused command says; it must be one line, with exit status 2."""
+    assert main("grid", run_study, "", [*BASE, *overrides]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("refused: ")
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["data=freihand", "data.root={tmp}/nowhere"], "{tmp}/nowhere"),
+        (["data=interhand", "data.root={tmp}/nowhere"], "{tmp}/nowhere"),
+        (["trial.workers=3", "trial.pretrain.batch_size=48"], "trial.workers=3"),
+        (["trial.gpus=1", "cluster.gpus=0"], "trial.gpus=1"),
+        (["results={tmp}/a_file"], "results={tmp}/a_file"),
+        (["results=/proc/nowhere"], "results=/proc/nowhere"),
+        (["+study.imagez=3"], "imagez"),
+        (["search.augmentations=[flip]"], "flip"),
+        (["trial.pretrain.objective.temperature=0"], "temperature=0"),
+    ],
+)
+def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, overrides: list[str], expected: str
+) -> None:
+    (tmp_path / "a_file").write_text("")
+    where = [f"results={tmp_path}/results", f"data.store={tmp_path}/store"]
+    said = refused(capsys, *where, *(o.format(tmp=tmp_path) for o in overrides))
+    assert expected.format(tmp=tmp_path) in said
+    assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"size_px": 225}, r"side of the source crops, 224, but got size_px=225"),
+        ({"batch_size": 512}, r"at most the \d+ training images, but got 512 x 1"),
+    ],
+)
+def test_trials_that_could_not_take_a_step_are_refused_before_any_starts(
+    small: Config, small_trials: list[Trial], change: dict[str, Any], expected: str
+) -> None:
+    store = open_store(small.data.store)
+    check_fits(small_trials, store)
+    pretrain = dataclasses.replace(small_trials[0].pretrain, **change)
+    trial = dataclasses.replace(small_trials[0], pretrain=pretrain)
+    with pytest.raises(ConfigError, match=expected):
+        check_fits([trial], store)
+
+
+def test_a_half_unpacked_freihand_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "freihand"
+    (root / "training" / "rgb").mkdir(parents=True)
+    said = refused(capsys, "data=freihand", f"data.root={root}", f"results={tmp_path}/results")
+    assert "training_K.json" in said
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_study_that_is_being_run_is_refused_to_a_second_driver(tmp_path: Path) -> None:
+    with (
+        exclusive(tmp_path / "s"),
+        pytest.raises(ConfigError, match=r"study\.name=s is being run"),
+        exclusive(tmp_path / "s"),
+    ):
+        pass
+    with exclusive(tmp_path / "s"):
+        pass
+
+
+def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _study(config: Config, fingerprint: str = "f") -> dict[str, object]:
+    from search.compose import plain
+
+    return {"schema": 1, "config": plain(config), "data": {"fingerprint": fingerprint}}
+
+
+def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> None:
+    config = compose_config()
+    (tmp_path / "study.json").write_text(json.dumps(_study(config)))
+    check_same_study(tmp_path, _study(compose_config(["search.repeats=3"])))
+    with pytest.raises(ConfigError, match=r"study\.epochs=2, but now got study\.epochs=9"):
+        check_same_study(tmp_path, _study(compose_config(["study.epochs=9"])))
+    with pytest.raises(ConfigError, match="data set changed"):
+        check_same_study(tmp_path, _study(config, "g"))
+
+
+def test_a_plan_is_printed_and_nothing_is_started(
+    small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = dataclasses.replace(small, plan=True, results=str(tmp_path / "results"))
+    assert run_study(config, console=Console(width=200)) == 0
+    said = capsys.readouterr().out
+    assert "6: 0 with a record, 6 to run" in said
+    assert "relative_T_r0" in said
+    assert list(tmp_path.iterdir()) == []

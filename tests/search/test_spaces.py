@@ -1,0 +1,135 @@
+import optuna
+import pytest
+
+from handssl.augment import Composition, compositions
+from handssl.errors import ConfigError
+from search.compose import compose_config
+from search.config import SearchConfig
+from search.spaces import Point, choose, grid, parameters_of
+
+MIXED = SearchConfig(objectives={"mixed": {"name": "mixed"}}, kind="tpe")
+
+
+def sampled(search: SearchConfig, n: int) -> list[tuple[optuna.trial.FrozenTrial, Point]]:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found = []
+    for _ in range(n):
+        trial = study.ask()
+        point = choose(trial, search)
+        study.tell(trial, 1.0)
+        found.append((study.trials[trial.number], point))
+    return found
+
+
+def test_the_default_grid_is_the_studys_thirty_trials_in_the_order_of_table_5() -> None:
+    points = grid(SearchConfig())
+    assert len(points) == 30
+    labels = [c.label for c in compositions(("translate", "scale", "color_jitter", "rotate"))]
+    assert [p.composition for p in points[::2]] == labels
+    assert [p.objective for p in points[:2]] == ["relative", "contrastive"]
+
+
+def test_what_the_relative_objective_cannot_regress_is_left_out_of_the_space() -> None:
+    points = grid(SearchConfig(augmentations=("sobel", "rotate")))
+    assert {(p.objective, p.composition) for p in points} == {
+        ("contrastive", "So"),
+        ("contrastive", "Ro"),
+        ("contrastive", "Ro+So"),
+        ("relative", "Ro"),
+        ("relative", "Ro+So"),
+    }
+
+
+def test_a_grid_multiplies_the_choices_of_other_keys_where_they_mean_something() -> None:
+    search = SearchConfig(
+        augmentations=("rotate",),
+        space={
+            "objective": {"temperature": {"choices": [0.1, 0.5]}},
+            "batch_size": {"choices": [8]},
+        },
+    )
+    assert [(p.objective, dict(p.values)) for p in grid(search)] == [
+        ("relative", {"batch_size": 8}),
+        ("contrastive", {"objective.temperature": 0.1, "batch_size": 8}),
+        ("contrastive", {"objective.temperature": 0.5, "batch_size": 8}),
+    ]
+
+
+def test_a_grid_refuses_a_range_that_it_cannot_exhaust() -> None:
+    search = SearchConfig(space={"batch_size": {"low": 8, "high": 64}})
+    with pytest.raises(ConfigError, match=r"search\.space\.batch_size must list choices"):
+        grid(search)
+
+
+def test_a_sampled_space_holds_the_points_of_the_grid_and_no_others() -> None:
+    search = SearchConfig(kind="tpe", augmentations=("sobel", "rotate", "scale"))
+    seen = {(p.objective, p.composition) for _, p in sampled(search, 400)}
+    assert seen == {(p.objective, p.composition) for p in grid(search)}
+
+
+def test_every_sampled_assignment_is_one_that_a_mixed_objective_takes() -> None:
+    seen = {point.composition for _, point in sampled(MIXED, 400)}
+    assert len(seen) > 100
+    for text in seen:
+        composition = Composition.parse(text)
+        assert composition.names
+        assert None not in composition.assignment.values()
+    assert {point.composition for point in grid(MIXED)} >= seen
+
+
+def test_temperature_is_only_asked_where_there_is_a_contrastive_term() -> None:
+    space = {
+        "objective.temperature": {"low": 0.05, "high": 1.0, "log": True},
+        "magnitudes.rotate.max_deg": {"low": 10.0, "high": 90.0},
+    }
+    search = SearchConfig(kind="tpe", space=space)
+    for _, point in sampled(search, 60):
+        keys = dict(point.values).keys()
+        assert ("objective.temperature" in keys) == (point.objective == "contrastive")
+        assert ("magnitudes.rotate.max_deg" in keys) == ("Ro" in point.composition)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        SearchConfig(
+            kind="tpe",
+            space={
+                "optimizer.base_lr": {"low": 1e-5, "high": 1e-2, "log": True},
+                "batch_size": {"low": 8, "high": 64},
+                "objective.targets": {"choices": ["standardised", "released"]},
+            },
+        ),
+        MIXED,
+    ],
+    ids=["ranges", "mixed"],
+)
+def test_a_known_point_gives_back_the_parameters_it_was_sampled_with(search: SearchConfig) -> None:
+    for frozen, point in sampled(search, 60):
+        parameters, distributions = parameters_of(point, search)
+        assert parameters == frozen.params
+        assert distributions == frozen.distributions
+
+
+def test_a_point_outside_the_space_is_refused() -> None:
+    search = SearchConfig(kind="tpe", space={"batch_size": {"low": 8, "high": 64}})
+    point = Point(objective="contrastive", composition="T", values=(("batch_size", 65),))
+    with pytest.raises(ValueError, match="outside"):
+        parameters_of(point, search)
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ("batch_size: {low: 9, high: 8}", "low must be < high"),
+        ("batch_size: {low: 0, high: 8, log: true}", "low must be > 0"),
+        ("batch_size: {choices: []}", "choices must list at least one"),
+        ("batch_size: {low: 1, high: 8, choices: [1]}", "choices or low and high"),
+        ("batch_size: {low: 1, hihg: 8}", "but got hihg, low"),
+        ("batch_size: 3", "but got 3"),
+        ("batch_sise: {choices: [1]}", "batch_sise"),
+    ],
+)
+def test_a_range_that_is_wrong_is_named(space: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        compose_config([f"+search.space={{{space}}}"])

@@ -1,0 +1,249 @@
+"""The whole main job at its smallest fidelity, in processes of its own, as a user starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from search import records
+
+pytestmark = pytest.mark.slow
+
+RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
+MAY_DIFFER = ("timings_s", "started_at", "finished_at", "git")
+
+
+@pytest.fixture(scope="module")
+def base(embedded: Path, smallest: tuple[str, ...]) -> list[str]:
+    """The command but for its results folder."""
+    return [
+        sys.executable,
+        str(RUN_GRID),
+        *smallest,
+        f"data.root={embedded}/raw",
+        f"data.store={embedded}/store",
+        "data.poses=30",
+        "study.name=small",
+        "search.augmentations=[translate,rotate]",
+    ]
+
+
+def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*base, f"results={results}", *overrides],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=results,
+    )
+
+
+def table(results: Path) -> list[dict[str, object]]:
+    """trials.parquet without what two runs of the same study may differ in."""
+    rows = pq.read_table(results / "small" / "trials.parquet").to_pylist()
+    return [{key: row[key] for key in row if not key.startswith(MAY_DIFFER)} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a study that ran from start to end."""
+    results = tmp_path_factory.mktemp("undisturbed")
+    done = run_grid(base, results)
+    assert done.returncode == 0, done.stderr
+    assert "complete: 6 trials" in done.stdout
+    return results
+
+
+def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturbed: Path) -> None:
+    folder = undisturbed / "small"
+    found = records.read_records(folder)
+    assert len(found) == 6
+    assert {record["status"] for record in found.values()} == {"finished"}
+    assert [row["trial"] for row in table(undisturbed)] == sorted(found)
+    plan = records.read_record(folder / "study.json")["plan"]
+    assert {row["trial"] for row in plan} == set(found)
+    study = optuna.load_study(study_name="small", storage=f"sqlite:///{folder}/optuna.db")
+    assert sorted(t.user_attrs["trial"] for t in study.trials) == sorted(found)
+    assert all(t.state.name == "COMPLETE" for t in study.trials)
+    for trial in found:
+        events = EventAccumulator(str(folder / "tensorboard" / trial)).Reload()
+        assert [e.step for e in events.Scalars("pretrain/loss")] == [5, 10]
+        assert (folder / "tensorboard" / trial / "hparams").is_dir()
+    assert not (folder / "ray").exists()
+    assert not list(folder.rglob("checkpoint.pt"))
+
+
+def test_running_it_again_runs_nothing(base: list[str], undisturbed: Path) -> None:
+    before = {p: p.read_bytes() for p in (undisturbed / "small" / "trials").rglob("record.json")}
+    done = run_grid(base, undisturbed)
+    assert done.returncode == 0, done.stderr
+    assert "6 trials, 6 already finished" in done.stdout
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_a_study_killed_in_the_middle_ends_with_the_same_table(
+    base: list[str], undisturbed: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*base, f"results={tmp_path}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    trials = tmp_path / "small" / "trials"
+    deadline = time.monotonic() + 300
+    while not (list(trials.glob("*/record.json")) and list(trials.glob("*/checkpoint.pt"))):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "the study ended before it could be killed"
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=180)
+    assert not alive, "Ray's processes outlived their driver"
+    finished = len(list(trials.glob("*/record.json")))
+    assert finished < 6
+
+    done = run_grid(base, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{finished} already finished" in done.stdout
+    assert table(tmp_path) == table(undisturbed)
+    study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 6
+    assert len({t.user_attrs["hash"] for t in study.trials}) == 6
+
+
+def test_ctrl_c_ends_in_order_and_says_how_to_continue(
+    base: list[str], undisturbed: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*base, f"results={tmp_path}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "small" / "trials").glob("*/record.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 130, errors
+    assert "run the same command again to continue" in out
+    assert not (tmp_path / "small" / "ray").exists()
+    assert 1 <= len(table(tmp_path)) < 6
+
+    done = run_grid(base, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert table(tmp_path) == table(undisturbed)
+
+
+def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
+    base: list[str], undisturbed: Path, tmp_path: Path
+) -> None:
+    one_at_a_time = ["search.augmentations=[rotate]", "search.concurrent=1"]
+    process = subprocess.Popen(
+        [*base, f"results={tmp_path}", *one_at_a_time],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "small" / "trials").glob("*/checkpoint.pt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (worker,) = (
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name().startswith("ray::") and "train" in child.name().lower()
+    )
+    worker.kill()
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    both = {row["trial"] for row in table(tmp_path)}
+    assert len(both) == 2
+    assert table(tmp_path) == [row for row in table(undisturbed) if row["trial"] in both]
+
+
+def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
+    base: list[str], undisturbed: Path, tmp_path: Path
+) -> None:
+    overrides = ["search.augmentations=[rotate]", "cluster.cpus=2", "trial.workers=2"]
+    done = run_grid(base, tmp_path, *overrides)
+    assert done.returncode == 0, done.stderr
+    both = records.read_records(tmp_path / "small")
+    assert len(both) == 2
+    for trial, record in both.items():
+        assert record["status"] == "finished"
+        curve, single = (
+            [
+                loss
+                for row in records.read_jsonl(results / "small/trials" / trial / "metrics.jsonl")
+                for loss in row["losses"]
+            ]
+            for results in (tmp_path, undisturbed)
+        )
+        # The same to rounding at first; from then on every step multiplies the rounding.
+        assert curve[0] == pytest.approx(single[0], rel=1e-6)
+        assert curve[1] == pytest.approx(single[1], rel=1e-4)
+        assert curve == pytest.approx(single, rel=1e-2)
+
+
+def test_a_sampled_search_stops_early_and_runs_the_best_again(
+    base: list[str], tmp_path: Path
+) -> None:
+    overrides = [
+        "search=tpe",
+        "search.trials=5",
+        "study.epochs=3",
+        "search.early_stopping.reduction=2",
+        "search.second_stage.best=1",
+        "search.second_stage.seeds=2",
+    ]
+    done = run_grid(base, tmp_path, *overrides)
+    assert done.returncode == 0, done.stderr
+    found = records.read_records(tmp_path / "small")
+    first = [record for record in found.values() if record["stage"] == 1]
+    second = [record for record in found.values() if record["stage"] == 2]
+    assert len(first) == 5
+    assert len(second) == 2
+    for record in first:
+        rungs = [rung["epoch"] for rung in record["rungs"]]
+        assert record["status"] in ("finished", "pruned")
+        assert rungs == ([1, 2] if record["status"] == "finished" else [1, 2][: record["epochs"]])
+    best = min(
+        (r for r in first if r["status"] == "finished"),
+        key=lambda r: r["metrics"]["median_pje_cm"],
+    )
+    for record in second:
+        assert record["status"] == "finished"
+        assert record["point"] | {"repeat": 0} == best["point"] | {"repeat": 0}
+    stored = optuna.load_study(
+        study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db"
+    ).trials
+    states = {"finished": "COMPLETE", "pruned": "PRUNED"}
+    assert {t.user_attrs["trial"]: t.state.name for t in stored if "trial" in t.user_attrs} == {
+        trial: states[record["status"]] for trial, record in found.items()
+    }
+
+    again = run_grid(base, tmp_path, *overrides)
+    assert again.returncode == 0, again.stderr
+    assert records.read_records(tmp_path / "small") == found
+
+
+def test_the_analysis_reads_what_the_search_wrote(undisturbed: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", str(undisturbed / "small")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (undisturbed / "small" / "analysis" / "report.html").stat().st_size > 10_000

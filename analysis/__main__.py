@@ -1,0 +1,77 @@
+"""``python -m analysis results/<study> [more studies…] [--out DIR]``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.compilation import Report, compile_study
+from analysis.errors import RecordsError
+from analysis.tables import to_console
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compiles the given studies and prints the best-composition tables and the paths.
+
+    Args:
+        argv: Arguments without the program's name; by default those of the process.
+
+    Returns:
+        0 when the report was written, 2 when it could not be.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis",
+        description="Compile tables, figures and a report from the records of studies.",
+    )
+    parser.add_argument(
+        "study", nargs="+", help="folder of a study, as in results/embedded, or a URI"
+    )
+    parser.add_argument(
+        "--out", help="where to write (default: analysis/ in the first study's folder)"
+    )
+    parser.add_argument(
+        "--price-per-hour", type=float, help="price of an hour of one trial's devices"
+    )
+    options = parser.parse_args(argv)
+    try:
+        report = compile_study(options.study, options.out, price_per_hour=options.price_per_hour)
+    except RecordsError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {error}", markup=False, highlight=False
+        )
+        return 2
+    _show(report, [Path(study) for study in options.study], Console())
+    return 0
+
+
+def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
+    """The tables, the best compositions last, and what to type to see more."""
+    for table in (report.table("table5_compositions"), report.table("table1_best")):
+        for part in to_console(table, console.width):
+            console.print(part)
+    for study in report.studies:
+        for problem in report.problems[study.name]:
+            console.print(f"note: {study.name}: {problem}", markup=False, style="yellow")
+        waiting = len(study.missing) + len(study.unfinished)
+        if waiting:
+            console.print(f"{study.name}: {waiting} planned trials have no record yet")
+    lines = [
+        f"tables        ls {report.folder / 'tables'}",
+        f"figures       ls {report.folder / 'figures'}",
+        f"report        python -m webbrowser {report.html}",
+    ]
+    for folder in folders:
+        if (folder / "tensorboard").is_dir():
+            lines.append(f"TensorBoard   tensorboard --logdir {folder / 'tensorboard'}")
+        if (folder / "optuna.db").is_file():
+            lines.append(f"Optuna study  optuna-dashboard sqlite:///{folder / 'optuna.db'}")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

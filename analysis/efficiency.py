@@ -1,0 +1,110 @@
+"""Search efficiency: the best so far against encoder steps, time and cost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from analysis.grid import RANKED_BY, is_transfer
+from analysis.records import Record, Study
+
+__all__ = ["CLOSE", "Progress", "progress"]
+
+CLOSE = 0.02
+"""Within 2% of the best counts as having found it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One study as a search.
+
+    Attributes:
+        study: The study.
+        sampler: How it chose its trials.
+        steps: Encoder steps done when each trial ended, in order of ending.
+        best_cm: Lowest median error of a finished trial by then; None before the first.
+        names: What each trial ran, for tooltips.
+        total_s: Wall time summed over trials; None where it is not recorded.
+        goodput: Share of it in the encoder.
+        steps_to_close: Encoder steps until within 2% of `target_cm`, None if never.
+        target_cm: The best error of all given studies on the same data and fidelity.
+    """
+
+    study: Study = field(repr=False)
+    sampler: str
+    steps: tuple[float, ...] = field(repr=False)
+    best_cm: tuple[float | None, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    total_s: float | None
+    goodput: float | None
+    steps_to_close: float | None = None
+    target_cm: float | None = None
+
+
+def _sampler(study: Study) -> str:
+    config = study.section("config")
+    search = config.get("search")
+    if isinstance(search, dict):
+        for key in ("sampler", "kind", "name"):
+            value = search.get(key)
+            if isinstance(value, dict):
+                value = value.get("name") or value.get("kind")
+            if isinstance(value, str):
+                return value
+    return "not recorded"
+
+
+def _steps(record: Record) -> float:
+    if record.encoder_steps is not None:
+        return record.encoder_steps
+    return record.rungs[-1].step if record.rungs else 0.0
+
+
+def _progress(study: Study) -> Progress:
+    records = sorted(
+        (r for r in study.records if not is_transfer(r)), key=lambda r: (r.finished_at, r.trial)
+    )
+    done, best = 0.0, None
+    steps, bests, names = [], [], []
+    for record in records:
+        done += _steps(record)
+        error = record.metrics.get(RANKED_BY) if record.status == "finished" else None
+        if error is not None and (best is None or error < best):
+            best = error
+        steps.append(done)
+        bests.append(best)
+        names.append(f"{record.objective} {record.label}")
+    timed = [r.timings_s for r in records if "total" in r.timings_s]
+    total = sum(t["total"] for t in timed)
+    encoder = sum(t.get("encoder", 0.0) for t in timed)
+    return Progress(
+        study=study,
+        sampler=_sampler(study),
+        steps=tuple(steps),
+        best_cm=tuple(bests),
+        names=tuple(names),
+        total_s=total if timed else None,
+        goodput=encoder / total if total else None,
+    )
+
+
+def progress(studies: Iterable[Study]) -> list[Progress]:
+    """Every study as a search; studies on the same data and fidelity share one target."""
+    found = [_progress(study) for study in studies]
+    targets: dict[tuple[str, str], float] = {}
+    for item in found:
+        last = item.best_cm[-1] if item.best_cm else None
+        if last is not None:
+            key = item.study.family
+            targets[key] = min(targets.get(key, last), last)
+    complete = []
+    for item in found:
+        target = targets.get(item.study.family)
+        reached = None
+        if target is not None:
+            close = (
+                done
+                for done, best in zip(item.steps, item.best_cm, strict=True)
+                if best is not None and best <= target * (1 + CLOSE)
+            )
+            reached = next(close, None)
+        complete.append(replace(item, steps_to_close=reached, target_cm=target))
+    return complete

@@ -1,0 +1,24 @@
+"""The figures: what they show (`compositions`, …) and how they are drawn, saved and inlined."""
+
+from analysis.figures.ablation import ablation_drawing
+from analysis.figures.canvas import Drawing, inline_svg, write_drawing
+from analysis.figures.compositions import composition_drawings
+from analysis.figures.contribution import contribution_drawing
+from analysis.figures.hypothesis import scatter_drawing
+from analysis.figures.ranking import agreement_drawing, difference_drawing, ranking_drawing
+from analysis.figures.search import dependence_drawing, efficiency_drawing
+
+__all__ = [
+    "Drawing",
+    "ablation_drawing",
+    "agreement_drawing",
+    "composition_drawings",
+    "contribution_drawing",
+    "dependence_drawing",
+    "difference_drawing",
+    "efficiency_drawing",
+    "inline_svg",
+    "ranking_drawing",
+    "scatter_drawing",
+    "write_drawing",
+]

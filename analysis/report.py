@@ -1,0 +1,74 @@
+"""``report.html``: one file, no network, readable without scripts except the list of trials."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.chapters import Chapter
+from analysis.figures import inline_svg
+from analysis.records import Problem, Study
+from analysis.tables import Table
+from analysis.trials import COLUMNS, trial_rows
+
+__all__ = ["write_report"]
+
+
+def _script_json(value: object) -> Markup:
+    """JSON for a script element: no text in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped in this line
+
+
+def _minus(text: str) -> str:
+    """A sentence with true minus signs before its numbers."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+
+
+def _pretty(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("analysis", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["svg"] = lambda drawing: Markup(inline_svg(drawing))  # noqa: S704
+    environment.filters["script_json"] = _script_json
+    environment.filters["minus"] = _minus
+    environment.filters["pretty"] = _pretty
+    return environment
+
+
+def write_report(
+    path: Path,
+    *,
+    studies: Sequence[Study],
+    chapters: Sequence[Chapter],
+    coverage: Table,
+    problems: Mapping[str, Sequence[Problem]],
+) -> Path:
+    """Writes the report and returns its path."""
+    names = ", ".join(study.name for study in studies)
+    command = "python -m analysis " + " ".join(shlex.quote(s.source.uri) for s in studies)
+    html = _environment().get_template("report.html.j2").render(
+        title=names,
+        studies=studies,
+        chapters=chapters,
+        coverage=coverage,
+        problems=problems,
+        command=command,
+        trial_columns=COLUMNS,
+        trials=trial_rows(studies, path.parent.absolute()),
+    )  # fmt: skip
+    path.write_text(html, encoding="utf-8")
+    return path

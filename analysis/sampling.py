@@ -1,0 +1,192 @@
+"""Which hyperparameters mattered in a sampled study: fANOVA importances and partial dependence."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.grid import RANKED_BY, is_transfer
+from analysis.notation import composition_tokens
+from analysis.records import Record, Study
+from analysis.statistics import Forest, fit_forest
+
+__all__ = ["LEAST_TRIALS", "Curve", "Parameter", "Sampling", "sampling"]
+
+LEAST_TRIALS = 20
+"""Below so many finished trials a forest only repeats them."""
+
+_MOST_TRIALS = 2000
+_MOST_CHOICES = 12
+_POINTS = 40
+_SEED = 3
+_IGNORED = ("composition", "seed", "repeat", "trial", "name", "targets", "mixture", "equivariance")
+"""Keys that are no parameters, or that the objective variant already says."""
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One searched parameter.
+
+    Attributes:
+        name: Dotted key of the configuration, ``with T`` for an augmentation, or ``objective``.
+        values: One per trial, as used.
+        choices: Categories in the order of their codes, empty for a number.
+        log: Whether it is scaled logarithmically: positive, over more than a factor of ten.
+    """
+
+    name: str
+    values: tuple[Any, ...] = field(repr=False)
+    choices: tuple[str, ...] = ()
+    log: bool = False
+
+    def scaled(self) -> FloatArray:
+        """(trials,) in [0, 1]."""
+        if self.choices:
+            codes = [self.choices.index(str(value)) for value in self.values]
+            return (np.array(codes) + 0.5) / len(self.choices)
+        raw = np.array(self.values, dtype=float)
+        raw = np.log(raw) if self.log else raw
+        scaled: FloatArray = (raw - raw.min()) / (raw.max() - raw.min())
+        return scaled
+
+    def at(self, scaled: FloatArray) -> FloatArray:
+        """Values of a number at places in [0, 1]."""
+        raw = np.array(self.values, dtype=float)
+        raw = np.log(raw) if self.log else raw
+        place = raw.min() + scaled * (raw.max() - raw.min())
+        values: FloatArray = np.exp(place) if self.log else place
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Partial dependence of the median error on one number.
+
+    Attributes:
+        parameter: The parameter.
+        x: Its values.
+        mean_cm, low_cm, high_cm: Mean of the forest and the 10th and 90th percentile of its trees.
+    """
+
+    parameter: Parameter
+    x: FloatArray = field(repr=False)
+    mean_cm: FloatArray = field(repr=False)
+    low_cm: FloatArray = field(repr=False)
+    high_cm: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """A sampled study's importances.
+
+    Attributes:
+        study: The study.
+        trials: Number of finished trials that the forest saw.
+        importances: Parameter to share of the variance, largest first.
+        curves: Partial dependence of every number, in the same order.
+    """
+
+    study: Study = field(repr=False)
+    trials: int
+    importances: tuple[tuple[Parameter, float], ...]
+    curves: tuple[Curve, ...] = field(repr=False)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, bool | int | float | str) and key not in _IGNORED:
+            yield f"{prefix}{key}", value
+
+
+def _parameters(records: Sequence[Record]) -> list[Parameter]:
+    flat = [dict(_flat(record.config)) for record in records]
+    tokens = [composition_tokens(record.composition) for record in records]
+    columns: dict[str, list[Any]] = {"objective": [record.variant for record in records]}
+    for token in dict.fromkeys(token for own in tokens for token in own):
+        columns[f"with {token}"] = ["yes" if token in own else "no" for own in tokens]
+    for key in dict.fromkeys(key for own in flat for key in own):
+        columns[key] = [own.get(key) for own in flat]
+    return [
+        parameter
+        for name, values in columns.items()
+        if (parameter := _parameter(name, values)) is not None
+    ]
+
+
+def _parameter(name: str, values: Sequence[Any]) -> Parameter | None:
+    """A parameter that varies, None for one that does not, or has too many choices to compare.
+
+    A number that some trials do not have (a magnitude of an augmentation they lack) takes the
+    median of the others there.
+    """
+    present = [value for value in values if value is not None]
+    if present and all(_is_number(value) for value in present):
+        low, high = min(present), max(present)
+        if low == high:
+            return None
+        middle = float(np.median(present))
+        filled = tuple(middle if value is None else value for value in values)
+        return Parameter(name=name, values=filled, log=low > 0 and high > 10 * low)
+    choices = sorted({str(value) for value in values})
+    if not 2 <= len(choices) <= _MOST_CHOICES:
+        return None
+    return Parameter(name=name, values=tuple(values), choices=tuple(choices))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_sampled(parameters: Sequence[Parameter]) -> bool:
+    return any(not p.choices and p.name != "objective" for p in parameters)
+
+
+def sampling(study: Study) -> Sampling | None:
+    """Importances of a study whose numbers vary between trials, None for a plain grid."""
+    records = [
+        r
+        for r in study.records
+        if r.status == "finished" and RANKED_BY in r.metrics and not is_transfer(r)
+    ]
+    generator = np.random.default_rng(_SEED)
+    if len(records) > _MOST_TRIALS:
+        chosen = np.sort(generator.choice(len(records), _MOST_TRIALS, replace=False))
+        records = [records[index] for index in chosen]
+    if len(records) < LEAST_TRIALS:
+        return None
+    parameters = _parameters(records)
+    if not _is_sampled(parameters):
+        return None
+    x = np.stack([parameter.scaled() for parameter in parameters], axis=1)
+    y = np.array([record.metrics[RANKED_BY] for record in records])
+    forest = fit_forest(x, y, generator)
+    shares = forest.importances()
+    order = np.argsort(-shares)
+    return Sampling(
+        study=study,
+        trials=len(records),
+        importances=tuple((parameters[i], float(shares[i])) for i in order),
+        curves=tuple(
+            _curve(forest, parameters[i], int(i)) for i in order if not parameters[i].choices
+        ),
+    )
+
+
+def _curve(forest: Forest, parameter: Parameter, feature: int) -> Curve:
+    places = np.linspace(0, 1, _POINTS)
+    trees = forest.dependence(feature, places)
+    low, high = np.percentile(trees, (10, 90), axis=0)
+    return Curve(
+        parameter=parameter,
+        x=parameter.at(places),
+        mean_cm=trees.mean(axis=0),
+        low_cm=low,
+        high_cm=high,
+    )

@@ -1,0 +1,39 @@
+"""Statistics, numpy and scipy only; each is tested against scipy or a hand-computed case."""
+
+from analysis.statistics.agreement import Correlation, kendall, spearman
+from analysis.statistics.bootstrap import (
+    Interval,
+    PoseErrors,
+    interval,
+    pose_counts,
+    pose_medians,
+)
+from analysis.statistics.differences import holm, signed_rank_p, welch_p
+from analysis.statistics.forest import Forest, fit_forest
+from analysis.statistics.ranking import Rank, rank_draws
+from analysis.statistics.seeds import Spread, Summary, pooled_spread, summarise
+from analysis.statistics.shapley import interactions, shapley_values
+
+__all__ = [
+    "Correlation",
+    "Forest",
+    "Interval",
+    "PoseErrors",
+    "Rank",
+    "Spread",
+    "Summary",
+    "fit_forest",
+    "holm",
+    "interactions",
+    "interval",
+    "kendall",
+    "pooled_spread",
+    "pose_counts",
+    "pose_medians",
+    "rank_draws",
+    "shapley_values",
+    "signed_rank_p",
+    "spearman",
+    "summarise",
+    "welch_p",
+]

@@ -1,0 +1,62 @@
+"""The spread between seeds: mean and standard deviation, and a spread pooled over cells."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Spread", "Summary", "pooled_spread", "summarise"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Mean, sample standard deviation (n - 1; None for one value) and count."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+
+def summarise(values: Sequence[float]) -> Summary | None:
+    """Summary of the finite values, or None where there is none."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    mean = math.fsum(finite) / len(finite)
+    if len(finite) == 1:
+        return Summary(mean=mean, sd=None, n=1)
+    variance = math.fsum((value - mean) ** 2 for value in finite) / (len(finite) - 1)
+    return Summary(mean=mean, sd=math.sqrt(variance), n=len(finite))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Standard deviation between seeds, pooled over cells, with its degrees of freedom."""
+
+    sd: float
+    freedom: int
+
+    def draws(self, seeds: int, count: int, generator: np.random.Generator) -> FloatArray:
+        """(count,) deviations of a mean over so many seeds: sd / sqrt(seeds) · t(freedom)."""
+        scale = self.sd / math.sqrt(seeds)
+        deviations: FloatArray = scale * generator.standard_t(self.freedom, size=count)
+        return deviations
+
+
+def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:
+    """Spread of values about the mean of their group; None where no group has two values.
+
+    A few seeds a cell say little about that cell's own spread; those of all cells of an objective
+    together say much, if the spread is about the same in each, which is assumed.
+    """
+    found = [summary for group in groups if (summary := summarise(group)) is not None]
+    freedom = sum(summary.n - 1 for summary in found)
+    if freedom < 1:
+        return None
+    squares = sum((s.n - 1) * s.sd**2 for s in found if s.sd is not None)
+    return Spread(sd=math.sqrt(squares / freedom), freedom=freedom)

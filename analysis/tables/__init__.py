@@ -1,0 +1,37 @@
+"""The tables: what they say (`compositions`, …), their model, and how they are written."""
+
+from analysis.tables.ablation import ablation_table
+from analysis.tables.compositions import best_table, composition_table
+from analysis.tables.contribution import interaction_table, shapley_table
+from analysis.tables.hypothesis import link_table, verdict_table
+from analysis.tables.model import Column, Entry, Section, Table
+from analysis.tables.ranking import agreement_table, difference_table, ranking_table
+from analysis.tables.render import to_console, to_csv, to_latex, to_markdown, write_table
+from analysis.tables.search import coverage_table, efficiency_table, importance_table
+from analysis.tables.transfer import transfer_tables
+
+__all__ = [
+    "Column",
+    "Entry",
+    "Section",
+    "Table",
+    "ablation_table",
+    "agreement_table",
+    "best_table",
+    "composition_table",
+    "coverage_table",
+    "difference_table",
+    "efficiency_table",
+    "importance_table",
+    "interaction_table",
+    "link_table",
+    "ranking_table",
+    "shapley_table",
+    "to_console",
+    "to_csv",
+    "to_latex",
+    "to_markdown",
+    "transfer_tables",
+    "verdict_table",
+    "write_table",
+]

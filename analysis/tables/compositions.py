@@ -1,0 +1,127 @@
+"""Tables 1 and 5: the composition search, ours beside the published."""
+
+from analysis.grid import Cell, Column, Grid
+from analysis.notation import STUDY_ROWS, objective_base
+from analysis.published import COMPOSITIONS
+from analysis.tables import model
+from analysis.tables.model import Entry, Table, number, one_section, result
+
+__all__ = ["METRICS", "best_table", "composition_table", "run_caption"]
+
+METRICS = (("MPJE", "mpjpe_cm"), ("median PJE", "median_pje_cm"))
+
+
+def run_caption(grid: Grid) -> str:
+    """What every caption of the composition tables says: n, seeds, fidelity, marks."""
+    sentences = []
+    for study in {column.study.name: column.study for column in grid.columns}.values():
+        columns = [column for column in grid.columns if column.study is study]
+        cells = [grid.cell(column, label) for column in columns for label in grid.compositions]
+        seeds = sorted({cell.best.seeds for cell in cells if cell.best})
+        finished = sum(cell.best.seeds for cell in cells if cell.best)
+        data = study.section("data")
+        images = data.get("images_val")
+        parts = [study.credentials]
+        if data.get("name"):
+            parts.append(f"data {data['name']}")
+        if isinstance(images, int):
+            parts.append(f"evaluated on {images:,} validation images")
+        runs = f"{finished} finished run{'s' if finished != 1 else ''}"
+        if seeds:
+            spread = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+            runs += f", {spread} seed{'s' if seeds[-1] != 1 else ''} a cell"
+        parts.append(runs)
+        if any(cell.settings > 1 for cell in cells):
+            parts.append("each cell shows its best configuration")
+        sentences.append("; ".join(parts) + ".")
+    if not sentences:
+        return "Nothing has been run yet."
+    return " ".join(
+        [*sentences, f"Mean ± standard deviation over seeds; {model.ONE_SEED} one seed only.",
+         "Published: table 5 of the study (FreiHAND, ResNet-18)."]
+    )  # fmt: skip
+
+
+def _ours(cell: Cell, metric: str, *, best: bool) -> Entry:
+    return result(cell.best.summary(metric) if cell.best else None, cell.state, best=best)
+
+
+def _columns(title: str, *, published: bool) -> list[model.Column]:
+    columns = []
+    for name, _ in METRICS:
+        columns.append(model.Column(name=name, group=title, unit="cm", better="↓"))
+        if published:
+            columns.append(model.Column(name=f"{name}, published", group=title, unit="cm"))
+    return columns
+
+
+def _has_published(column: Column) -> bool:
+    return any(objective == objective_base(column.variant) for objective, _ in COMPOSITIONS)
+
+
+def composition_table(grid: Grid) -> Table:
+    """Table 5: every composition and objective; the lowest median of each objective is bold."""
+    columns = [model.Column(name="Augmentation", numeric=False)]
+    for column in grid.columns:
+        columns += _columns(column.title, published=_has_published(column))
+    best = {column.key: (grid.best(column) or ("",))[0] for column in grid.columns}
+    rows = []
+    for label in grid.compositions:
+        row = [Entry(text=label)]
+        for column in grid.columns:
+            cell = grid.cell(column, label)
+            printed = COMPOSITIONS.get((objective_base(column.variant), label))
+            for _, metric in METRICS:
+                row.append(_ours(cell, metric, best=best[column.key] == label))
+                if _has_published(column):
+                    row.append(number(getattr(printed, metric) if printed else None))
+        rows.append(row)
+    return Table(
+        key="table5_compositions",
+        title="Table 5: hand pose error of each augmentation composition",
+        columns=tuple(columns),
+        sections=one_section(rows),
+        caption=run_caption(grid),
+    )
+
+
+def _published_best(objective: str) -> str:
+    rows = {label: value for (name, label), value in COMPOSITIONS.items() if name == objective}
+    return min(rows, key=lambda label: rows[label].median_pje_cm, default="")
+
+
+def best_table(grid: Grid) -> Table:
+    """Table 1: the best composition of each objective, by median error."""
+    rows = []
+    for column in grid.columns:
+        best = grid.best(column)
+        base = objective_base(column.variant)
+        label = _published_best(base)
+        printed = COMPOSITIONS.get((base, label))
+        summaries = [best[1].summary(metric) if best else None for _, metric in METRICS]
+        tried = sum(grid.cell(column, row).best is not None for row in STUDY_ROWS)
+        state = "not run" if not tried else "finished"
+        rows.append(
+            [
+                Entry(text=column.title),
+                Entry(text=best[0] if best else "not run", absent=best is None),
+                *(result(summary, state) for summary in summaries),
+                Entry(text=f"{tried} of {len(STUDY_ROWS)}", value=tried),
+                Entry(text=label or "–", absent=not label),
+                *(number(getattr(printed, metric) if printed else None) for _, metric in METRICS),
+            ]
+        )
+    return Table(
+        key="table1_best",
+        title="Table 1: the best augmentation composition of each objective",
+        columns=(
+            model.Column(name="Objective", numeric=False),
+            model.Column(name="Best composition", numeric=False),
+            *(model.Column(name=name, unit="cm", better="↓") for name, _ in METRICS),
+            model.Column(name="Compositions run"),
+            model.Column(name="Best composition", group="Published", numeric=False),
+            *(model.Column(name=name, group="Published", unit="cm") for name, _ in METRICS),
+        ),
+        sections=one_section(rows),
+        caption=run_caption(grid),
+    )

@@ -1,0 +1,172 @@
+"""A table: columns with units, sections of rows, a caption. How it is written is `render`'s."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from analysis.errors import RecordsError
+from analysis.statistics import Interval, Summary
+
+__all__ = [
+    "ONE_SEED",
+    "Column",
+    "Entry",
+    "Section",
+    "Table",
+    "number",
+    "one_section",
+    "p_value",
+    "result",
+    "signed",
+    "span",
+]
+
+ONE_SEED = "†"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column.
+
+    Attributes:
+        name: Heading.
+        group: Heading over neighbouring columns of the same group, "" for none.
+        unit: Unit, shown in brackets.
+        better: ``"↓"``, ``"↑"`` or "".
+        numeric: Whether it is aligned and sorted as numbers.
+    """
+
+    name: str
+    group: str = ""
+    unit: str = ""
+    better: str = ""
+    numeric: bool = True
+
+    @property
+    def heading(self) -> str:
+        """``"MPJE (cm) ↓"``."""
+        return " ".join(
+            part for part in (self.name, self.unit and f"({self.unit})", self.better) if part
+        )
+
+    @property
+    def full_heading(self) -> str:
+        """The heading with its group."""
+        return f"{self.group}: {self.heading}" if self.group else self.heading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One cell.
+
+    Attributes:
+        text: As shown.
+        value: The number behind it, for sorting and CSV.
+        sd, n: Standard deviation over seeds and number of seeds, where the value is a mean.
+        best: Whether it is the best of its column.
+        href: What it links to in the report.
+        absent: Whether it says why there is no number.
+    """
+
+    text: str
+    value: float | None = None
+    sd: float | None = None
+    n: int | None = None
+    best: bool = False
+    href: str = ""
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Rows under one heading ("" for none)."""
+
+    title: str = ""
+    rows: tuple[tuple[Entry, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table.
+
+    Attributes:
+        key: File name without suffix, LaTeX label.
+        title: One line.
+        columns: Columns; every row has as many entries.
+        sections: Rows in their sections.
+        caption: What the numbers are: data, n, seeds, fidelity, marks.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    caption: str
+
+    def __post_init__(self) -> None:
+        for section in self.sections:
+            for row in section.rows:
+                if len(row) != len(self.columns):
+                    raise RecordsError(
+                        f"rows of table {self.key} must have {len(self.columns)} entries, "
+                        f"but got {len(row)}"
+                    )
+
+    @property
+    def rows(self) -> tuple[tuple[Entry, ...], ...]:
+        """All rows, sections joined."""
+        return tuple(row for section in self.sections for row in section.rows)
+
+    @property
+    def groups(self) -> tuple[tuple[str, int], ...]:
+        """Headings over neighbouring columns with their widths."""
+        runs = groupby(self.columns, key=lambda column: column.group)
+        return tuple((title, len(list(members))) for title, members in runs)
+
+
+def one_section(rows: Sequence[Sequence[Entry]]) -> tuple[Section, ...]:
+    """Rows without a heading."""
+    return (Section(rows=tuple(tuple(row) for row in rows)),)
+
+
+def number(value: float | None, digits: int = 2, *, absent: str = "–") -> Entry:
+    """A plain number."""
+    if value is None:
+        return Entry(text=absent, absent=True)
+    return Entry(text=f"{value:.{digits}f}", value=value)
+
+
+def result(summary: Summary | None, state: str, digits: int = 2, *, best: bool = False) -> Entry:
+    """A mean over seeds as ``12.05 ± 0.31``; one seed is marked; without a number, the state."""
+    if summary is None:
+        return Entry(text=state if state != "finished" else "not recorded", absent=True)
+    spread = ONE_SEED if summary.sd is None else f" ± {summary.sd:.{digits}f}"
+    return Entry(
+        text=f"{summary.mean:.{digits}f}{spread}",
+        value=summary.mean,
+        sd=summary.sd,
+        n=summary.n,
+        best=best,
+    )
+
+
+def signed(value: float | None, digits: int = 2, *, absent: str = "n/a") -> Entry:
+    """A number with its sign, as in a difference."""
+    if value is None:
+        return Entry(text=absent, absent=True)
+    return Entry(text=f"{value:+.{digits}f}".replace("-", "−"), value=value)
+
+
+def span(found: Interval | None, digits: int = 2) -> Entry:
+    """An interval as ``[1.20, 1.45]``; it sorts by its lower end."""
+    if found is None:
+        return Entry(text="n/a", absent=True)
+    text = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "−")
+    return Entry(text=text, value=found.low)
+
+
+def p_value(p: float | None) -> Entry:
+    """A p-value to three digits, small ones as a bound."""
+    if p is None:
+        return Entry(text="n/a", absent=True)
+    return Entry(text="<0.001" if p < 0.001 else f"{p:.3f}", value=p)

@@ -1,0 +1,131 @@
+"""Tables 2 to 4 and 6 to 9: across data sets, and against supervised training."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from analysis.published import TRANSFER, TransferRow, TransferTable
+from analysis.records import Study
+from analysis.tables import model
+from analysis.tables.model import ONE_SEED, Entry, Section, Table, number, result
+from analysis.transfer import Run, TransferKey, find_runs
+
+__all__ = ["transfer_tables"]
+
+_TITLES = {
+    2: "Table 2: across data sets, ResNet-18",
+    3: "Table 3: across data sets, HRNet, Procrustes-aligned",
+    4: "Table 4: against supervised training, HRNet, Procrustes-aligned",
+    6: "Table 6: across data sets, HRNet, unaligned",
+    7: "Table 7: against supervised training, HRNet, unaligned",
+    8: "Table 8: FreiHAND, against other systems",
+    9: "Table 9: InterHand2.6M, against other systems",
+}
+_NAMES = {
+    "mpjpe_cm": ("MPJE", "cm", "↓", 2),
+    "median_pje_cm": ("median PJE", "cm", "↓", 2),
+    "auc_50cm": ("AUC 0–50 cm", "", "↑", 3),
+    "auc_5cm": ("AUC 0–5 cm", "", "↑", 3),
+}
+_PREFIXES = {"pa": "PA ", "ra": "RA "}
+
+
+def _column(metric: str) -> tuple[str, str, str, int]:
+    prefix, _, rest = metric.partition("_")
+    if prefix in _PREFIXES:
+        name, unit, better, digits = _NAMES[rest]
+        return _PREFIXES[prefix] + name, unit, better, digits
+    return _NAMES[metric]
+
+
+def transfer_tables(studies: Iterable[Study]) -> tuple[Table, ...]:
+    """All seven tables in the study's layout, ours beside the published; not run is said so."""
+    found = tuple(studies)
+    runs = find_runs(found)
+    numbered = groupby(TRANSFER, key=lambda half: half.number)
+    return tuple(_table(number_, list(halves), runs, found) for number_, halves in numbered)
+
+
+def _metrics(halves: Sequence[TransferTable]) -> list[str]:
+    """Metrics of all halves: a half without a metric shows a dash, as the study does."""
+    every = [metric for half in halves for metric in half.rows[-1].values]
+    order = ["mpjpe", "median", "auc_50", "auc_5"]
+    unique = list(dict.fromkeys(every))
+    return sorted(unique, key=lambda m: next(i for i, part in enumerate(order) if part in m))
+
+
+def _table(
+    table: int,
+    halves: Sequence[TransferTable],
+    runs: Mapping[TransferKey, list[Run]],
+    studies: Sequence[Study],
+) -> Table:
+    metrics = _metrics(halves)
+    columns = [model.Column(name="Model", numeric=False)]
+    for metric in metrics:
+        name, unit, better, _ = _column(metric)
+        columns.append(model.Column(name="ours", group=f"{name} {better}", unit=unit))
+        columns.append(model.Column(name="published", group=f"{name} {better}", unit=unit))
+    sections, used = [], []
+    for half in halves:
+        key = TransferKey(encoder=half.encoder, fit=half.fit, evaluate=half.evaluate)
+        ours = runs.get(key, [])
+        used += ours
+        sections.append(Section(title=half.heading, rows=tuple(_rows(half, ours, metrics))))
+    return Table(
+        key=f"table{table}_transfer",
+        title=_TITLES[table],
+        columns=tuple(columns),
+        sections=tuple(sections),
+        caption=_caption(used, studies),
+    )
+
+
+def _rows(
+    half: TransferTable, runs: Sequence[Run], metrics: Sequence[str]
+) -> Iterable[tuple[Entry, ...]]:
+    for row in half.rows:
+        matching = [run for run in runs if run.key == row.key]
+        for run in matching:
+            name = row.model if len(matching) == 1 else f"{row.model} · {run.study.name}"
+            yield _row(name, row, run, metrics)
+        if not matching:
+            yield _row(row.model, row, None, metrics)
+    known = {row.key for row in half.rows}
+    for run in sorted(runs, key=lambda run: run.key):
+        if run.key not in known:
+            yield _row(f"{run.title}, ours only", None, run, metrics)
+
+
+def _row(
+    name: str, printed: TransferRow | None, run: Run | None, metrics: Sequence[str]
+) -> tuple[Entry, ...]:
+    entries = [Entry(text=name)]
+    foreign = printed is not None and not printed.key
+    for metric in metrics:
+        digits = _column(metric)[3]
+        if run is not None:
+            entries.append(result(run.setting.summary(metric), "finished", digits))
+        else:
+            entries.append(Entry(text="–" if foreign else "not run", absent=True))
+        entries.append(number(printed.values.get(metric) if printed else None, digits))
+    return tuple(entries)
+
+
+def _caption(runs: Sequence[Run], studies: Sequence[Study]) -> str:
+    words = (
+        "PA: Procrustes-aligned, RA: root-aligned. AUC 0–50 cm is the study's own range, "
+        "AUC 0–5 cm FreiHAND's official one; they are never mixed. A dash: not published."
+    )
+    if not runs:
+        names = ", ".join(study.name for study in studies)
+        return (
+            f"Not run in {names}. Published: the study's own runs on the full data sets. {words}"
+        )
+    fidelities = dict.fromkeys(run.study.credentials for run in runs)
+    seeds = sorted({run.setting.seeds for run in runs})
+    spread = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return (
+        f"Ours: {'; '.join(fidelities)}; seeds a row: {spread}; mean ± standard "
+        f"deviation, {ONE_SEED} one seed only. Published: the study's own runs on the full data "
+        f"sets. {words}"
+    )

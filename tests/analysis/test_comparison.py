@@ -1,0 +1,130 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.comparison import agreement, compare_columns, rank_column
+from analysis.contribution import contribution
+from analysis.grid import Grid, arrange
+from analysis.published import COMPOSITIONS
+from analysis.reading import read_studies
+from analysis.uncertainty import Uncertainty, estimate
+from tests.analysis.conftest import EFFECTS, STUDY_ROWS, StudyMaker
+
+Make = Callable[..., StudyMaker]
+
+
+def evaluated(study: StudyMaker) -> tuple[Grid, Uncertainty]:
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    return grid, estimate(grid)
+
+
+def test_ranking_puts_the_planted_order_first_with_intervals_that_cover_it(
+    make_study: Make,
+) -> None:
+    study = make_study(images_val=120)
+    study.add_grid(("contrastive",), repeats=3, errors=True)
+    grid, uncertainty = evaluated(study)
+    standings = rank_column(grid, uncertainty, grid.columns[0])
+    assert [standing.label for standing in standings[:2]] == ["T+CJ+S", "T+S"]
+    assert {standing.covers for standing in standings} == {"poses and seeds"}
+    shares = [standing.rank.best for standing in standings if standing.rank]
+    assert sum(shares) == pytest.approx(1.0)
+    assert max(shares) == shares[0]
+    for standing in standings:
+        assert standing.interval is not None
+        assert standing.interval.low < standing.setting.score < standing.interval.high
+    last = standings[-1].behind
+    assert last is not None
+    assert last.interval is not None
+    assert last.interval.excludes_zero
+    assert last.p_poses is not None
+    assert last.p_poses < 0.001
+
+
+def test_without_repeats_or_errors_nothing_is_claimed(make_study: Make) -> None:
+    study = make_study()
+    study.add_grid(("contrastive",))
+    grid, uncertainty = evaluated(study)
+    standings = rank_column(grid, uncertainty, grid.columns[0])
+    assert all(s.interval is None and s.rank is None for s in standings)
+
+
+def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: Make) -> None:
+    study = make_study()
+    for repeat, median in enumerate((10.0, 11.0, 12.0)):
+        study.add("T", repeat=repeat, median=median)
+    study.add("S", median=20.0)
+    grid, uncertainty = evaluated(study)
+    draws = uncertainty.of(grid.columns[0], "S")
+    assert draws is not None
+    assert draws.covers == "seeds"
+    assert np.median(draws.median_cm) == pytest.approx(20.0, abs=0.2)
+    assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
+
+
+def test_a_broken_error_file_is_reported_and_the_rest_goes_on(make_study: Make) -> None:
+    study = make_study()
+    trial = study.add("T", errors=np.ones((10, 21)))
+    study.add("S", errors=np.full((10, 21), 2.0))
+    (trial / "errors.npz").write_bytes(b"PK\x03\x04 cut short")
+    grid, uncertainty = evaluated(study)
+    assert uncertainty.of(grid.columns[0], "T") is None
+    assert uncertainty.of(grid.columns[0], "S") is not None
+    assert [p.file for p in uncertainty.problems["embedded"]] == ["trials/t00000/errors.npz"]
+
+
+def test_columns_are_compared_on_the_same_poses(make_study: Make) -> None:
+    study = make_study(images_val=120)
+    study.add_grid(errors=True)
+    grid, uncertainty = evaluated(study)
+    relative, contrastive = grid.columns
+    differences = compare_columns(grid, uncertainty, relative, contrastive)
+    assert len(differences) == 15
+    for difference in differences:
+        assert difference.interval is not None
+        assert difference.interval.low < difference.value_cm < difference.interval.high
+        assert difference.interval.low > 0  # planted: relative is 4 cm worse everywhere
+        assert difference.p_seeds is None
+
+
+def test_agreement_of_the_published_numbers_with_themselves_is_perfect(make_study: Make) -> None:
+    study = make_study()
+    for label in STUDY_ROWS:
+        study.add(label, median=COMPOSITIONS["contrastive", label].median_pje_cm)
+    grid, _ = evaluated(study)
+    found = agreement(grid, grid.columns[0])
+    assert found is not None
+    assert found.spearman.value == pytest.approx(1.0)
+    assert found.kendall.value == pytest.approx(1.0)
+    assert found.spearman.p == pytest.approx(1e-4)
+    other = replace(grid.columns[0], variant="equivariant")
+    assert agreement(grid, other) is None
+
+
+def test_shapley_values_are_the_planted_effects(make_study: Make) -> None:
+    study = make_study()
+    study.add_grid(("contrastive",))
+    grid, uncertainty = evaluated(study)
+    found = contribution(grid, uncertainty, grid.columns[0])
+    assert found is not None
+    mean = sum(EFFECTS.values()) / 4 - 0.5 / 4
+    # T and S share their planted -0.5 equally; the values are centred
+    truth = {"T": -2.25, "CJ": -1.0, "S": -3.25, "Ro": 1.5}
+    assert {s.name: s.value_cm for s in found.shapley} == pytest.approx(
+        {name: value - mean for name, value in truth.items()}
+    )
+    pairs = {share.name: share.value_cm for share in found.pairs}
+    assert pairs.pop("T × S") == pytest.approx(-0.5)
+    assert list(pairs.values()) == pytest.approx([0.0] * 5)
+    assert sum(share.published_cm or 0 for share in found.shapley) == pytest.approx(0.0)
+
+
+def test_an_incomplete_factorial_has_no_shapley_values(make_study: Make) -> None:
+    study = make_study()
+    for label in STUDY_ROWS[1:]:
+        study.add(label)
+    grid, uncertainty = evaluated(study)
+    assert contribution(grid, uncertainty, grid.columns[0]) is None

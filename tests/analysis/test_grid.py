@@ -1,0 +1,92 @@
+from collections.abc import Callable
+
+import pytest
+
+from analysis.grid import arrange
+from analysis.notation import STUDY_ROWS
+from analysis.reading import read_studies
+from tests.analysis.conftest import StudyMaker, planted_median
+
+Make = Callable[..., StudyMaker]
+
+
+def test_a_cell_is_the_mean_over_its_seeds(make_study: Make) -> None:
+    study = make_study()
+    for repeat, median in enumerate((10.0, 12.0, 14.0)):
+        study.add("T+S", repeat=repeat, median=median)
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    best = grid.cell(grid.columns[0], "T+S").best
+    assert best is not None
+    summary = best.summary("median_pje_cm")
+    assert summary is not None
+    assert (summary.mean, summary.sd, summary.n) == (12.0, 2.0, 3)
+
+
+def test_states_without_a_number_are_told_apart(make_study: Make) -> None:
+    study = make_study()
+    study.add("T")
+    study.add("S", status="failed")
+    study.add("CJ", status="pruned")
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    states = [grid.cell(grid.columns[0], label).state for label in ("T", "S", "CJ", "Ro")]
+    assert states == ["finished", "failed", "pruned", "not run"]
+
+
+def test_a_planned_objective_has_its_column_before_it_has_run(make_study: Make) -> None:
+    study = make_study()
+    study.add("T")
+    study.plan.append({"trial": "x", "objective": "rel", "composition": "T"})
+    overrides = {"rel": {"name": "relative", "targets": "released"}}
+    study.write_study(config={"search": {"objectives": overrides}})
+    columns = arrange(read_studies([str(study.folder)])).columns
+    assert [column.variant for column in columns] == ["relative:released:rel", "contrastive"]
+
+
+def test_a_single_augmentation_of_no_composition_is_no_row_of_table_5(make_study: Make) -> None:
+    study = make_study()
+    for label in ("T", "cutout", "sobel", "T+sobel"):
+        study.add(label, median=9.0)
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    assert grid.compositions == (*STUDY_ROWS, "So", "T+So")
+    assert grid.cell(grid.columns[0], "CO").best is not None
+
+
+def test_the_best_setting_of_a_sampled_cell_speaks_for_it(make_study: Make) -> None:
+    study = make_study()
+    for median, temperature in ((11.0, 0.1), (9.0, 0.5), (13.0, 1.0)):
+        options = {"objective": {"name": "contrastive", "temperature": temperature}}
+        study.add("T", median=median, config=options)
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    cell = grid.cell(grid.columns[0], "T")
+    assert cell.settings == 3
+    assert cell.best is not None
+    assert cell.best.first.config["objective"]["temperature"] == 0.5
+
+
+def test_where_some_were_repeated_a_single_lucky_run_is_not_the_best(make_study: Make) -> None:
+    study = make_study()
+    study.add("S", median=8.0)
+    study.add("T", median=9.0)
+    study.add("T", repeat=1, median=9.4)
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    best = grid.best(grid.columns[0])
+    assert best is not None
+    assert best[0] == "T"
+
+
+def test_the_planted_best_is_found(make_study: Make) -> None:
+    study = make_study()
+    study.add_grid()
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    for column in grid.columns:
+        best = grid.best(column)
+        assert best is not None
+        objective = column.variant.split(":")[0]
+        assert best[0] == "T+CJ+S"
+        assert best[1].score == pytest.approx(planted_median("T+CJ+S", objective))

@@ -1,0 +1,26 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.analysis.conftest import StudyMaker
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = ("handssl", "search", "torch", "ray")
+
+
+def test_a_whole_compilation_loads_nothing_of_the_other_rooms(
+    make_study: Callable[..., StudyMaker],
+) -> None:
+    study = make_study()
+    study.add("T")
+    study.write_study()
+    program = (
+        "import sys; import analysis; at_import = set(sys.modules); "
+        f"analysis.compile_study({str(study.folder)!r}); "
+        f"print([n for n in {FORBIDDEN} if n in sys.modules], 'optuna' in at_import)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[0] == "[] False"

@@ -1,0 +1,184 @@
+"""Build a store from a generated folder of many small JPEGs: images/s, peak memory, bytes.
+
+    python benchmarks/data_scale.py --images 100000 --processes 2
+
+The images are 64 px so that labels, files and bookkeeping dominate, not decoding; the folder is
+FreiHAND's layout with as many poses as a quarter of the images, or InterHand2.6M's.
+"""
+
+import argparse
+import contextlib
+import json
+import resource
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from PIL import Image
+from rich.console import Console
+
+from handssl.data import build_store, open_store
+from handssl.data.datasets import DATASETS
+from handssl.skeleton import INTERHAND_TO_FREIHAND
+
+SIDE_PX = 64
+
+
+def _poses(count: int, generator: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:
+    joints = generator.uniform(-0.08, 0.08, (count, 21, 3))
+    joints[..., 2] += 0.7
+    return joints
+
+
+def _write_images(paths: list[Path], generator: np.random.Generator) -> None:
+    for path in paths:
+        pixels = generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        image = Image.fromarray(pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
+        image.save(path, "JPEG")
+
+
+def make_freihand(root: Path, images: int) -> None:
+    """Four versions of images / 4 poses."""
+    generator = np.random.default_rng(0)
+    folder = root / "training" / "rgb"
+    folder.mkdir(parents=True)
+    joints = _poses(images // 4, generator)
+    scale = np.linalg.norm(joints[:, 9] - joints[:, 10], axis=1)
+    camera = [[200.0, 0, 31.5], [0, 200.0, 31.5], [0, 0, 1]]
+    labels = {"K": [camera] * len(joints), "xyz": joints.tolist(), "scale": scale.tolist()}
+    for kind, content in labels.items():
+        (root / f"training_{kind}.json").write_text(json.dumps(content))
+    paths = [folder / f"{index:08d}.jpg" for index in range(4 * len(joints))]
+    _write_images(paths, generator)
+
+
+def make_interhand(root: Path, images: int) -> None:
+    """50 cameras of every pose, written with InterHand's indentation."""
+    generator = np.random.default_rng(0)
+    cameras, per_capture = 50, 100
+    joints = _poses(images // cameras, generator) * 1000
+    rig = {
+        "campos": {str(c): [0, 0, 0] for c in range(cameras)},
+        "camrot": {str(c): np.eye(3).tolist() for c in range(cameras)},
+        "focal": {str(c): [200.0, 200.0] for c in range(cameras)},
+        "princpt": {str(c): [31.5, 31.5] for c in range(cameras)},
+    }
+    poses: dict[str, dict[str, Any]] = {}
+    entries: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    paths: list[Path] = []
+    valid = [[1]] * 21 + [[0]] * 21
+    for number, pose in enumerate(joints):
+        capture, frame = divmod(number, per_capture)
+        world = np.zeros((42, 3))
+        world[list(INTERHAND_TO_FREIHAND)] = pose
+        label = {"world_coord": world.tolist(), "joint_valid": valid, "hand_type": "right"}
+        poses.setdefault(str(capture), {})[str(frame)] = label
+        folder = root / "images" / "train" / f"Capture{capture}" / f"frame{frame}"
+        folder.mkdir(parents=True)
+        for camera in range(cameras):
+            image = {
+                "id": len(entries),
+                "file_name": f"Capture{capture}/frame{frame}/{camera}.jpg",
+                "width": SIDE_PX,
+                "height": SIDE_PX,
+                "capture": capture,
+                "camera": str(camera),
+                "frame_idx": frame,
+            }
+            annotations.append(
+                {"image_id": len(entries), "joint_valid": valid, "hand_type": "right"}
+            )
+            entries.append(image)
+            paths.append(folder / f"{camera}.jpg")
+    labels = root / "annotations" / "train"
+    labels.mkdir(parents=True)
+    captures = dict.fromkeys(poses, rig)
+    data = {"images": entries, "annotations": annotations}
+    for kind, content in {"data": data, "camera": captures, "joint_3d": poses}.items():
+        with (labels / f"InterHand2.6M_train_{kind}.json").open("w") as file:
+            json.dump(content, file, indent=4)
+    _write_images(paths, generator)
+
+
+MAKERS: dict[str, Callable[[Path, int], None]] = {
+    "freihand": make_freihand,
+    "interhand": make_interhand,
+}
+
+
+class WorkerMemory(threading.Thread):
+    """Largest private memory of any child process, looked at five times a second.
+
+    `RUSAGE_CHILDREN` would count the parent's own size, which a child has before it starts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak_mb = 0.0
+
+    def run(self) -> None:
+        """Look until the process ends."""
+        while True:
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    memory = child.memory_info()
+                    self.peak_mb = max(self.peak_mb, (memory.rss - memory.shared) / 2**20)
+            time.sleep(0.2)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Generate if need be, build, decode, and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--dataset", choices=sorted(MAKERS), default="freihand")
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--root", type=Path, help="keep the generated folder here")
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True, highlight=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.root or Path(scratch) / "raw"
+        if not root.exists():
+            # In a child: its memory must not count.
+            MAKERS[arguments.dataset](root, arguments.images)
+            console.print(f"generated {root}; run again with --root for a clean memory figure")
+        out = Path(scratch) / "store"
+        before = _peak_mb()
+        workers = WorkerMemory()
+        workers.start()
+        start = time.perf_counter()
+        source = DATASETS[arguments.dataset].read(root, "train")
+        indexed = time.perf_counter() - start
+        start = time.perf_counter()
+        manifest = build_store(source, out, processes=arguments.processes)
+        built = time.perf_counter() - start
+        count = manifest.counts["images"]
+        written = sum(shard["bytes"] for shard in manifest.shards)
+        console.print(
+            f"{arguments.dataset}: {count:,} images, {arguments.processes} processes: labels read "
+            f"in {indexed:.1f} s, store built in {built:.1f} s ({count / built:.0f} images/s), "
+            f"{written / count:.0f} bytes an image"
+        )
+        start = time.perf_counter()
+        open_store(out).prepare(processes=arguments.processes)
+        decoded = time.perf_counter() - start
+        console.print(
+            f"decoded in {decoded:.1f} s ({count / decoded:.0f} images/s); peak memory "
+            f"{_peak_mb():.0f} MB in the parent ({before:.0f} MB before), "
+            f"{workers.peak_mb:.0f} MB in the largest worker"
+        )
+        shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Embedded hands to measure on: generated once under `data/`, kept for the next run."""
+
+from rich.console import Console
+
+from benchmarks.figure import ROOT
+from handssl.data import Store
+from search.config import DataConfig
+from search.datasets import open_data
+
+__all__ = ["POSES", "data_config", "embedded"]
+
+POSES = {False: 120, True: 30}
+"""Poses of four images each, in full and for --quick."""
+
+
+def data_config(*, quick: bool) -> DataConfig:
+    """Where the images are, as a study is told."""
+    folder = ROOT / "data" / f"benchmark-{POSES[quick]}"
+    return DataConfig(
+        root=str(folder / "raw"), store=str(folder / "store"), poses=POSES[quick], seed=0
+    )
+
+
+def embedded(*, quick: bool) -> Store:
+    """The store; both splits."""
+    return open_data(data_config(quick=quick), Console(stderr=True))

@@ -1,0 +1,60 @@
+"""Ray Train: from one worker of one core to two, and what a step costs beyond the plain loop.
+
+Weak scaling: every worker has the same number of images a step, so two workers should make twice
+the images a second of one. All through `search/run_grid.py trial.executor=train`, ResNet-18 at
+64 px; the fastest epoch after the first counts. The plain loop is the same run in this process.
+"""
+
+import torch
+
+from benchmarks.figure import Row, row
+from benchmarks.hands import embedded
+from benchmarks.step import config_of
+from benchmarks.studies import run_study
+from handssl.training import pretraining
+
+__all__ = ["measure"]
+
+
+def measure(*, quick: bool = False) -> list[Row]:
+    """Images a second of the plain loop, of one worker and of two, and their ratios."""
+    size_px, share, epochs = (32, 8, 2) if quick else (64, 32, 3)
+    torch.set_num_threads(1)
+    store = embedded(quick=quick).split("train")
+    config = config_of(size_px=size_px, batch_size=share, epochs=epochs)
+    plain = max(report.images_per_s for report in list(pretraining(config, store, seed=0))[1:])
+    one, two = (
+        _images_per_s(workers, size_px=size_px, share=share, epochs=epochs, quick=quick)
+        for workers in (1, 2)
+    )
+    least = None if quick else 0.85
+    per_step_ms = 1000 * share * (1 / one - 1 / plain)
+    return [
+        row("plain loop, one core", plain, "images/s"),
+        row("Ray Train, 1 worker", one, "images/s"),
+        row("Ray Train, 2 workers", two, "images/s"),
+        row("weak scaling 1 → 2 workers, share of ideal", two / (2 * one), least=least),
+        row(f"a step of {share} images beyond the plain loop's", per_step_ms, "ms"),
+        row("the same as a share of the step", plain / one - 1),
+    ]
+
+
+def _images_per_s(workers: int, *, size_px: int, share: int, epochs: int, quick: bool) -> float:
+    (trial,) = run_study(
+        [
+            "trial.executor=train",
+            f"trial.workers={workers}",
+            "search.augmentations=[rotate]",
+            "~search.objectives.relative",
+            f"study.epochs={epochs}",
+            f"trial.pretrain.size_px={size_px}",
+            f"trial.pretrain.batch_size={share * workers}",
+            "trial.pretrain.encoder.name=resnet18",
+            "trial.pretrain.optimizer.name=lars_adam",
+            "trial.pretrain.optimizer.warmup_epochs=0",
+            "trial.pretrain.optimizer.base_lr=1e-4",
+            "trial.probe.augmented_passes=0",
+        ],
+        quick=quick,
+    )
+    return max(float(report["images_per_s"]) for report in trial.reports[1:])

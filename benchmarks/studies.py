@@ -1,0 +1,56 @@
+"""A study run as a user runs it, by the command, and what it left behind."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.figure import ROOT
+from benchmarks.hands import POSES, data_config, embedded
+
+__all__ = ["Finished", "run_study"]
+
+
+class Finished(NamedTuple):
+    """One trial: its record, and its reports in epoch order."""
+
+    record: dict[str, Any]
+    reports: list[dict[str, Any]]
+
+
+def run_study(overrides: Sequence[str], *, quick: bool) -> list[Finished]:
+    """All trials of `search/run_grid.py` with these overrides, in the order in which they ended.
+
+    Raises:
+        RuntimeError: If the command failed, with the end of what it said.
+    """
+    embedded(quick=quick)
+    data = data_config(quick=quick)
+    with tempfile.TemporaryDirectory() as results:
+        command = [
+            sys.executable,
+            str(ROOT / "search" / "run_grid.py"),
+            f"results={results}",
+            "study.name=benchmark",
+            f"data.root={data.root}",
+            f"data.store={data.store}",
+            f"data.poses={POSES[quick]}",
+            "study.images=null",
+            *overrides,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stdout + done.stderr)[-2000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
+        folders = Path(results).glob("benchmark/trials/*")
+        trials = [
+            Finished(
+                json.loads((folder / "record.json").read_text()),
+                [json.loads(line) for line in (folder / "metrics.jsonl").open()],
+            )
+            for folder in folders
+        ]
+    return sorted(trials, key=lambda trial: str(trial.record["finished_at"]))

@@ -136,6 +136,8 @@ class _Run:
                     complete = self._run(self._stage_one(), watch, stops=True) and self._run(
                         self._stage_two(), watch, stops=False
                     )
+        # What a worker wrote while the driver was being interrupted counts as well.
+        self._finished = records.read_records(self._folder)
         records.compile_parquet(self._folder, self._finished)
         return self._conclude(complete)
 

@@ -1,10 +1,11 @@
 """The whole main job at its smallest fidelity, in processes of its own, as a user starts it."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -45,6 +46,37 @@ def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.Comp
         check=False,
         cwd=results,
     )
+
+
+@contextmanager
+def started(base: list[str], results: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command on its way; it does not outlive the block."""
+    with subprocess.Popen(
+        [*base, f"results={results}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=results,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def await_that(process: subprocess.Popen[str], happened: Callable[[], object]) -> None:
+    """Wait until something has happened while the process runs."""
+    deadline = time.monotonic() + 300
+    while not happened():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "it ended too early"
+        time.sleep(0.02)
+
+
+def trial_workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The actors that run trials: Ray titles a process with its actor's class."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "ActorTrial" in child.name()]
 
 
 def table(results: Path) -> list[dict[str, object]]:
@@ -93,18 +125,14 @@ def test_running_it_again_runs_nothing(base: list[str], undisturbed: Path) -> No
 def test_a_study_killed_in_the_middle_ends_with_the_same_table(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
-    process = subprocess.Popen(
-        [*base, f"results={tmp_path}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
     trials = tmp_path / "small" / "trials"
-    deadline = time.monotonic() + 300
-    while not (list(trials.glob("*/record.json")) and list(trials.glob("*/checkpoint.pt"))):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "the study ended before it could be killed"
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with started(base, tmp_path) as process:
+        await_that(
+            process,
+            lambda: list(trials.glob("*/record.json")) and list(trials.glob("*/checkpoint.pt")),
+        )
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
     _, alive = psutil.wait_procs(children, timeout=180)
     assert not alive, "Ray's processes outlived their driver"
     finished = len(list(trials.glob("*/record.json")))
@@ -122,22 +150,15 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
 def test_ctrl_c_ends_in_order_and_says_how_to_continue(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
-    process = subprocess.Popen(
-        [*base, f"results={tmp_path}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 300
-    while not list((tmp_path / "small" / "trials").glob("*/record.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=300)
+    with started(base, tmp_path) as process:
+        await_that(process, lambda: list(tmp_path.glob("small/trials/*/record.json")))
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "run the same command again to continue" in out
     assert not (tmp_path / "small" / "ray").exists()
     assert 1 <= len(table(tmp_path)) < 6
+    assert len(table(tmp_path)) == len(records.read_records(tmp_path / "small"))
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -145,30 +166,23 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
 
 
 def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
-    base: list[str], undisturbed: Path, tmp_path: Path
+    base: list[str], tmp_path: Path
 ) -> None:
-    one_at_a_time = ["search.augmentations=[rotate]", "search.concurrent=1"]
-    process = subprocess.Popen(
-        [*base, f"results={tmp_path}", *one_at_a_time],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 300
-    while not list((tmp_path / "small" / "trials").glob("*/checkpoint.pt")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    (worker,) = (
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.name().startswith("ray::") and "train" in child.name().lower()
-    )
-    worker.kill()
-    _, errors = process.communicate(timeout=300)
+    # Many epochs: there is time to kill the worker between the first checkpoint and the record.
+    long = [*base, "search.augmentations=[rotate]", "search.concurrent=1", "study.epochs=40"]
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "not").mkdir()
+    with started(long, tmp_path / "killed") as process:
+        checkpoints = (tmp_path / "killed").glob
+        await_that(process, lambda: list(checkpoints("small/trials/*/checkpoint.pt")))
+        await_that(process, lambda: trial_workers(process))
+        trial_workers(process)[0].kill()
+        _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    both = {row["trial"] for row in table(tmp_path)}
-    assert len(both) == 2
-    assert table(tmp_path) == [row for row in table(undisturbed) if row["trial"] in both]
+    done = run_grid(long, tmp_path / "not")
+    assert done.returncode == 0, done.stderr
+    assert len(table(tmp_path / "killed")) == 2
+    assert table(tmp_path / "killed") == table(tmp_path / "not")
 
 
 def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(

@@ -84,5 +84,5 @@ def data_parallel(module: nn.Module) -> DistributedDataParallel:
     """
     known = inspect.signature(DistributedDataParallel).parameters
     name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    options: dict[str, Any] = {name: False}
+    options: dict[str, Any] = {name: False, "gradient_as_bucket_view": True}
     return DistributedDataParallel(module, **options)

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from analysis.grid import RANKED_BY, is_transfer
 from analysis.notation import composition_tokens
 from analysis.records import Record, Study
-from analysis.statistics import Forest, fit_forest
+from analysis.statistics import fanova, partial_dependence
 
 __all__ = ["LEAST_TRIALS", "Curve", "Parameter", "Sampling", "sampling"]
 
 LEAST_TRIALS = 20
 """Below so many finished trials a forest only repeats them."""
 
-_MOST_TRIALS = 2000
+_MOST_TRIALS = 500  # drawn from more; the time grows faster than their number
 _MOST_CHOICES = 12
 _POINTS = 40
 _SEED = 3
@@ -166,22 +166,19 @@ def sampling(study: Study) -> Sampling | None:
         return None
     x = np.stack([parameter.scaled() for parameter in parameters], axis=1)
     y = np.array([record.metrics[RANKED_BY] for record in records])
-    forest = fit_forest(x, y, generator)
-    shares = forest.importances()
+    shares = fanova(x, y, [len(parameter.choices) for parameter in parameters], seed=_SEED)
     order = np.argsort(-shares)
     return Sampling(
         study=study,
         trials=len(records),
         importances=tuple((parameters[i], float(shares[i])) for i in order),
-        curves=tuple(
-            _curve(forest, parameters[i], int(i)) for i in order if not parameters[i].choices
-        ),
+        curves=tuple(_curve(x, y, parameters[i], i) for i in order if not parameters[i].choices),
     )
 
 
-def _curve(forest: Forest, parameter: Parameter, feature: int) -> Curve:
+def _curve(x: FloatArray, y: FloatArray, parameter: Parameter, feature: int) -> Curve:
     places = np.linspace(0, 1, _POINTS)
-    trees = forest.dependence(feature, places)
+    trees = partial_dependence(x, y, feature, places, seed=_SEED)
     low, high = np.percentile(trees, (10, 90), axis=0)
     return Curve(
         parameter=parameter,

@@ -69,8 +69,8 @@ def dependence_drawing(sampling: Sampling) -> Drawing | None:
             f"{c.x[c.mean_cm.argmin()]:.3g}"
             for c in curves
         ),
-        caption="Partial dependence: predicted median error with everything else averaged over "
-        "the search space; band: 10th to 90th percentile of the forest's trees; ticks below: "
+        caption="Partial dependence: predicted median error with everything else as it was "
+        "in the trials; band: 10th to 90th percentile of the forest's trees; ticks below: "
         f"values that were tried. The {len(curves)} numbers that explain most.",
         figure=figure,
     )

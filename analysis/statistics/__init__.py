@@ -1,4 +1,4 @@
-"""Statistics, numpy and scipy only; each is tested against scipy or a hand-computed case."""
+"""Statistics over arrays; each is tested against scipy or a hand-computed case."""
 
 from analysis.statistics.agreement import Correlation, kendall, spearman
 from analysis.statistics.bootstrap import (
@@ -9,24 +9,24 @@ from analysis.statistics.bootstrap import (
     pose_medians,
 )
 from analysis.statistics.differences import holm, signed_rank_p, welch_p
-from analysis.statistics.forest import Forest, fit_forest
+from analysis.statistics.importances import fanova, partial_dependence
 from analysis.statistics.ranking import Rank, rank_draws
 from analysis.statistics.seeds import Spread, Summary, pooled_spread, summarise
 from analysis.statistics.shapley import interactions, shapley_values
 
 __all__ = [
     "Correlation",
-    "Forest",
     "Interval",
     "PoseErrors",
     "Rank",
     "Spread",
     "Summary",
-    "fit_forest",
+    "fanova",
     "holm",
     "interactions",
     "interval",
     "kendall",
+    "partial_dependence",
     "pooled_spread",
     "pose_counts",
     "pose_medians",

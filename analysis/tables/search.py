@@ -124,7 +124,7 @@ def importance_table(samplings: Iterable[Sampling]) -> Table:
         ),
         sections=sections,
         caption="Share of the variance of the median error over the search space that the "
-        "parameter explains by itself, from a forest of 64 random trees (Hutter et al. 2014). "
+        "parameter explains by itself (Hutter et al. 2014, Optuna's evaluator). "
         "What is missing to 100% is interactions. A sampler that looks where it is good sees "
         "less of the rest.",
     )

@@ -1,11 +1,13 @@
 """Records arranged as the study's tables are: objectives across, compositions down.
 
 A *setting* is one configuration with all its seeds. A *cell* is one objective and composition; a
-sampled study tries many settings in a cell, and the cell speaks through the best of them.
+sampled study tries many settings in a cell, and the cell speaks through the best of them. Where a
+second stage ran the best again with fresh seeds, a cell speaks from those alone: the run that won
+the first stage was chosen for its number, which is therefore too good.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +53,11 @@ class Setting:
     def first(self) -> Record:
         """The first repeat: it stands for the configuration."""
         return self.records[0]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it speaks from a second stage or from several seeds."""
+        return self.seeds > 1 or self.first.stage > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +133,12 @@ class Grid:
     def best(self, column: Column) -> tuple[str, Setting] | None:
         """The composition with the lowest median error.
 
-        Where any was repeated, only repeated ones compete: the best of many single runs is
-        mostly the luckiest one.
+        Where any was run again, in a second stage or with other seeds, only those compete: the
+        best of many single runs is mostly the luckiest one.
         """
         finished = self.finished(column)
-        repeated = {label: best for label, best in finished.items() if best.seeds > 1}
-        candidates = repeated or finished
+        again = {label: best for label, best in finished.items() if best.confirmed}
+        candidates = again or finished
         if not candidates:
             return None
         label = min(candidates, key=lambda name: candidates[name].score)
@@ -163,22 +170,25 @@ def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _cell(records: Iterable[Record]) -> Cell:
+def _cell(records: Sequence[Record]) -> Cell:
+    finished = [record for record in records if record.status == "finished"]
+    last = max((record.stage for record in finished), default=1)
     settings: dict[str, list[Record]] = defaultdict(list)
-    failed = pruned = 0
-    for record in records:
-        if record.status == "finished":
+    for record in finished:
+        if record.stage == last:
             settings[record.setting].append(record)
-        failed += record.status == "failed"
-        pruned += record.status == "pruned"
     candidates = [
         Setting(records=tuple(sorted(group, key=lambda r: (r.repeat, r.trial))))
         for group in settings.values()
     ]
     most = max((setting.seeds for setting in candidates), default=0)
     repeated = [setting for setting in candidates if most == 1 or setting.seeds > 1]
-    best = min(repeated, key=lambda setting: setting.score, default=None)
-    return Cell(best=best, settings=len(candidates), failed=failed, pruned=pruned)
+    return Cell(
+        best=min(repeated, key=lambda setting: setting.score, default=None),
+        settings=len({record.setting for record in finished}),
+        failed=sum(record.status == "failed" for record in records),
+        pruned=sum(record.status == "pruned" for record in records),
+    )
 
 
 def arrange(studies: Iterable[Study]) -> Grid:

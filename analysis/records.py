@@ -68,6 +68,7 @@ class Record:
         variant: The objective with its target form (`notation.objective_variant`).
         label: The composition in the study's notation.
         setting: Identity of the configuration without seed and repeat; equal for repeats.
+        stage: 2 where it repeats one of the best of a search with a fresh seed, else 1.
         metrics: Finite metrics only.
     """
 
@@ -77,6 +78,7 @@ class Record:
     status: str
     seed: int | None
     repeat: int
+    stage: int
     objective: str
     variant: str
     composition: str
@@ -273,6 +275,7 @@ def parse_record(raw: Mapping[str, Any], file: str, trial: str) -> tuple[Record,
         status=status,
         seed=_integer(raw.get("seed")),
         repeat=_integer(raw.get("repeat")) or 0,
+        stage=_integer(raw.get("stage")) or 1,
         objective=objective,
         variant=objective_variant(objective, config.get("objective")),
         composition=composition,

@@ -27,12 +27,16 @@ def fanova(x: FloatArray, y: FloatArray, choices: Sequence[int], *, seed: int) -
         seed: Of the forest.
     """
     import optuna  # noqa: PLC0415 -- seconds to import, and few studies need it
-    from optuna.distributions import CategoricalDistribution, FloatDistribution  # noqa: PLC0415
+    from optuna.distributions import (  # noqa: PLC0415
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+    )
 
     if np.ptp(y) == 0:
         return np.zeros(x.shape[1])
     names = [str(feature) for feature in range(x.shape[1])]
-    distributions = {
+    distributions: dict[str, BaseDistribution] = {
         name: CategoricalDistribution(range(count)) if count else FloatDistribution(0, 1)
         for name, count in zip(names, choices, strict=True)
     }

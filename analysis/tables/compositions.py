@@ -31,6 +31,12 @@ def run_caption(grid: Grid) -> str:
             spread = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
             runs += f", {spread} seed{'s' if seeds[-1] != 1 else ''} a cell"
         parts.append(runs)
+        again = sum(cell.best.first.stage > 1 for cell in cells if cell.best)
+        if again:
+            parts.append(
+                f"{again} cell{'s' if again != 1 else ''} from a second stage alone, whose seeds "
+                "had no part in the choice; the others from the search"
+            )
         if any(cell.settings > 1 for cell in cells):
             parts.append("each cell shows its best configuration")
         sentences.append("; ".join(parts) + ".")

@@ -5,6 +5,7 @@ import pytest
 from analysis.grid import arrange
 from analysis.notation import STUDY_ROWS
 from analysis.reading import read_studies
+from analysis.tables.compositions import run_caption
 from tests.analysis.conftest import StudyMaker, planted_median
 
 Make = Callable[..., StudyMaker]
@@ -90,3 +91,22 @@ def test_the_planted_best_is_found(make_study: Make) -> None:
         objective = column.variant.split(":")[0]
         assert best[0] == "T+CJ+S"
         assert best[1].score == pytest.approx(planted_median("T+CJ+S", objective))
+
+
+def test_a_cell_that_was_run_again_speaks_from_the_second_stage_alone(make_study: Make) -> None:
+    study = make_study()
+    study.add("T+S", median=8.0)  # the luckiest of the search
+    study.add("T", median=9.0)
+    for repeat, median in ((1, 10.0), (2, 11.0)):
+        study.add("T+S", median=median, repeat=repeat, changes={"stage": 2})
+    study.write_study()
+    grid = arrange(read_studies([str(study.folder)]))
+    (column,) = grid.columns
+    again = grid.cell(column, "T+S")
+    assert again.best is not None
+    assert again.best.score == 10.5
+    assert again.settings == 1
+    best = grid.best(column)
+    assert best is not None
+    assert best[0] == "T+S", "a single run does not compete with confirmed ones"
+    assert "1 cell from a second stage alone" in run_caption(grid)

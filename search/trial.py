@@ -7,6 +7,7 @@ and writes.
 
 import dataclasses
 import functools
+import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     )
     writes = not _in_group() or torch.distributed.get_rank() == 0
     rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
+    # An epoch's checkpoint comes before its row: what was killed in between is reported now.
+    unreported = run_of_epochs.history[_agreed(len(rows), device) :]
     if writes:
         records.write_jsonl(log, rows)
 
@@ -102,9 +105,11 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         )
 
     try:
-        for epoch in run_of_epochs:
-            row = _row(epoch, encoder_steps=run_of_epochs.encoder_steps)
-            if writes and epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs:
+        for epoch in itertools.chain(unreported, run_of_epochs):
+            steps = run_of_epochs.encoder_steps * epoch.step // run_of_epochs.step
+            row = _row(epoch, encoder_steps=steps)
+            at_rung = epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs
+            if writes and at_rung and epoch.epoch == run_of_epochs.epoch:
                 result = probe()
                 row |= result.metrics
                 row["timings_s"]["probe"] = result.timings_s["total"]
@@ -112,7 +117,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             rows.append(row)
             if writes:
                 records.append_jsonl(log, row)
-            if OBJECTIVE in row or not job.may_stop:
+            if at_rung or not job.may_stop:
                 yield {"trial": job.trial.id, "done": False, **row}
     except NonFiniteLossError as error:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
@@ -253,6 +258,14 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
 
 def _in_group() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _agreed(value: int, device: str) -> int:
+    """The first worker's value, on every worker: reports are counted alike on all of them."""
+    values = [value]
+    if _in_group():
+        torch.distributed.broadcast_object_list(values, device=torch.device(device))
+    return values[0]
 
 
 class _Stopwatch:

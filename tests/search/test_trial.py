@@ -98,6 +98,20 @@ def test_reports_after_the_last_checkpoint_are_repeated_not_doubled(
     assert record_and_rows(job) == record_and_rows(cut)
 
 
+def test_an_epoch_that_was_saved_but_not_reported_is_reported_on_resuming(
+    job: TrialJob, tmp_path: Path
+) -> None:
+    # Killed after the checkpoint of epoch 1, a rung, and before its row.
+    list(run(job, device="cpu"))
+    cut = moved(job, tmp_path / "cut")
+    next(run(cut, device="cpu"))
+    (tmp_path / "cut" / "metrics.jsonl").unlink()
+    resumed = list(run(cut, device="cpu"))
+    assert [report["epoch"] for report in resumed] == [1, 2, 2]
+    assert OBJECTIVE in resumed[0]
+    assert record_and_rows(job) == record_and_rows(cut)
+
+
 def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     trial = job.trial
     hot = OptimizerConfig(name="adam", base_lr=1e30, warmup_epochs=0.0)

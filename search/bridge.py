@@ -16,16 +16,17 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from ray.tune.search import Searcher
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from handssl.errors import ConfigError
 from search.compose import plain
 from search.config import SearchConfig
-from search.records import OBJECTIVE, Record
+from search.records import OBJECTIVE, Record, seed_from
 from search.spaces import Point, parameters_of
 from search.trials import Trial, point_from
 
-__all__ = ["SAMPLERS", "OptunaView", "Suggestions"]
+__all__ = ["SAMPLERS", "OptunaView", "Suggestions", "without_password"]
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -95,23 +96,30 @@ class OptunaView:
         url: Database URL; SQLite waits up to two minutes for a lock held by another process.
         name: Name of the study.
         search: The search space and the sampler.
-        seed: Of the sampler; another one after each restart, or its first choices would repeat.
+        seed: The sampler's seed derives from it and from the trials that are there already, or
+            the first choices after a restart would be those of the run before.
     """
 
     def __init__(self, url: str, name: str, search: SearchConfig, *, seed: int = 0) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        waits = {"connect_args": {"timeout": 120}} if url.startswith("sqlite") else {}
+        # A server may close connections while trials train: each is tried before it is used.
+        patient: dict[str, Any] = (
+            {"connect_args": {"timeout": 120}}
+            if url.startswith("sqlite")
+            else {"pool_pre_ping": True}
+        )
         try:
-            self._storage = RDBStorage(url, engine_kwargs=waits)
+            self._storage = RDBStorage(url, engine_kwargs=patient)
         except (ImportError, SQLAlchemyError) as error:
             raise ConfigError(
                 f"search.storage must be the URL of a database that can be reached, but got "
-                f"{url} ({str(error).splitlines()[0]})"
+                f"{without_password(url)} ({str(error).splitlines()[0]})"
             ) from error
         self._name = name
         self._search = search
-        self._sampler = SAMPLERS[search.kind](seed)
         self._study = self._open()
+        asked = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = SAMPLERS[search.kind](seed_from(seed, asked))
         self._live: dict[str, optuna.trial.Trial] = {}
 
     def _open(self) -> optuna.Study:
@@ -119,7 +127,6 @@ class OptunaView:
         return optuna.create_study(
             storage=self._storage,
             study_name=self._name,
-            sampler=self._sampler,
             directions=directions,
             load_if_exists=True,
         )
@@ -132,26 +139,32 @@ class OptunaView:
         choices, the view is built anew.
 
         Returns:
-            The points of the adopted trials.
+            The points of the adopted trials of the first stage.
         """
         by_hash = {record["hash"]: record for record in records.values()}
         known = self._study.get_trials(deepcopy=False)
-        if not self._fits(known):
+        if not (self._fits(known) and _recorded(known, by_hash)):
+            sampler = self._study.sampler
             optuna.delete_study(study_name=self._name, storage=self._storage)
             self._study, known = self._open(), []
+            self._study.sampler = sampler
         seen: set[str] = set()
         adopted = []
         for frozen in known:
             digest = str(frozen.user_attrs.get("hash"))
+            record = by_hash.get(digest)
             if frozen.state is not TrialState.RUNNING:
-                seen |= {digest} if frozen.state is not TrialState.FAIL else set()
-            elif digest in by_hash:
+                # One that failed may have been tried again since, and then shows as another trial.
+                if record and frozen.state is _STATES[record["status"]]:
+                    seen.add(digest)
+            elif record and digest not in seen:
                 self._adopt(frozen, digest)
-                self.end(by_hash[digest])
+                self.end(record)
                 seen.add(digest)
-            elif "point" in frozen.user_attrs and digest not in self._live:
+            elif "point" in frozen.user_attrs and not record and digest not in self._live:
                 self._adopt(frozen, digest)
-                adopted.append(point_from(frozen.user_attrs["point"]))
+                if frozen.user_attrs.get("stage", 1) == 1:
+                    adopted.append(point_from(frozen.user_attrs["point"]))
             else:
                 self._study.tell(frozen.number, state=TrialState.FAIL)
         for digest, record in by_hash.items():
@@ -189,7 +202,9 @@ class OptunaView:
                 values=self._values(record) if state is TrialState.COMPLETE else None,
                 params=parameters,
                 distributions=distributions,
-                user_attrs=_attributes(record["hash"], record["trial"], point)
+                user_attrs=_attributes(
+                    record["hash"], record["trial"], point, stage=record["stage"]
+                )
                 | {"metrics": record["metrics"]},
                 intermediate_values=self._intermediate(record),
             )
@@ -220,22 +235,34 @@ class OptunaView:
     def answer(self, asked: optuna.trial.Trial, record: Record) -> None:
         """Tell a sampled point that has a record what the record says."""
         asked.set_user_attr("answered_by", record["trial"])
+        self._tell(asked, record)
+
+    def _tell(self, live: optuna.trial.Trial, record: Record) -> None:
         state = _STATES[record["status"]]
         if state is TrialState.COMPLETE:
-            self._study.tell(asked, self._values(record))
+            self._study.tell(live, self._values(record))
         else:
-            self._study.tell(asked, state=state)
+            self._study.tell(live, state=state)
 
     def begin(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
         """Show a trial as running; a second begin of the same trial continues the first."""
         if trial.hash in self._live:
             return
+        attributes = _attributes(trial.hash, trial.id, trial.point, stage=trial.stage)
         if asked is None:
+            # In one transaction: killed anywhere, there is the whole trial or none.
             parameters, distributions = parameters_of(trial.point, self._search)
-            self._study.enqueue_trial(parameters)
-            asked = self._study.ask(distributions)
-        for key, value in _attributes(trial.hash, trial.id, trial.point).items():
-            asked.set_user_attr(key, value)
+            begun = create_trial(
+                state=TrialState.RUNNING,
+                params=parameters,
+                distributions=distributions,
+                user_attrs=attributes,
+            )
+            number = self._storage.create_new_trial(self._study._study_id, begun)
+            asked = optuna.trial.Trial(self._study, number)
+        else:
+            for key, value in attributes.items():
+                asked.set_user_attr(key, value)
         self._live[trial.hash] = asked
 
     def report(self, trial: Trial, epoch: int, value: float) -> None:
@@ -251,14 +278,34 @@ class OptunaView:
         """Close a trial as its record says."""
         live = self._live.pop(record["hash"])
         live.set_user_attr("metrics", record["metrics"])
-        self.answer(live, record)
+        self._tell(live, record)
 
 
-def _attributes(digest: str, trial: str, point: Point) -> dict[str, Any]:
+def without_password(url: str) -> str:
+    """A database URL as it may be shown and stored; what is none is returned as it is."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def _recorded(known: Iterable[FrozenTrial], by_hash: Mapping[str, Record]) -> bool:
+    """Whether every trial that ended with a result has its record; one may have been deleted."""
+    with_result = (TrialState.COMPLETE, TrialState.PRUNED)
+    return all(
+        frozen.user_attrs["hash"] in by_hash
+        for frozen in known
+        if frozen.state in with_result and "hash" in frozen.user_attrs
+    )
+
+
+def _attributes(digest: str, trial: str, point: Point, *, stage: int) -> dict[str, Any]:
+    # The point comes last: a trial that has it has all.
     return {
         "hash": digest,
         "trial": trial,
         "composition": point.composition,
         "repeat": point.repeat,
+        "stage": stage,
         "point": plain(point),
     }

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from handssl.data import Store
 from handssl.errors import ConfigError
 from search import records
+from search.bridge import without_password
 from search.compose import plain
 from search.config import Config
 from search.trials import Trial
@@ -106,7 +107,7 @@ def describe(
     return {
         "schema": records.SCHEMA,
         "name": config.study.name,
-        "command": " ".join(["python search/run_grid.py", *overrides]),
+        "command": " ".join(["python search/run_grid.py", *map(_without_password, overrides)]),
         "created_at": records.now(),
         "fidelity": {
             "label": config.study.label,
@@ -137,8 +138,21 @@ def describe(
             }
             for trial in trials
         ],
-        "config": plain(config),
+        "config": _shown(config),
     }
+
+
+def _shown(config: Config) -> dict[str, Any]:
+    """The configuration as it may be stored and shared: no password of a database in it."""
+    shown: dict[str, Any] = plain(config)
+    if config.search.storage:
+        shown["search"]["storage"] = without_password(config.search.storage)
+    return shown
+
+
+def _without_password(override: str) -> str:
+    key, equals, value = override.partition("=")
+    return key + equals + (without_password(value) if key == "search.storage" else value)
 
 
 def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:

@@ -54,6 +54,7 @@ def sampled(
             yield trial
     known_in_a_row = 0
     while known_in_a_row < _PATIENCE:
+        recorded = {record["hash"] for record in finished.values()}
         by_hash = {record["hash"]: record for record in finished.values() if record["stage"] == 1}
         if len(handed | by_hash.keys()) >= config.search.trials:
             return
@@ -64,7 +65,7 @@ def sampled(
             view.answer(asked, by_hash[trial.hash])
             known_in_a_row += 1
             continue
-        while trial.hash in handed:
+        while trial.hash in handed | recorded:
             point = Point(
                 objective=point.objective,
                 composition=point.composition,

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from handssl.errors import NonFiniteLossError
 from search import records
-from search.bridge import OptunaView
+from search.bridge import OptunaView, without_password
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
@@ -109,8 +109,9 @@ class _Run:
         existing = records.read_records(folder)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
-        seed = records.seed_from(config.study.seed, len(existing))
-        self._view = OptunaView(self._url, config.study.name, config.search, seed=seed)
+        self._view = OptunaView(
+            self._url, config.study.name, config.search, seed=config.study.seed
+        )
         self._adopted = self._view.synchronise(self._finished)
         self._view.enqueue(first)
 
@@ -202,7 +203,7 @@ class _Run:
         failed = [record for record in self._finished.values() if record["status"] == "failed"]
         say(f"records      {self._folder}/trials.parquet")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
-        say(f"Optuna       optuna-dashboard {self._url}")
+        say(f"Optuna       optuna-dashboard {without_password(self._url)}")
         if not complete:
             say(
                 f"[yellow]interrupted[/] after {len(self._finished)} of {self._total()} trials; "

@@ -37,7 +37,7 @@ class _Normalise(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, weight, mean, var)
         ctx.count, ctx.eps = count, eps
-        return _affine(x, mean, var, weight, bias, eps)
+        return _affine(x, mean, var, weight, bias, eps=eps)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -51,7 +51,7 @@ class _Normalise(torch.autograd.Function):
         dist.all_reduce(sums)
         scale = weight * torch.rsqrt(var + ctx.eps)
         offset, slope = -scale * sums / ctx.count
-        grad_x = _affine(x, mean, var, slope, offset, ctx.eps)
+        grad_x = _affine(x, mean, var, slope, offset, eps=ctx.eps)
         grad_x.addcmul_(gradient, scale.view(_per_channel(x)))
         return grad_x, grad_weight, grad_bias, None, None, None, None
 
@@ -82,7 +82,7 @@ class SynchronisedBatchNorm(nn.Module):
         """Normalised input; in evaluation mode with the running statistics."""
         if not self.training:
             return _affine(
-                x, self.running_mean, self.running_var, self.weight, self.bias, self.eps
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         mean, var, count = _global_statistics(x)
         with torch.no_grad():
@@ -117,7 +117,7 @@ def _global_statistics(x: Tensor) -> tuple[Tensor, Tensor, int]:
 
 
 def _affine(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float
+    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, *, eps: float
 ) -> Tensor:
     """(x − μ) / √(v + ε) · w + b in one pass."""
     return torch.nn.functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)

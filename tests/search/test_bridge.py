@@ -9,11 +9,12 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
-from search.bridge import OptunaView
+from search.bridge import OptunaView, without_password
 from search.compose import plain
-from search.config import SearchConfig
+from search.config import Config, SearchConfig
 from search.records import OBJECTIVE
-from search.trials import Trial
+from search.spaces import Point, choose
+from search.trials import Trial, resolve_all
 
 SEARCH = SearchConfig(augmentations=("translate", "rotate"))
 
@@ -29,6 +30,7 @@ def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dic
         "hash": trial.hash,
         "point": plain(trial.point),
         "status": status,
+        "stage": trial.stage,
         "metrics": {OBJECTIVE: value} if status == "finished" else {},
         "rungs": [{"epoch": 1, "step": 5, OBJECTIVE: 9.0}],
         "encoder_steps": 10,
@@ -97,6 +99,52 @@ def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: lis
     OptunaView(url, "s", SEARCH).synchronise(records)
     assert [trial.state.name for trial in stored(url)] == ["COMPLETE", "PRUNED", "FAIL"]
     assert all(trial.intermediate_values == {1: 9.0} for trial in stored(url))
+
+
+def test_a_result_whose_record_was_deleted_is_forgotten(
+    url: str, small_trials: list[Trial]
+) -> None:
+    records = {trial.id: record_of(trial) for trial in small_trials[:2]}
+    OptunaView(url, "s", SEARCH).synchronise(records)
+    del records[small_trials[0].id]
+    OptunaView(url, "s", SEARCH).synchronise(records)
+    assert [trial.user_attrs["trial"] for trial in stored(url)] == [small_trials[1].id]
+
+
+def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
+    url: str, small_trials: list[Trial]
+) -> None:
+    trial = small_trials[0]
+    OptunaView(url, "s", SEARCH).synchronise({trial.id: record_of(trial, "failed")})
+    OptunaView(url, "s", SEARCH).synchronise({trial.id: record_of(trial)})
+    assert [t.state.name for t in stored(url)] == ["FAIL", "COMPLETE"]
+
+
+def test_only_points_of_the_first_stage_are_adopted_as_choices(
+    url: str, small: Config, small_trials: list[Trial]
+) -> None:
+    again = resolve_all(small, [small_trials[0].point], "fingerprint", stage=2)[0]
+    killed = OptunaView(url, "s", SEARCH)
+    killed.begin(small_trials[1])
+    killed.begin(again)
+    assert OptunaView(url, "s", SEARCH).synchronise({}) == [small_trials[1].point]
+
+
+def test_a_sampler_that_starts_again_does_not_repeat_its_first_choices(url: str) -> None:
+    random = SearchConfig(kind="random", augmentations=SEARCH.augmentations)
+
+    def points(count: int) -> list[Point]:
+        view = OptunaView(url, "s", random, seed=7)
+        return [choose(view.ask(), random) for _ in range(count)]
+
+    assert points(8) != points(8)
+
+
+def test_a_password_is_not_shown() -> None:
+    shown = without_password("postgresql://ann:secret@db/studies")
+    assert "secret" not in shown
+    assert "ann" in shown
+    assert without_password("no url") == "no url"
 
 
 def test_a_search_space_with_other_choices_is_rebuilt_not_refused(

@@ -34,9 +34,16 @@ def test_a_run_reports_every_epoch_and_returns_the_encoder(
     assert all(result.timings_s[part] > 0 for part in parts)
 
 
-def test_the_loss_falls(store: Store, small_config: Small) -> None:
-    result = pretrain(small_config(epochs=8), store, seed=1)
-    assert result.history[-1].loss < result.history[0].loss - 0.1
+@pytest.mark.parametrize("objective", ["contrastive", "relative"])
+def test_the_loss_falls(store: Store, small_config: Small, objective: str) -> None:
+    # Over several seeds it fell below 0.6 of the first value (contrastive) and 0.4 (relative).
+    config = small_config(
+        objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
+        composition="translate" if objective == "contrastive" else "translate+scale+color_jitter",
+        epochs=16,
+    )
+    history = pretrain(config, store, seed=1).history
+    assert history[-1].loss < 0.75 * history[0].loss
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(

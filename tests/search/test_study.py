@@ -204,8 +204,8 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
             for results in (tmp_path, undisturbed)
         )
         # The same to rounding at first; from then on every step multiplies the rounding.
-        assert curve[0] == pytest.approx(single[0], rel=1e-6)
-        assert curve[1] == pytest.approx(single[1], rel=1e-4)
+        assert curve[0] == pytest.approx(single[0], rel=1e-5)
+        assert curve[1] == pytest.approx(single[1], rel=1e-3)
         assert curve == pytest.approx(single, rel=1e-2)
 
 

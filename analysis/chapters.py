@@ -137,7 +137,8 @@ def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
         drawings=tuple(
             figures.contribution_drawing(item, grid.columns.index(item.column)) for item in found
         ),
-        note="Needs every non-empty subset of a set of augmentations under one objective.",
+        note="Needs every non-empty subset of a set of augmentations under one objective; a "
+        "composition that assigns an objective to each augmentation is not such a subset.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.comparison import published_scores
 from analysis.grid import Column, Grid
-from analysis.notation import composition_tokens, full_factorial
+from analysis.notation import composition_tokens, full_factorial, is_subset
 from analysis.statistics import Interval, interactions, interval, shapley_values
 from analysis.uncertainty import Uncertainty
 
@@ -48,7 +48,8 @@ class Contribution:
 
 
 def _game(scores: Mapping[str, Any], players: tuple[str, ...]) -> dict[frozenset[str], Any]:
-    game = {frozenset(composition_tokens(label)): value for label, value in scores.items()}
+    subsets = {label: value for label, value in scores.items() if is_subset(label)}
+    game = {frozenset(composition_tokens(label)): value for label, value in subsets.items()}
     return {coalition: value for coalition, value in game.items() if coalition <= set(players)}
 
 

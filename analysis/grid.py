@@ -14,6 +14,7 @@ from typing import Any
 from analysis.notation import (
     STUDY_ROWS,
     composition_tokens,
+    is_subset,
     objective_title,
     objective_variant,
     sort_compositions,
@@ -153,7 +154,7 @@ def is_transfer(record: Record) -> bool:
 def _rows(labels: Iterable[str]) -> list[str]:
     found = list(labels)
     composed = {token for label in found if "+" in label for token in composition_tokens(label)}
-    return [label for label in found if "+" in label or "/" in label or label in composed]
+    return [label for label in found if "+" in label or not is_subset(label) or label in composed]
 
 
 def _planned(study: Study, item: Mapping[str, Any]) -> str:

@@ -6,9 +6,11 @@ from itertools import combinations
 __all__ = [
     "STUDY_ROWS",
     "TOKENS",
+    "assignment",
     "composition_label",
     "composition_tokens",
     "full_factorial",
+    "is_subset",
     "objective_base",
     "objective_title",
     "objective_variant",
@@ -52,6 +54,9 @@ _FORMS = {
 }
 """Options that change what an objective means, not only how well it works."""
 
+_ASSIGNED = {"contrastive": "c", "relative": "r", "equivariant": "e"}
+"""Objective of an augmentation in a mixed composition to its letter in the label."""
+
 _TOKEN_ORDER = {token: position for position, token in enumerate(TOKENS.values())}
 
 
@@ -61,15 +66,36 @@ def composition_tokens(composition: str) -> tuple[str, ...]:
     Names and tokens are both understood; an assigned objective after a colon is left out; a name
     that is not known here stands for itself, after the known ones.
     """
+    return tuple(assignment(composition))
+
+
+def assignment(composition: str) -> dict[str, str]:
+    """Token to the letter of the objective it is assigned, "" for none, in the study's order."""
     parts = composition.replace("/", "+").split("+")
-    names = (part.split(":")[0].strip() for part in parts)
-    tokens = {TOKENS.get(name, name) for name in names if name}
-    return tuple(sorted(tokens, key=lambda token: (_TOKEN_ORDER.get(token, len(TOKENS)), token)))
+    pairs = [part.strip().partition(":") for part in parts if part.strip()]
+    assigned = {
+        TOKENS.get(name, name): _ASSIGNED.get(objective, objective) for name, _, objective in pairs
+    }
+    known = len(TOKENS)
+    return dict(
+        sorted(assigned.items(), key=lambda own: (_TOKEN_ORDER.get(own[0], known), own[0]))
+    )
 
 
 def composition_label(composition: str) -> str:
-    """The study's label: ``"scale+translate"`` gives ``"T+S"``, ``"scale/"`` gives ``"S/"``."""
-    return "/".join("+".join(composition_tokens(view)) for view in composition.split("/"))
+    """The study's label: ``"scale+translate"`` gives ``"T+S"``, ``"scale/"`` gives ``"S/"``.
+
+    Assigned objectives follow as letters: ``"scale:relative+T:contrastive"`` gives ``"T:c+S:r"``.
+    """
+    return "/".join(
+        "+".join(f"{token}:{own}" if own else token for token, own in assignment(view).items())
+        for view in composition.split("/")
+    )
+
+
+def is_subset(label: str) -> bool:
+    """Whether a label is a plain set of augmentations: of both views, under one objective."""
+    return bool(label) and "/" not in label and ":" not in label
 
 
 def sort_compositions(labels: Iterable[str]) -> list[str]:
@@ -82,8 +108,7 @@ def sort_compositions(labels: Iterable[str]) -> list[str]:
 
 def full_factorial(labels: Iterable[str]) -> tuple[str, ...] | None:
     """The tokens whose every non-empty subset is among the labels, or None if some is missing."""
-    symmetric = (label for label in labels if label and "/" not in label)
-    present = {frozenset(composition_tokens(label)) for label in symmetric}
+    present = {frozenset(composition_tokens(label)) for label in labels if is_subset(label)}
     tokens = sorted(frozenset().union(*present), key=lambda t: (_TOKEN_ORDER.get(t, 99), t))
     subsets = (
         frozenset(subset)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.grid import RANKED_BY, is_transfer
-from analysis.notation import composition_tokens
+from analysis.notation import assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
 
@@ -107,10 +107,13 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _parameters(records: Sequence[Record]) -> list[Parameter]:
     flat = [dict(_flat(record.config)) for record in records]
-    tokens = [composition_tokens(record.composition) for record in records]
+    used = [assignment(record.composition) for record in records]
     columns: dict[str, list[Any]] = {"objective": [record.variant for record in records]}
-    for token in dict.fromkeys(token for own in tokens for token in own):
-        columns[f"with {token}"] = ["yes" if token in own else "no" for own in tokens]
+    for token in dict.fromkeys(token for own in used for token in own):
+        # An augmentation that objectives are assigned to has one level for each of them.
+        columns[f"with {token}"] = [
+            (own[token] or "yes") if token in own else "no" for own in used
+        ]
     for key in dict.fromkeys(key for own in flat for key in own):
         columns[key] = [own.get(key) for own in flat]
     return [

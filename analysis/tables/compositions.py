@@ -42,6 +42,11 @@ def run_caption(grid: Grid) -> str:
         sentences.append("; ".join(parts) + ".")
     if not sentences:
         return "Nothing has been run yet."
+    if any(":" in label for label in grid.compositions):
+        sentences.append(
+            "After a colon, the objective that an augmentation is assigned: c contrastive, "
+            "r relative, e equivariant."
+        )
     return " ".join(
         [*sentences, f"Mean ± standard deviation over seeds; {model.ONE_SEED} one seed only.",
          "Published: table 5 of the study (FreiHAND, ResNet-18)."]

@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich import box
 from rich.table import Table as ConsoleTable
 from rich.text import Text
 
-from analysis.tables.model import Entry, Table
+from analysis.tables.model import Column, Entry, Section, Table
 
 __all__ = ["to_console", "to_csv", "to_latex", "to_markdown", "write_table"]
 
@@ -22,6 +23,17 @@ _LATEX = {
     "×": r"$\times$", "τ": r"$\tau$", "ρ": r"$\rho$", "Δ": r"$\Delta$", "Σ": r"$\Sigma$",
     "σ": r"$\sigma$", "∅": r"$\emptyset$",
 }  # fmt: skip
+
+
+_LINE = 40
+"""Characters beyond which a column is set as a paragraph."""
+
+_PARAGRAPH = 0.3
+"""Width of such a column as a share of the line."""
+
+
+_FRAME = 6
+"""Lines of a tabular that are not its rows."""
 
 
 def to_markdown(table: Table) -> str:
@@ -69,64 +81,141 @@ def _latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def to_latex(table: Table) -> str:
-    """A floating table with booktabs rules; needs the package booktabs."""
-    columns = table.columns
-    lines = [r"\begin{table}", r"\centering", r"\small"]
-    lines.append(r"\begin{tabular}{" + "".join("r" if c.numeric else "l" for c in columns) + "}")
-    lines.append(r"\toprule")
+def to_latex(table: Table, width: int = 96, height: int = 44) -> str:
+    """Floating tables with booktabs rules that fit a page; they need the package booktabs.
+
+    Wider than about `width` characters, the groups of columns are set one below the other; longer
+    than `height` lines, the table goes on in another float.
+    """
+    headings = [len(column.heading) for column in table.columns]
+    blocks = [
+        (chosen, sections)
+        for chosen in _panels(table, width, headings)
+        for sections in _pages(table.sections, height)
+    ]
+    floats: list[list[list[str]]] = []
+    left = 0
+    for chosen, sections in blocks:
+        lines = _latex_panel(table, chosen, sections)
+        if not floats or len(lines) > left:
+            floats.append([])
+            left = height + _FRAME
+        floats[-1].append(lines)
+        left -= len(lines)
+    written: list[str] = []
+    for index, panels in enumerate(floats):
+        written += [r"\begin{table}", r"\centering", r"\footnotesize"]
+        written.append(r"\setlength{\tabcolsep}{3pt}")
+        written += r"\par\medskip".join("\n".join(lines) + "\n" for lines in panels).splitlines()
+        if index:
+            written += [rf"\caption[]{{{_latex(table.title)} (continued).}}", r"\end{table}", ""]
+        else:
+            written.append(rf"\caption{{{_latex(table.title)}. {_latex(table.caption)}}}")
+            written += [rf"\label{{tab:{table.key}}}", r"\end{table}", ""]
+    return "\n".join(written)
+
+
+def _pages(sections: Sequence[Section], height: int) -> list[list[Section]]:
+    """Sections in runs of no more lines than a page has; a longer one is cut."""
+    pages: list[list[Section]] = [[]]
+    left = height
+    for section in sections:
+        rows = section.rows
+        if len(rows) >= left:
+            pages.append([])
+            left = height
+        for start in range(0, len(rows), height - 1):
+            if start:
+                pages.append([])
+                left = height
+            part = rows[start : start + height - 1]
+            pages[-1].append(Section(title=section.title, rows=part))
+            left -= len(part) + 1
+    return [page for page in pages if page]
+
+
+def _latex_panel(table: Table, chosen: Sequence[int], sections: Sequence[Section]) -> list[str]:
+    columns = [table.columns[index] for index in chosen]
+    widest = [
+        max(_cell_width(table, index), len(table.columns[index].heading)) for index in chosen
+    ]
+    kinds = (
+        rf"p{{{_PARAGRAPH}\linewidth}}" if wide > _LINE else "r" if column.numeric else "l"
+        for column, wide in zip(columns, widest, strict=True)
+    )
+    lines = [r"\begin{tabular}{" + "".join(kinds) + "}", r"\toprule"]
     if any(column.group for column in columns):
-        groups, rules, start = [], [], 1
-        for group, width in table.groups:
-            groups.append(
-                rf"\multicolumn{{{width}}}{{c}}{{{_latex(group)}}}"
-                if group
-                else " & " * (width - 1)
-            )
-            if group:
-                rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
-            start += width
-        lines += [" & ".join(groups) + r" \\", " ".join(rules)]
+        lines += _latex_groups(columns)
     lines += [" & ".join(_latex(column.heading) for column in columns) + r" \\", r"\midrule"]
-    for index, section in enumerate(table.sections):
+    for index, section in enumerate(sections):
         if section.title:
             lines += [r"\midrule"] if index else []
-            heading = (
+            lines.append(
                 rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_latex(section.title)}}}}} \\"
             )
-            lines.append(heading)
         for row in section.rows:
-            texts = (rf"\textbf{{{_latex(e.text)}}}" if e.best else _latex(e.text) for e in row)
+            entries = [row[index] for index in chosen]
+            texts = (
+                rf"\textbf{{{_latex(e.text)}}}" if e.best else _latex(e.text) for e in entries
+            )
             lines.append(" & ".join(texts) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    lines.append(rf"\caption{{{_latex(table.title)}. {_latex(table.caption)}}}")
-    lines += [rf"\label{{tab:{table.key}}}", r"\end{table}", ""]
-    return "\n".join(lines)
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _latex_groups(columns: Sequence[Column]) -> list[str]:
+    groups, rules, start = [], [], 1
+    for group, members in groupby(columns, key=lambda column: column.group):
+        width = len(list(members))
+        if group:
+            groups.append(rf"\multicolumn{{{width}}}{{c}}{{{_latex(group)}}}")
+            rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
+        else:
+            groups.append(" & " * (width - 1))
+        start += width
+    return [" & ".join(groups) + r" \\", " ".join(rules)]
 
 
 def to_console(table: Table, width: int = 100) -> list[ConsoleTable]:
-    """Rich tables: one where it fits the width, else one for each group of columns.
+    """Rich tables: one where it fits the width, else its groups of columns one below the other.
 
     Numbers that are absent are dim, the best of a column is bold green.
     """
-    everything = range(len(table.columns))
-    if not any(column.group for column in table.columns) or _width(table, everything) <= width:
-        return [_console(table, everything, table.title, table.caption)]
-    parts = []
-    groups = list(dict.fromkeys(column.group for column in table.columns[1:]))
-    for group in groups:
-        chosen = [0, *(i for i in everything if i and table.columns[i].group == group)]
-        title = f"{table.title}: {group}" if group else table.title
-        parts.append(_console(table, chosen, title, table.caption if group == groups[-1] else ""))
-    return parts
+    panels = _panels(table, width, [len(column.name) for column in table.columns])
+    if len(panels) == 1:
+        return [_console(table, panels[0], table.title, table.caption)]
+    shown = []
+    for chosen in panels:
+        groups = dict.fromkeys(table.columns[index].group for index in chosen[1:])
+        title = ": ".join([table.title, " and ".join(filter(None, groups))])
+        shown.append(_console(table, chosen, title, table.caption if chosen is panels[-1] else ""))
+    return shown
 
 
 def _cell_width(table: Table, index: int) -> int:
     return max((len(row[index].text) for row in table.rows), default=0)
 
 
-def _width(table: Table, chosen: Iterable[int]) -> int:
-    return sum(2 + max(_cell_width(table, i), len(table.columns[i].name)) for i in chosen)
+def _panels(table: Table, width: int, headings: Sequence[int]) -> list[list[int]]:
+    """Indices of the columns side by side: all, or the first with as many groups as there is room.
+
+    Args:
+        table: The table.
+        width: Characters on a line.
+        headings: Width of each column's heading.
+    """
+    widths = [2 + max(_cell_width(table, i), wide) for i, wide in enumerate(headings)]
+    groups = [
+        [i for i in range(1, len(widths)) if table.columns[i].group == group]
+        for group in dict.fromkeys(column.group for column in table.columns[1:])
+    ]
+    panels = [[0]]
+    for members in groups:
+        room = sum(widths[i] for i in [*panels[-1], *members]) <= width
+        if room or panels[-1] == [0]:
+            panels[-1] += members
+        else:
+            panels.append([0, *members])
+    return panels
 
 
 def _console(table: Table, chosen: Sequence[int], title: str, caption: str) -> ConsoleTable:
@@ -134,9 +223,8 @@ def _console(table: Table, chosen: Sequence[int], title: str, caption: str) -> C
         title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left",
         caption_justify="left", title_style="bold", pad_edge=False,
     )  # fmt: skip
-    whole = len({table.columns[i].group for i in chosen} - {""}) > 1 or len(chosen) == len(
-        table.columns
-    )
+    grouped = {table.columns[i].group for i in chosen} - {""}
+    whole = len(grouped) > 1 or len(chosen) == len(table.columns)
     for index in chosen:
         column = table.columns[index]
         heading = f"{column.group}\n{column.heading}" if column.group and whole else column.heading

@@ -21,7 +21,8 @@ from handssl.augment import AUGMENTATIONS, compositions
     [
         ("translate+color_jitter+scale", "T+CJ+S"),
         ("Ro+S", "S+Ro"),
-        ("rotate:relative+color_jitter:contrastive", "CJ+Ro"),
+        ("rotate:relative+color_jitter:contrastive", "CJ:c+Ro:r"),
+        ("Ro:equivariant+T:relative/T:relative", "T:r+Ro:e/T:r"),
         ("cutout+translate", "T+CO"),
         ("unheard_of+T", "T+unheard_of"),
         ("", ""),
@@ -47,6 +48,7 @@ def test_full_factorial_needs_every_subset() -> None:
     assert full_factorial(STUDY_ROWS) == ("T", "CJ", "S", "Ro")
     assert full_factorial(STUDY_ROWS[1:]) is None
     assert full_factorial(["T", "S", "T+S"]) == ("T", "S")
+    assert full_factorial(["T", "S", "T/S", "T:c+S:r"]) is None
     assert full_factorial([]) is None
 
 

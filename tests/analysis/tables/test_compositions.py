@@ -51,4 +51,4 @@ def test_a_mixed_or_new_objective_is_a_further_column_without_published_numbers(
     table = composition_table(arranged(study))
     assert [column.group for column in table.columns[-2:]] == ["Mixed (shared)"] * 2
     rows = {row[0].text: row for row in table.rows}
-    assert rows["T+Ro"][-1].text == "5.00†"
+    assert rows["T:c+Ro:r"][-1].text == "5.00†"

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import shutil
 import subprocess
@@ -77,10 +78,28 @@ def test_latex_uses_booktabs_and_escapes_what_latex_would_eat(table: Table) -> N
     assert text.isascii()
 
 
+def test_latex_sets_what_is_wider_or_longer_than_a_page_in_panels_and_further_floats(
+    table: Table,
+) -> None:
+    narrow = to_latex(table, width=20)
+    assert narrow.count(r"\begin{tabular}") == 2
+    assert narrow.count(r"\begin{table}") == 1
+    long = dataclasses.replace(
+        table, sections=(Section(title="Many", rows=table.sections[0].rows * 100),)
+    )
+    floats = to_latex(long).split(r"\begin{table}")[1:]
+    assert len(floats) == 3
+    assert all(part.count(r"\\") < 50 for part in floats)
+    assert sum(part.count("2.00") for part in floats) == 100
+    assert [part.count(r"\label") for part in floats] == [1, 0, 0]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not on this machine")
 def test_latex_compiles(table: Table, tmp_path: Path) -> None:
     document = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
-    (tmp_path / "t.tex").write_text(document + to_latex(table) + r"\end{document}")
+    long = dataclasses.replace(table, key="long", sections=table.sections * 30)
+    text = to_latex(table) + to_latex(long, width=20)
+    (tmp_path / "t.tex").write_text(document + text + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
 

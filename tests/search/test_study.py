@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import optuna
 import psutil
@@ -19,6 +20,7 @@ from search import records
 pytestmark = pytest.mark.slow
 
 RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
+T = TypeVar("T")
 MAY_DIFFER = ("timings_s", "started_at", "finished_at", "git")
 
 
@@ -64,19 +66,23 @@ def started(base: list[str], results: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def await_that(process: subprocess.Popen[str], happened: Callable[[], object]) -> None:
-    """Wait until something has happened while the process runs."""
+def await_that(process: subprocess.Popen[str], found: Callable[[], T]) -> T:
+    """Wait until something is found while the process runs; returns it."""
     deadline = time.monotonic() + 300
-    while not happened():
+    while not (result := found()):
         assert time.monotonic() < deadline
         assert process.poll() is None, "it ended too early"
         time.sleep(0.02)
+    return result
 
 
 def trial_workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """The actors that run trials: Ray titles a process with its actor's class."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "ActorTrial" in child.name()]
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found += [child] if "ActorTrial" in child.name() else []
+    return found
 
 
 def table(results: Path) -> list[dict[str, object]]:
@@ -175,8 +181,7 @@ def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
     with started(long, tmp_path / "killed") as process:
         checkpoints = (tmp_path / "killed").glob
         await_that(process, lambda: list(checkpoints("small/trials/*/checkpoint.pt")))
-        await_that(process, lambda: trial_workers(process))
-        trial_workers(process)[0].kill()
+        await_that(process, lambda: trial_workers(process))[0].kill()
         _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     done = run_grid(long, tmp_path / "not")

@@ -35,7 +35,9 @@ class Source:
     @property
     def name(self) -> str:
         """The folder's last component."""
-        return self.uri.rstrip("/").rsplit("/", 1)[-1] if self.local is None else self.local.name
+        if self.local is not None:
+            return self.local.name
+        return self.uri.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
     def read(self, path: str) -> bytes:
         """The bytes of a file below the folder; raises FileNotFoundError."""

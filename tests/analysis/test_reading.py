@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
+from moto.server import ThreadedMotoServer
 
 from analysis import RecordsError, read_studies, read_study
 from tests.analysis.conftest import StudyMaker
@@ -129,6 +131,44 @@ def test_a_pyarrow_uri_reads_the_same_as_a_path(make_study: Make) -> None:
     study.add_grid(("contrastive",))
     study.write_study()
     assert read_study(study.folder.as_uri()).records == read_study(str(study.folder)).records
+
+
+def test_a_study_in_an_s3_bucket_reads_the_same_as_a_path(
+    make_study: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study()
+    study.add_grid(("contrastive",))
+    study.write_study()
+    (study.add("T+S", "relative") / "record.json").write_text('{"schema": 1, "trial": "t0')
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        bucket = pafs.S3FileSystem(
+            endpoint_override=f"{host}:{port}",
+            scheme="http",
+            region="us-east-1",
+            allow_bucket_creation=True,
+        )
+        bucket.create_dir("bucket")
+        pafs.copy_files(
+            str(study.folder), "bucket/results/embedded", destination_filesystem=bucket
+        )
+        query = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+        read = read_study(f"s3://bucket/results/embedded?{query}")
+        with pytest.raises(RecordsError, match="must be an existing folder of results"):
+            read_study(f"s3://bucket/results/other?{query}")
+    finally:
+        server.stop()
+    here = read_study(str(study.folder))
+    assert read.records == here.records
+    assert read.name == "embedded"
+    assert [(problem.file, problem.what) for problem in read.problems] == [
+        (problem.file, problem.what) for problem in here.problems
+    ]
+    assert len(read.problems) == 1
 
 
 def flat(value: dict[str, object], prefix: str = "") -> dict[str, object]:

@@ -76,7 +76,14 @@ class Geometric(Augmentation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance(Augmentation):
-    """Changes pixel values of the view and moves nothing."""
+    """Changes pixel values of the view and moves nothing.
+
+    Attributes:
+        worth_compiling: Whether it is a long chain of elementwise operations, of which
+            `torch.compile` makes one pass.
+    """
+
+    worth_compiling: ClassVar[bool] = False
 
     @abstractmethod
     def apply(

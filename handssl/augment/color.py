@@ -36,6 +36,7 @@ class ColorJitter(Appearance, Regressable):
     regressed: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
     uniforms: ClassVar[int] = 4
     key: ClassVar[str] = "color_jitter"
+    worth_compiling: ClassVar[bool] = True
 
     min_hue: float = 0.01
     max_hue: float = 1.0

@@ -1,12 +1,16 @@
 """Views of source images: parameters from a generator, one warp, then the appearance changes."""
 
+import functools
+import os
+import shutil
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from handssl.augment.augmentation import Frame
+from handssl.augment.augmentation import Appearance, Frame
 from handssl.augment.composition import Composition
 from handssl.augment.geometric import Translate
 from handssl.augment.warp import shrink_factor, warped_parts
@@ -71,6 +75,7 @@ def apply_views(
     size: int = 128,
     centre_px: Float[Tensor, "batch 2"] | None = None,
     side_px: Float[Tensor, " batch"] | None = None,
+    compiled: bool = False,
 ) -> Views:
     """Views with given parameters, on the images' device.
 
@@ -81,6 +86,8 @@ def apply_views(
         size: Side of the views in pixels, at most the source's.
         centre_px: Centre of the hand (u, v); the image's centre when omitted.
         side_px: Side of the hand's crop at margin 1.25; the image's shorter side when omitted.
+        compiled: Run what is worth it through `torch.compile`, which takes some seconds once a
+            process; eagerly where there is no compiler, with the same views to rounding.
 
     Raises:
         ConfigError: Images that are not uint8, or views larger than the source.
@@ -116,11 +123,17 @@ def apply_views(
         cpu["translate"] = cpu[Translate.key] * source_px / cpu["side_px"][:, None]
 
     views = torch.empty(n, 3, size, size, device=images_u8.device)
+    # A view stays in the cache while many eager passes go over it; a compiled one needs no cache.
+    at_once, afterwards = (
+        ((), composition.appearance) if compiled else (composition.appearance, ())
+    )
     for rows, part in warped_parts(images_u8, matrix, size):
         view = part
-        for own in composition.appearance:
+        for own in at_once:
             view = own.apply(view, cpu[own.key][rows])
         views[rows] = view
+    for own in afterwards:
+        views = _compiled(type(own))(own, views, cpu[own.key])
     device = images_u8.device
     return Views(
         images=views,
@@ -143,6 +156,18 @@ def make_views(
     return apply_views(
         images_u8, composition, parameters, size=size, centre_px=centre_px, side_px=side_px
     )
+
+
+@functools.cache
+def _compiled(kind: type[Appearance]) -> Callable[[Appearance, Tensor, Tensor], Tensor]:
+    """`kind.apply`, through `torch.compile` where that pays and a C++ compiler is found."""
+    compilers = (os.environ.get("CXX", ""), "g++", "clang++")
+    if kind.worth_compiling and any(shutil.which(name) for name in compilers if name):
+        made: Callable[[Appearance, Tensor, Tensor], Tensor] = torch.compile(
+            kind.apply, dynamic=True
+        )
+        return made
+    return kind.apply
 
 
 def _view_matrix(

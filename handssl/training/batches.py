@@ -30,6 +30,7 @@ class Batches:
         device: Where views are made.
         workers: Who shares a batch.
         timer: Counts `data` and `augment`.
+        compiled: Whether views are made with `torch.compile` where it is worth it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Batches:
         device: torch.device,
         workers: Workers,
         timer: PartTimer,
+        compiled: bool = False,
     ) -> None:
         self._store = store
         self._centre_px = torch.from_numpy(store.centre_px)
@@ -52,6 +54,7 @@ class Batches:
         self._size_px = size_px
         self._batch_size = batch_size
         self._device = device
+        self._compiled = compiled
         self._rows = workers.rows(batch_size)
         self._timer = timer
         self._order: tuple[int, Tensor] = (0, torch.empty(0, dtype=torch.long))
@@ -84,6 +87,7 @@ class Batches:
                         size=self._size_px,
                         centre_px=centre_px,
                         side_px=side_px,
+                        compiled=self._compiled,
                     )
                     for own, generator in zip(composition.views, generators, strict=True)
                 )

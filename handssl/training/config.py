@@ -66,6 +66,8 @@ class PretrainConfig:
         precision: `auto` is float32 on the CPU; on CUDA bfloat16 where the device has it, else
             float16 with loss scaling.
         checkpoint_every: Epochs between checkpoints; the last epoch always writes one.
+        compile_views: Run colour jitter through `torch.compile` where a C++ compiler is found: a
+            third of its time, after some seconds in each process. The same views to rounding.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -79,6 +81,7 @@ class PretrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     precision: str = "auto"
     checkpoint_every: int = 1
+    compile_views: bool = False
 
     def __post_init__(self) -> None:
         smallest = {

@@ -120,6 +120,7 @@ class Pretraining(Iterator[EpochReport]):
             device=self._device,
             workers=self._workers,
             timer=self._timer,
+            compiled=config.compile_views,
         )
         encoder = encoder.to(self._device).to(memory_format=torch.channels_last)
         self._model = Step(encoder, objective.to(self._device), self._timer)

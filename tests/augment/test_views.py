@@ -1,6 +1,8 @@
 """Views as a whole: determinism, agreement of image and matrix, refusals."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -116,6 +118,31 @@ def test_views_larger_than_the_source_are_refused(images: UInt8[Tensor, "6 3 64 
 def test_images_that_are_not_uint8_are_refused(images: UInt8[Tensor, "6 3 64 64"]) -> None:
     with pytest.raises(ConfigError, match=r"images_u8 must be uint8.*torch\.float32"):
         make_views(images.float(), ALL, torch.Generator(), size=32)
+
+
+@pytest.mark.slow
+def test_compiled_views_are_the_same_to_rounding() -> None:
+    # In a process of its own: a compiler warns of what it likes.
+    code = """
+import torch
+from handssl.augment import Composition, apply_views, sample_parameters
+everything = Composition.parse("T+S+Ro+CJ+CD")
+images = torch.randint(0, 256, (6, 3, 64, 64), dtype=torch.uint8)
+parameters = sample_parameters(everything, torch.Generator().manual_seed(3), 6)
+for part in (slice(6), slice(3)):
+    own = {name: values[part] for name, values in parameters.items()}
+    eager, compiled = (
+        apply_views(images[part], everything, own, size=48, compiled=compiled)
+        for compiled in (False, True)
+    )
+    # A hue that rounds across its wrap is another colour of the same pixel.
+    assert ((eager.images - compiled.images).abs() > 1e-5).float().mean() < 1e-3
+    assert torch.equal(eager.matrix, compiled.matrix)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -27,7 +27,8 @@ _FLAGS = """
   --cfg job       print the configuration as YAML, and stop
   -h, --help      this text; with overrides, it shows what they lead to
 
-Exit status: 0 complete, 1 some trials failed, 2 refused before starting, 130 interrupted.
+Exit status: 0 complete, 1 some trials failed or the study had to stop, 2 refused before starting,
+130 interrupted.
 """
 
 

@@ -5,11 +5,15 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 """
 
 import dataclasses
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
 from search import records
@@ -36,6 +40,9 @@ from search.tuning import cluster, run_jobs
 from search.watch import StudyWatch
 
 __all__ = ["run_study"]
+
+_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
+"""What the disk and the database raise: no defect of the study, which can go on later."""
 
 
 def run_study(
@@ -68,11 +75,20 @@ def run_study(
     with exclusive(folder):
         study = describe(config, planned, store, overrides)
         check_same_study(folder, study)
-        records.write_json(folder / "study.json", study)
-        run = _Run(
-            config, folder=folder, study=study, planned=planned, first=first, console=console
-        )
-        return run.to_the_end(verbose=verbose)
+        try:
+            records.write_json(folder / "study.json", study)
+            run = _Run(
+                config, folder=folder, study=study, planned=planned, first=first, console=console
+            )
+            return run.to_the_end(verbose=verbose)
+        except _NOT_OURS as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            console.print(
+                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
+                "that right, then run the same command again to continue",
+                soft_wrap=True,
+            )
+            return 1
 
 
 def _planned(config: Config) -> list[Point]:
@@ -107,6 +123,7 @@ class _Run:
         self._planned = planned
         self._console = console
         existing = records.read_records(folder)
+        _tidy(folder, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
         self._view = OptunaView(
@@ -218,6 +235,16 @@ class _Run:
             return 1
         say(f"[green]complete[/]: {len(self._finished)} trials")
         return 0
+
+
+def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
+    """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
+    shutil.rmtree(folder / "ray", ignore_errors=True)
+    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
+        half.unlink(missing_ok=True)
+    for trial, record in existing.items():
+        if record["status"] != "failed":  # another try may continue from it
+            (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def _to_run(record: Record) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.stopper import Stopper
 
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
@@ -46,6 +47,9 @@ def run_jobs(
 
     Returns:
         Whether all jobs have ended.
+
+    Raises:
+        Exception: What the watch met; the trials that were running can be continued.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     in_actor = config.trial.runs_in == "actor"
@@ -72,13 +76,29 @@ def run_jobs(
                 name="tune",
                 storage_path=str(scratch.resolve()),
                 callbacks=[watch],
+                stop=_OnError(watch),
                 failure_config=tune.FailureConfig(max_failures=restarts),
                 verbose=0,
             ),
         ).fit()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if watch.error is not None:
+        raise watch.error
     return suggestions.exhausted and not watch.running
+
+
+class _OnError(Stopper):
+    """Stops the whole run once its watch has met an error."""
+
+    def __init__(self, watch: StudyWatch) -> None:
+        self._watch = watch
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._watch.error is not None
 
 
 def _scheduler(config: Config) -> TrialScheduler | None:

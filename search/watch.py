@@ -1,13 +1,16 @@
 """Watching a study: what Tune reports becomes records, the Optuna view, TensorBoard and a display.
 
-Everything here runs in the driver, between Tune's events, and must never bring the study down.
+Everything here runs in the driver, between Tune's events. An error here is nobody's trial's: Tune
+would take it for one, and record a finished trial as failed. So it is kept, and ends the study.
 """
 
+import errno
+import functools
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
@@ -21,6 +24,23 @@ from search.records import OBJECTIVE, Record
 from search.trial import TrialJob, record_of, write_record
 
 __all__ = ["StudyWatch"]
+
+_DISK_FULL = f"[Errno {errno.ENOSPC}]"
+Hook = TypeVar("Hook", bound=Callable[..., None])
+
+
+def _keeping_errors(hook: Hook) -> Hook:
+    """A hook that keeps its first error in `error`; after one, no hook does anything."""
+
+    @functools.wraps(hook)
+    def kept(self: "StudyWatch", *args: Any, **kwargs: Any) -> None:
+        if self.error is None:
+            try:
+                hook(self, *args, **kwargs)
+            except Exception as error:
+                self.error = error
+
+    return cast("Hook", kept)
 
 
 class StudyWatch(Callback):
@@ -36,6 +56,7 @@ class StudyWatch(Callback):
     Attributes:
         finished: Records by trial id.
         running: Trials that have begun and not ended.
+        error: What went wrong here; the study must stop, and say so.
     """
 
     def __init__(
@@ -57,11 +78,13 @@ class StudyWatch(Callback):
         self._started: dict[str, float] = {}
         self.finished = finished
         self.running: set[str] = set()
+        self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its callbacks for a restore that never happens."""
         return {}
 
+    @_keeping_errors
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
@@ -77,6 +100,7 @@ class StudyWatch(Callback):
         self._write_scalars(job)
         self._display.started(job.trial.id)
 
+    @_keeping_errors
     def on_trial_result(
         self,
         iteration: int,
@@ -98,6 +122,7 @@ class StudyWatch(Callback):
         share = result["epoch"] / (job.trial.pretrain.epochs + 1)
         self._display.reported(job.trial.id, share)
 
+    @_keeping_errors
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
@@ -109,14 +134,20 @@ class StudyWatch(Callback):
             write_record(job, record_of(job, "pruned", rows))
         self._ended(job, records.read_record(path))
 
+    @_keeping_errors
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
-        """A trial failed for the last time: its record says why."""
+        """A trial failed for the last time: its record says why.
+
+        A full disk is not the trial's failure, and the next would meet it too: the study stops.
+        """
         job = _job(trial)
+        reason = _last_failure(trial)
+        if _DISK_FULL in reason:
+            raise OSError(errno.ENOSPC, f"no space left on the disk for trial {job.trial.id}")
         rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-        reason = trial.get_error()
-        record = record_of(job, "failed", rows, error=str(reason) if reason else "unknown")
+        record = record_of(job, "failed", rows, error=reason)
         write_record(job, record)
         self._ended(job, record)
 
@@ -165,6 +196,14 @@ class StudyWatch(Callback):
 def _job(trial: TuneTrial) -> TrialJob:
     job: TrialJob = trial.config["job"]
     return job
+
+
+def _last_failure(trial: TuneTrial) -> str:
+    """Why it failed, as text. Tune's `get_error` looks where the file has not been copied yet."""
+    if trial.error_file is None:
+        return "unknown"
+    text = Path(trial.error_file).read_text()
+    return text.rpartition("Failure # ")[2].partition("\n")[2].strip()
 
 
 def _scalars(writer: SummaryWriter, row: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ only one answer is possible is not asked.
 import dataclasses
 import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from optuna.distributions import (
@@ -21,13 +21,22 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from handssl.augment import AUGMENTATIONS, Composition, Regressable, compositions
+from handssl.augment import (
+    AUGMENTATIONS,
+    Composition,
+    Geometric,
+    Regressable,
+    compositions,
+)
 from handssl.errors import ConfigError
 from search.config import Range, SearchConfig
 
 __all__ = ["Chooser", "Point", "choose", "grid", "matching", "parameters_of"]
 
 ASSIGNMENTS = ("contrastive", "relative", "equivariant")
+_SUFFICES: Mapping[str, type] = {"relative": Regressable, "equivariant": Geometric}
+"""Of these objectives, a composition must have at least one augmentation of that kind."""
+
 _NEGATIVES = ("contrastive", "equivariant", "care")
 """Objectives with a contrastive term, and so with a temperature."""
 
@@ -89,10 +98,10 @@ def choose(chooser: Chooser, search: SearchConfig) -> Point:
 
 
 def _choose_subset(chooser: Chooser, names: Sequence[str], kind: str) -> str:
-    """A subset that the objective can use; regressable augmentations are asked last."""
+    """A subset that the objective can use; augmentations that it needs are asked last."""
 
     def suffices(name: str) -> bool:
-        return kind != "relative" or issubclass(AUGMENTATIONS[name], Regressable)
+        return issubclass(AUGMENTATIONS[name], _SUFFICES.get(kind, object))
 
     order = sorted(names, key=suffices)
     chosen: list[str] = []
@@ -210,7 +219,9 @@ def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
             if kind == "mixed":
                 for assigned in _assignments(composition):
                     yield assigned, label
-            elif kind != "relative" or composition.regressable:
+            elif any(
+                isinstance(one, _SUFFICES.get(kind, object)) for one in composition.augmentations
+            ):
                 yield composition.label, label
 
 

@@ -42,6 +42,17 @@ def test_what_the_relative_objective_cannot_regress_is_left_out_of_the_space() -
     }
 
 
+@pytest.mark.parametrize("kind", ["grid", "random"])
+def test_the_equivariant_objective_gets_no_composition_without_geometry(kind: str) -> None:
+    search = SearchConfig(
+        kind=kind,  # type: ignore[arg-type]
+        augmentations=("color_jitter", "rotate", "sobel"),
+        objectives={"equivariant": {"name": "equivariant"}},
+    )
+    points = grid(search) if kind == "grid" else [point for _, point in sampled(search, 60)]
+    assert {p.composition for p in points} == {"Ro", "CJ+Ro", "Ro+So", "CJ+Ro+So"}
+
+
 def test_a_grid_multiplies_the_choices_of_other_keys_where_they_mean_something() -> None:
     search = SearchConfig(
         augmentations=("rotate",),

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints, overload
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -105,6 +105,12 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
                 f"{prefix}{key} is no key{hint} (valid here: {', '.join(names)}), but got "
                 f"{key}={value!r}"
             )
+        if get_origin(hints[key]) is Mapping and isinstance(value, Mapping):
+            member = get_args(hints[key])[1]
+            for name, own in value.items():
+                if dataclasses.is_dataclass(member) and isinstance(own, Mapping):
+                    _refuse_unknown(member, own, f"{prefix}{key}.{name}.")
+            continue
         for candidate in (hints[key], *get_args(hints[key])):
             if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
                 _refuse_unknown(candidate, value, f"{prefix}{key}.")

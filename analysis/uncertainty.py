@@ -108,16 +108,17 @@ def estimate(grid: Grid) -> Uncertainty:
         finished = grid.finished(column)
         seeds = {label: _values(setting) for label, setting in finished.items()}
         spread = pooled_spread(seeds.values())
+        scales = None if spread is None else spread.scales(DRAWS, generator)
         for label, setting in finished.items():
             draws = reader.draws(column.study, setting)
-            if spread is not None:
+            if scales is not None:
                 draws = draws or Draws(
                     median_cm=np.full(DRAWS, setting.score),
                     per_pose_cm=None,
                     poses=(),
                     covers="",
                 )
-                moved = spread.draws(len(seeds[label]), DRAWS, generator)
+                moved = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
                 draws = replace(
                     draws,
                     median_cm=draws.median_cm + moved,

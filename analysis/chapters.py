@@ -10,12 +10,13 @@ from analysis.contribution import contribution
 from analysis.efficiency import progress
 from analysis.figures import Drawing
 from analysis.grid import Column, Grid
-from analysis.hypothesis import DIAGNOSTICS, links, points, verdicts
+from analysis.hypothesis import DIAGNOSTICS, links, points
 from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
 from analysis.tables import Table
 from analysis.uncertainty import Uncertainty
+from analysis.verdict import changes, verdicts
 
 __all__ = ["Chapter", "chapters"]
 
@@ -158,15 +159,15 @@ def _agreement(grid: Grid) -> Chapter:
 
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
-    records = [record for study in studies for record in study.records]
-    linked, judged = links(records), verdicts(grid, uncertainty)
-    clouds = {name: points(records, name) for name in DIAGNOSTICS}
+    linked, judged = links(studies), verdicts(grid, uncertainty)
+    clouds = {name: points(studies, name) for name in DIAGNOSTICS}
     shown = []
     if judged:
         shown.append(tables.verdict_table(judged))
     if linked:
         shown.append(tables.link_table(linked))
-    sentences = [*findings.verdict_sentences(judged), *findings.link_sentences(linked)]
+    turned = changes(grid, uncertainty, judged)
+    sentences = [*findings.verdict_sentences(judged, turned), *findings.link_sentences(linked)]
     if not linked:
         sentences.append("No run has recorded the features' diagnostics yet.")
     return Chapter(

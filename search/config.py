@@ -36,24 +36,27 @@ class DataConfig:
     """Which images, where they are, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` is generated where it is missing.
+        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+            `synthetic_interhand` are generated where they are missing.
         root: Folder of the raw data set, in its own layout.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
         boxes: The hand's box: from its joints as in the study (not label-free), or the centre.
         annotator: InterHand2.6M's set of annotations.
+        splits: Raw splits to convert; null takes those to train and validate on.
         poses: Poses to generate (synthetic only).
-        versions: Backgrounds of each pose (synthetic only).
+        versions: Backgrounds of each pose, or cameras (synthetic only).
         seed: Seed of the generator (synthetic only).
         strict: Refuse a corrupt image or label instead of skipping and counting it.
     """
 
-    name: Literal["synthetic", "freihand", "interhand"] = "synthetic"
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand"] = "synthetic"
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
     source_px: int = 224
     boxes: Literal["joints", "centre"] = "joints"
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
+    splits: tuple[str, ...] | None = None
     poses: int = 1500
     versions: int = 4
     seed: int = 0

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from handssl.commands.progress import progress_bars
 from handssl.data import Store, open_or_build_store
-from handssl.synthetic import generate_freihand
+from handssl.synthetic import generate_freihand, generate_interhand
 from search.config import DataConfig
 
 __all__ = ["open_data"]
@@ -21,21 +21,34 @@ def open_data(config: DataConfig, console: Console) -> Store:
         DataError: The raw data is missing or broken, or does not fit the store.
     """
     root = Path(config.root)
-    synthetic = config.name == "synthetic"
+
     with progress_bars(console) as advance:
-        if synthetic:
+
+        def generated(done: int, total: int) -> None:
+            advance("generating hands", done, total)
+
+        if config.name == "synthetic":
             generate_freihand(
                 root,
                 poses=config.poses,
                 seed=config.seed,
                 versions=config.versions,
-                progress=lambda done, total: advance("generating hands", done, total),
+                progress=generated,
+            )
+        elif config.name == "synthetic_interhand":
+            generate_interhand(
+                root,
+                poses=config.poses,
+                seed=config.seed,
+                cameras=config.versions,
+                progress=generated,
             )
         store = open_or_build_store(
             root,
             config.store,
-            dataset="freihand" if synthetic else config.name,
+            dataset=_format(config),
             name=config.name,
+            splits=config.splits,
             annotator=config.annotator,
             boxes=config.boxes,
             source_px=config.source_px,
@@ -52,3 +65,10 @@ def open_data(config: DataConfig, console: Console) -> Store:
             markup=False,
         )
     return store
+
+
+def _format(config: DataConfig) -> str:
+    """The layout of the raw folder; embedded hands are written in that of what they look like."""
+    return {"synthetic": "freihand", "synthetic_interhand": "interhand"}.get(
+        config.name, config.name
+    )

@@ -19,9 +19,10 @@ from tensorboardX import SummaryWriter
 from search import records
 from search.bridge import OptunaView
 from search.display import Display
+from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.records import OBJECTIVE, Record
-from search.trial import TrialJob, record_of, write_record
+from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
@@ -119,7 +120,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe comes after the last epoch, and counts as one more.
-        share = result["epoch"] / (job.trial.pretrain.epochs + 1)
+        share = result["epoch"] / (job.epochs + 1)
         self._display.reported(job.trial.id, share)
 
     @_keeping_errors
@@ -151,7 +152,7 @@ class StudyWatch(Callback):
         write_record(job, record)
         self._ended(job, record)
 
-    def _ended(self, job: TrialJob, record: Record) -> None:
+    def _ended(self, job: Job, record: Record) -> None:
         self.finished[job.trial.id] = record
         self.running.discard(job.trial.id)
         self._optuna.begin(job.trial)  # it may have failed before it could start
@@ -164,9 +165,8 @@ class StudyWatch(Callback):
                 {
                     "objective": record["objective"],
                     "composition": record["composition"],
-                    "lr": job.trial.pretrain.optimizer.base_lr,
-                    "temperature": job.trial.pretrain.objective.temperature,
                     "repeat": record["repeat"],
+                    **job.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record["metrics"].items()},
                 name="hparams",
@@ -177,7 +177,7 @@ class StudyWatch(Callback):
             record, time.monotonic() - self._started.get(job.trial.id, self._begun)
         )
 
-    def _write_scalars(self, job: TrialJob) -> None:
+    def _write_scalars(self, job: Job) -> None:
         """Bring the trial's event file up to its reports on disk.
 
         The first call in a run begins the file anew, so that a resume leaves no scar.
@@ -193,8 +193,8 @@ class StudyWatch(Callback):
                 self._written[job.trial.id] = row["epoch"]
 
 
-def _job(trial: TuneTrial) -> TrialJob:
-    job: TrialJob = trial.config["job"]
+def _job(trial: TuneTrial) -> Job:
+    job: Job = trial.config["job"]
     return job
 
 

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
 from search import records
@@ -22,6 +20,7 @@ from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
 from search.metrics import StudyMetrics
+from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
@@ -35,14 +34,11 @@ from search.records import Record
 from search.sampling import best_points, sampled, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
 from search.watch import StudyWatch
 
 __all__ = ["run_study"]
-
-_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
-"""What the disk and the database raise: no defect of the study, which can go on later."""
 
 
 def run_study(
@@ -81,8 +77,10 @@ def run_study(
                 config, folder=folder, study=study, planned=planned, first=first, console=console
             )
             return run.to_the_end(verbose=verbose)
-        except _NOT_OURS as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+        except Exception as error:
+            reason = outage(error)
+            if reason is None:
+                raise
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
                 "that right, then run the same command again to continue",
@@ -129,7 +127,11 @@ class _Run:
         self._view = OptunaView(
             self._url, config.study.name, config.search, seed=config.study.seed
         )
-        self._adopted = self._view.synchronise(self._finished)
+        again = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        self._adopted = [
+            *self._view.synchronise(self._finished),
+            *(point_from(record["point"]) for record in again),
+        ]
         self._view.enqueue(first)
 
     def to_the_end(self, *, verbose: bool) -> int:

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
@@ -35,6 +35,7 @@ from search.trials import Trial
 
 __all__ = ["Report", "TrialJob", "record_of", "run", "write_record"]
 
+T = TypeVar("T")
 Report = Mapping[str, Any]
 """What a trial tells Tune: "trial", "epoch", "done", and at a rung the probe's metrics."""
 
@@ -81,6 +82,11 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     executor's to handle.
     """
     directory, log = Path(job.directory), Path(job.directory) / "metrics.jsonl"
+    ended = _agreed(_finished(directory), device)
+    if ended is not None:
+        # A worker was lost between its record and its last report: nothing is run twice.
+        yield _last_report(job, ended)
+        return
     started_at, stopwatch = records.now(), _Stopwatch()
     train, val = _splits(job.store, job.source_px, job.images)
     checkpoint = directory / "checkpoint.pt"
@@ -123,9 +129,9 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
         if writes:
             write_record(job, record)
-        yield {"trial": job.trial.id, "done": True, "status": "failed", "epoch": len(rows)}
+        yield _last_report(job, record)
         return
-    outcome: dict[str, Any] = {}
+    record = record_of(job, "finished", rows, started_at=started_at)
     if writes:
         trained = time.perf_counter()
         result = probe()
@@ -133,7 +139,6 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
         )
         seconds = time.perf_counter() - trained
-        outcome = dict(result.metrics)
         errors = result.error_cm.astype("float32")
         records.write_npz(directory / "errors.npz", error_cm=errors, group=result.groups)
         if job.keep_encoder:
@@ -144,15 +149,29 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             )
         ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
         record = record_of(
-            job, "finished", [*rows, ending], metrics=outcome | others, started_at=started_at
+            job,
+            "finished",
+            [*rows, ending],
+            metrics=result.metrics | others,
+            started_at=started_at,
         )
         write_record(job, record)
-    yield {
+    yield _last_report(job, record)
+
+
+def _finished(directory: Path) -> Record | None:
+    path = directory / "record.json"
+    record = records.read_record(path) if path.exists() else None
+    return record if record and record["status"] == "finished" else None
+
+
+def _last_report(job: TrialJob, record: Record) -> Report:
+    return {
         "trial": job.trial.id,
         "done": True,
-        "status": "finished",
-        "epoch": job.trial.pretrain.epochs,
-        **outcome,
+        "status": record["status"],
+        "epoch": record["epochs"],
+        **record["metrics"],
     }
 
 
@@ -220,9 +239,11 @@ def record_of(
 
 
 def write_record(job: TrialJob, record: Record) -> None:
-    """Put the record in place; a checkpoint that only served to get here goes."""
+    """Put the record in place; what only served to get here goes: checkpoint, halves of files."""
     directory = Path(job.directory)
     records.write_json(directory / "record.json", record)
+    for half in directory.glob(".*"):  # of a worker that was killed while it wrote
+        half.unlink(missing_ok=True)
     if record["status"] != "failed":  # another try may continue from it
         (directory / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -260,8 +281,8 @@ def _in_group() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _agreed(value: int, device: str) -> int:
-    """The first worker's value, on every worker: reports are counted alike on all of them."""
+def _agreed(value: T, device: str) -> T:
+    """The first worker's value, on every worker: all of them do and report the same."""
     values = [value]
     if _in_group():
         torch.distributed.broadcast_object_list(values, device=torch.device(device))

@@ -6,7 +6,7 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 
 import dataclasses
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from search.preflight import (
     exclusive,
 )
 from search.records import Record
-from search.sampling import best_points, sampled, warm_start
+from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
 from search.trials import Trial, point_from, resolve_all
@@ -174,23 +174,29 @@ class _Run:
     def _stage_two(self) -> Iterator[Trial]:
         return (trial for trial in self._best_again() if trial.id not in self._finished)
 
-    def _best_again(self) -> Iterable[Trial]:
-        stage, first = self._config.search.second_stage, self._config.search.repeats
+    def _best_again(self) -> Sequence[Trial]:
+        seeds, first = self._config.search.second_stage.seeds, self._config.search.repeats
         points = [
-            Point(objective=p.objective, composition=p.composition, values=p.values, repeat=repeat)
-            for p in best_points(self._finished, stage.best)
-            for repeat in range(first, first + stage.seeds)
+            dataclasses.replace(point, repeat=repeat)
+            for repeat in range(first, first + seeds)
+            for point in again(self._config, self._finished)
         ]
         fingerprint = self._study["data"]["fingerprint"]
         return resolve_all(self._config, points, fingerprint, stage=2)
 
     def _total(self) -> int:
-        search = self._config.search
-        second = search.second_stage.best * search.second_stage.seeds
-        return (len(self._planned) if search.kind == "grid" else search.trials) + second
+        return len(self._finished) + self._left()
 
     def _left(self) -> int:
-        return self._total() - len(self._finished)
+        """Trials without a record; at most so many, while the second stage has not been chosen."""
+        if self._config.search.kind == "grid":
+            first = sum(trial.id not in self._finished for trial in self._planned)
+        else:
+            ended = sum(record["stage"] == 1 for record in self._finished.values())
+            first = max(0, self._config.search.trials - ended)
+        if first:
+            return first + trials_again(self._config)
+        return sum(trial.id not in self._finished for trial in self._best_again())
 
     def _job(self, trial: Trial, *, may_stop: bool) -> TrialJob:
         config, search = self._config, self._config.search

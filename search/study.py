@@ -6,7 +6,7 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from rich.markup import escape
 
 from handssl.errors import NonFiniteLossError
 from search import records
-from search.bridge import OptunaView, without_password
+from search.bridge import OptunaView, Parameters, without_password
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
+from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage
 from search.plan import print_plan
@@ -38,7 +39,7 @@ from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
 from search.watch import StudyWatch
 
-__all__ = ["run_study"]
+__all__ = ["StudyRun", "run_held", "run_study"]
 
 
 def run_study(
@@ -68,15 +69,36 @@ def run_study(
     if config.plan:
         print_plan(config, shown, records.read_records(folder), store, console)
         return 0
+    study = describe(config, planned, store, overrides)
+
+    def run() -> int:
+        own = StudyRun(
+            config, folder=folder, study=study, planned=planned, first=first, console=console
+        )
+        return own.to_the_end(verbose=verbose)
+
+    return run_held(folder, study, run, console)
+
+
+def run_held(
+    folder: Path, study: Mapping[str, Any], run: Callable[[], int], console: Console
+) -> int:
+    """Run a study with its folder held against a second driver; returns the exit status.
+
+    Args:
+        folder: Of the study.
+        study: Its description.
+        run: What runs it to the end.
+        console: Where to say why it had to stop.
+
+    Raises:
+        HandSSLError: The folder is another study's, or another process runs it.
+    """
     with exclusive(folder):
-        study = describe(config, planned, store, overrides)
         check_same_study(folder, study)
         try:
             records.write_json(folder / "study.json", study)
-            run = _Run(
-                config, folder=folder, study=study, planned=planned, first=first, console=console
-            )
-            return run.to_the_end(verbose=verbose)
+            return run()
         except Exception as error:
             reason = outage(error)
             if reason is None:
@@ -102,8 +124,21 @@ def _example(config: Config, fingerprint: str) -> Trial:
     return resolve_all(config, grid(with_defaults)[-1:], fingerprint)[0]
 
 
-class _Run:
-    """One run of a study whose folder is held."""
+class StudyRun:
+    """One run of a study whose folder is held.
+
+    What it runs, in two stages of which the second needs the first, is what a subclass may change.
+
+    Args:
+        config: The configuration.
+        folder: Of the study.
+        study: Its description.
+        planned: The trials of a grid.
+        first: Points to begin a sampled search with.
+        console: Where progress goes.
+        parameters: How the Optuna study shows a point; as the search space would, unless given.
+        compares: Whether all trials answer one question, so that one of them is the best.
+    """
 
     def __init__(
         self,
@@ -111,26 +146,33 @@ class _Run:
         *,
         folder: Path,
         study: Mapping[str, Any],
-        planned: Sequence[Trial],
-        first: Sequence[Point],
+        planned: Sequence[Trial] = (),
+        first: Sequence[Point] = (),
         console: Console,
+        parameters: Parameters | None = None,
+        compares: bool = True,
     ) -> None:
         self._config = config
         self._folder = folder
         self._study = study
         self._planned = planned
         self._console = console
+        self._compares = compares
         existing = records.read_records(folder)
         _tidy(folder, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
         self._view = OptunaView(
-            self._url, config.study.name, config.search, seed=config.study.seed
+            self._url,
+            config.study.name,
+            config.search,
+            seed=config.study.seed,
+            parameters=parameters,
         )
-        again = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
         self._adopted = [
             *self._view.synchronise(self._finished),
-            *(point_from(record["point"]) for record in again),
+            *(point_from(record["point"]) for record in failed),
         ]
         self._view.enqueue(first)
 
@@ -141,7 +183,12 @@ class _Run:
         say(_headline(self._config), soft_wrap=True)
         say(f"{self._total()} trials, {len(self._finished)} already finished")
         if self._left():
-            display = Display(self._console, total=self._total(), done=self._finished.values())
+            display = Display(
+                self._console,
+                total=self._total(),
+                done=self._finished.values(),
+                compares=self._compares,
+            )
             with cluster(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
                     optuna=self._view,
@@ -161,17 +208,17 @@ class _Run:
         records.compile_parquet(self._folder, self._finished)
         return self._conclude(complete)
 
-    def _run(self, trials: Iterator[Trial], watch: StudyWatch, *, stops: bool) -> bool:
+    def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
         return run_jobs(self._config, jobs, watch, self._folder / "ray", stops=stops)
 
-    def _stage_one(self) -> Iterator[Trial]:
+    def _stage_one(self) -> Iterator[Any]:
         if self._config.search.kind == "grid":
             return (trial for trial in self._planned if trial.id not in self._finished)
         fingerprint = self._study["data"]["fingerprint"]
         return sampled(self._config, self._view, fingerprint, self._finished, self._adopted)
 
-    def _stage_two(self) -> Iterator[Trial]:
+    def _stage_two(self) -> Iterator[Any]:
         return (trial for trial in self._best_again() if trial.id not in self._finished)
 
     def _best_again(self) -> Sequence[Trial]:
@@ -198,7 +245,7 @@ class _Run:
             return first + trials_again(self._config)
         return sum(trial.id not in self._finished for trial in self._best_again())
 
-    def _job(self, trial: Trial, *, may_stop: bool) -> TrialJob:
+    def _job(self, trial: Any, *, may_stop: bool) -> Job:
         config, search = self._config, self._config.search
         stopping = search.early_stopping.rungs(config.study.epochs) if may_stop else ()
         return TrialJob(

@@ -17,9 +17,9 @@ from handssl.errors import ConfigError
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
 from search.executors import actor_trainable, train_trainable
+from search.jobs import Job
 from search.preflight import fit_at_once
 from search.records import OBJECTIVE
-from search.trial import TrialJob
 from search.watch import StudyWatch
 
 __all__ = ["cluster", "run_jobs"]
@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 def run_jobs(
-    config: Config, jobs: Iterator[TrialJob], watch: StudyWatch, scratch: Path, *, stops: bool
+    config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: Path, *, stops: bool
 ) -> bool:
     """Run jobs on the cluster until there are none left, or until Ctrl-C.
 

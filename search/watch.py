@@ -18,10 +18,11 @@ from tensorboardX import SummaryWriter
 from search import records
 from search.bridge import OptunaView
 from search.display import Display
+from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage_in
 from search.records import OBJECTIVE, Record
-from search.trial import TrialJob, record_of, write_record
+from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
@@ -121,7 +122,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe comes after the last epoch, and counts as one more.
-        share = result["epoch"] / (job.trial.pretrain.epochs + 1)
+        share = result["epoch"] / (job.epochs + 1)
         self._display.reported(job.trial.id, share)
 
     @_keeping_errors
@@ -154,7 +155,7 @@ class StudyWatch(Callback):
         write_record(job, record)
         self._ended(job, record)
 
-    def _ended(self, job: TrialJob, record: Record) -> None:
+    def _ended(self, job: Job, record: Record) -> None:
         self.finished[job.trial.id] = record
         self.running.discard(job.trial.id)
         self._optuna.begin(job.trial)  # it may have failed before it could start
@@ -167,9 +168,8 @@ class StudyWatch(Callback):
                 {
                     "objective": record["objective"],
                     "composition": record["composition"],
-                    "lr": job.trial.pretrain.optimizer.base_lr,
-                    "temperature": job.trial.pretrain.objective.temperature,
                     "repeat": record["repeat"],
+                    **job.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record["metrics"].items()},
                 name="hparams",
@@ -180,7 +180,7 @@ class StudyWatch(Callback):
             record, time.monotonic() - self._started.get(job.trial.id, self._begun)
         )
 
-    def _write_scalars(self, job: TrialJob) -> None:
+    def _write_scalars(self, job: Job) -> None:
         """Bring the trial's event file up to its reports on disk.
 
         The first call in a run begins the file anew, so that a resume leaves no scar.
@@ -198,8 +198,8 @@ class StudyWatch(Callback):
         self._writers[job.trial.id].flush()  # here, where an error is seen
 
 
-def _job(trial: TuneTrial) -> TrialJob:
-    job: TrialJob = trial.config["job"]
+def _job(trial: TuneTrial) -> Job:
+    job: Job = trial.config["job"]
     return job
 
 

@@ -20,7 +20,7 @@ BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
 
 def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
     """What a refused command says; it must be one line, with exit status 2."""
-    assert main("grid", run_study, "", [*BASE, *overrides]) == 2
+    assert main("grid", Config, run_study, "", [*BASE, *overrides]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("refused: ")

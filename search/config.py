@@ -294,6 +294,8 @@ class TrialConfig:
     Attributes:
         workers: Workers of one trial; more than one needs the train executor. [fewest, most]
             is elastic: as many as there is room for, changing while it runs.
+        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
+            costs the epoch under way.
         executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
             workers.
         cpus: CPUs of each worker.
@@ -305,6 +307,7 @@ class TrialConfig:
     """
 
     workers: int | tuple[int, int] = 1
+    resize_s: float = 60.0
     executor: Literal["auto", "actor", "train"] = "auto"
     cpus: float = 1.0
     gpus: float = 0.0
@@ -321,6 +324,7 @@ class TrialConfig:
             fewest < most or not self.elastic,
             f"trial.workers must be a number or [fewest, most], but got {shown}",
         )
+        _require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
         _require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
         _require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
         _require(

@@ -124,6 +124,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         checkpoint=checkpoint,
     )
     writes = not _in_group() or torch.distributed.get_rank() == 0
+    workers = torch.distributed.get_world_size() if _in_group() else 1
     rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
     # An epoch's checkpoint comes before its row: what was killed in between is reported now.
     unreported = run_of_epochs.history[_agreed(len(rows), device) :]
@@ -138,7 +139,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     try:
         for epoch in itertools.chain(unreported, run_of_epochs):
             steps = run_of_epochs.encoder_steps * epoch.step // run_of_epochs.step
-            row = epoch_row(epoch, encoder_steps=steps)
+            row = epoch_row(epoch, encoder_steps=steps, workers=workers)
             at_rung = epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs
             if writes and at_rung and epoch.epoch == run_of_epochs.epoch:
                 result = probe()

@@ -49,6 +49,7 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},
             scaling_config=ray.train.ScalingConfig(
                 num_workers=cast("Any", trial.workers),  # a range is not in its types
+                elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
                 resources_per_worker={"CPU": trial.cpus}
                 | ({"GPU": trial.gpus} if trial.gpus > 0 else {}),

@@ -295,8 +295,8 @@ class StudyRun:
 def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
     shutil.rmtree(folder / "ray", ignore_errors=True)
-    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
-        half.unlink(missing_ok=True)
+    for own in (folder, *folder.glob("trials/*")):
+        records.remove_halves(own)
     for trial, record in existing.items():
         if record["status"] != "failed":  # another try may continue from it
             (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)

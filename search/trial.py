@@ -262,8 +262,7 @@ def write_record(job: Job, record: Record) -> None:
     """Put the record in place; what only served to get here goes: checkpoint, halves of files."""
     directory = Path(job.directory)
     records.write_json(directory / "record.json", record)
-    for half in directory.glob(".*"):  # of a worker that was killed while it wrote
-        half.unlink(missing_ok=True)
+    records.remove_halves(directory)
     if record["status"] != "failed":  # another try may continue from it
         (directory / "checkpoint.pt").unlink(missing_ok=True)
 

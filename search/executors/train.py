@@ -47,8 +47,8 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
         trainer = TorchTrainer(
             _worker,
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=cast("Any", trial.workers),  # a range is not in its types
+            scaling_config=cast("Any", ray.train.ScalingConfig)(  # typed as its elder
+                num_workers=trial.workers,
                 elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
                 resources_per_worker={"CPU": trial.cpus}

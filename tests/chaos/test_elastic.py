@@ -18,10 +18,8 @@ import pytest
 from ray._private.services import get_node_ip_address
 
 from tests.search.running import (
-    assert_all_end,
     assert_complete,
     await_that,
-    children,
     curves,
     run_grid,
     started,
@@ -45,29 +43,6 @@ def rows(results: Path) -> list[dict[str, object]]:
 
 def losses(results: Path) -> list[float]:
     return [loss for row in rows(results) for loss in row["losses"]]  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
-def test_a_trial_begun_with_some_workers_continues_with_others(
-    base: list[str], tmp_path: Path, first: int, then: int
-) -> None:
-    base = [*base, *ONE_TRIAL, "study.epochs=6", "cluster.cpus=2"]
-    alone, changed = tmp_path / "alone", tmp_path / "changed"
-    alone.mkdir()
-    changed.mkdir()
-    assert run_grid(base, alone).returncode == 0
-    with started(base, changed, f"trial.workers={first}") as process:
-        await_that(process, lambda: len(rows(changed)) >= 2)
-        processes = children(process)
-        process.kill()
-    assert_all_end(processes)
-    begun = len(rows(changed))
-    assert begun < 6
-    done = run_grid(base, changed, f"trial.workers={then}")
-    assert done.returncode == 0, done.stderr
-    assert_complete(changed, trials=1)
-    assert {row["workers"] for row in rows(changed)} == {1, 2}
-    assert losses(changed) == pytest.approx(losses(alone), rel=1e-4)
 
 
 def free_port() -> int:
@@ -118,8 +93,8 @@ class Cluster:
             time.sleep(0.2)
 
     def head(self) -> None:
-        names = ("ray-client-server-port", "metrics-export-port", "dashboard-port")
-        names += ("dashboard-agent-listen-port", "dashboard-agent-grpc-port")
+        names = ["ray-client-server-port", "metrics-export-port", "dashboard-port"]
+        names += ["dashboard-agent-listen-port", "dashboard-agent-grpc-port"]
         ports = [f"--{name}={free_port()}" for name in names]
         temporary = f"--temp-dir={self.folder}"
         self.start("--head", f"--port={self.port}", "--num-cpus=0", temporary, *ports)

@@ -58,12 +58,17 @@ def killed(base: list[str], results: Path, chance: random.Random) -> list[psutil
     return processes
 
 
-def assert_analysis_reads(results: Path, out: Path) -> None:
-    """The state right after a kill, while the last processes may still be ending."""
+def assert_analysis_reads(results: Path, out: Path, chance: random.Random) -> None:
+    """The state right after a kill, while the last processes may still be ending.
+
+    The whole command, which takes longer than that, on some of them.
+    """
     folder = results / "small"
     begun = (folder / "study.json").exists()
     if begun:
         assert read_study(str(folder)).problems == ()
+    if chance.random() < 0.6:
+        return
     done = subprocess.run(
         [sys.executable, "-m", "analysis", str(folder), "--out", str(out)],
         capture_output=True,
@@ -107,7 +112,7 @@ def test_an_exhaustive_study_killed_ten_times_ends_with_the_same_table(
             assert_complete(results, trials=6)
             assert_same_outcome(results, undisturbed)
         else:
-            assert_analysis_reads(results, tmp_path / "analysis")
+            assert_analysis_reads(results, tmp_path / "analysis", chance)
 
 
 def test_a_sampled_study_killed_ten_times_keeps_every_trial_and_meets_its_budget(
@@ -129,4 +134,4 @@ def test_a_sampled_study_killed_ten_times_keeps_every_trial_and_meets_its_budget
             assert {record["status"] for record in found.values()} <= {"finished", "pruned"}
             assert_complete(results, trials=8)
         else:
-            assert_analysis_reads(results, tmp_path / "analysis")
+            assert_analysis_reads(results, tmp_path / "analysis", chance)

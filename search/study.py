@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
 from search import records
@@ -23,6 +21,7 @@ from search.datasets import open_data
 from search.display import Display
 from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
@@ -36,14 +35,11 @@ from search.records import Record
 from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
 from search.watch import StudyWatch
 
 __all__ = ["StudyRun", "run_held", "run_study"]
-
-_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
-"""What the disk and the database raise: no defect of the study, which can go on later."""
 
 
 def run_study(
@@ -103,8 +99,10 @@ def run_held(
         try:
             records.write_json(folder / "study.json", study)
             return run()
-        except _NOT_OURS as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+        except Exception as error:
+            reason = outage(error)
+            if reason is None:
+                raise
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
                 "that right, then run the same command again to continue",
@@ -171,7 +169,11 @@ class StudyRun:
             seed=config.study.seed,
             parameters=parameters,
         )
-        self._adopted = self._view.synchronise(self._finished)
+        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        self._adopted = [
+            *self._view.synchronise(self._finished),
+            *(point_from(record["point"]) for record in failed),
+        ]
         self._view.enqueue(first)
 
     def to_the_end(self, *, verbose: bool) -> int:
@@ -293,8 +295,8 @@ class StudyRun:
 def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
     shutil.rmtree(folder / "ray", ignore_errors=True)
-    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
-        half.unlink(missing_ok=True)
+    for own in (folder, *folder.glob("trials/*")):
+        records.remove_halves(own)
     for trial, record in existing.items():
         if record["status"] != "failed":  # another try may continue from it
             (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)

@@ -80,6 +80,11 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
         ("study=unknown", "unknown"),
         ("study.name=a/b", "name='a/b'"),
         ("trial.workers=0", "trial.workers must be >= 1"),
+        ("trial.workers=[0,2]", "trial.workers must be >= 1"),
+        ("trial.workers=[2,2]", "trial.workers must be a number or [fewest, most]"),
+        ("trial.workers=[1,2,4]", "trial.workers"),
+        ("trial.workers=[1,4]", "a multiple of 12 for trial.workers=[1, 4]"),
+        ("trial.resize_s=0", "resize_s"),
         ("trial.executor=thread", "trial.executor"),
         ("trial.pretrain.objective.temperature=0", "temperature"),
         ("trial.pretrain.composition=T+X", "X"),
@@ -107,6 +112,14 @@ def test_two_workers_in_an_actor_are_refused_with_the_way_out() -> None:
 def test_auto_takes_the_train_executor_for_several_workers() -> None:
     assert compose_config([]).trial.runs_in == "actor"
     assert compose_config(["trial.workers=2"]).trial.runs_in == "train"
+    assert compose_config(["trial.workers=[1,2]"]).trial.runs_in == "train"
+
+
+def test_an_elastic_trial_takes_a_batch_that_any_number_of_workers_can_share() -> None:
+    config = compose_config(["trial.workers=[1,4]", "trial.pretrain.batch_size=96"])
+    assert config.trial.workers == (1, 4)
+    assert (config.trial.fewest_workers, config.trial.most_workers) == (1, 4)
+    assert typed(Config, plain(config)) == config
 
 
 def test_plain_and_typed_are_inverse() -> None:

@@ -19,9 +19,7 @@ def stores(embedded: Path, embedded_interhand: Path) -> dict[str, Store]:
 @pytest.fixture
 def planned(stores: dict[str, Store], transfer_overrides: tuple[str, ...]):  # type: ignore[no-untyped-def]
     def make(*overrides: str) -> Plan:
-        config = compose_config(
-            [*transfer_overrides, *overrides], "transfer", TransferStudyConfig
-        )
+        config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
         return plan_rows(config, stores)
 
     return make

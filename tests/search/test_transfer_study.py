@@ -166,9 +166,7 @@ def test_a_study_does_not_change_its_training_under_one_name(
     def study(*overrides: str) -> dict[str, object]:
         from search.compose import plain
 
-        config = compose_config(
-            [*transfer_overrides, *overrides], "transfer", TransferStudyConfig
-        )
+        config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
         return {"schema": 1, "data": {"fingerprint": "f"}, "config": plain(config)}
 
     records.write_json(tmp_path / "study.json", study("study=table2"))

@@ -60,7 +60,10 @@ def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice
             assert time.monotonic() < deadline
             assert process.poll() is None, "it ended too early"
             time.sleep(0.02)
-        family = [*psutil.Process(process.pid).children(recursive=True), process]
+        family = [
+            *psutil.Process(process.pid).children(recursive=True),
+            psutil.Process(process.pid),
+        ]
         for member in family:
             try:
                 member.kill()

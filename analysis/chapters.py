@@ -11,7 +11,7 @@ from analysis.efficiency import progress
 from analysis.figures import Drawing
 from analysis.grid import Column, Grid
 from analysis.hypothesis import DIAGNOSTICS, links, points
-from analysis.lowshot import LowShot, low_shot
+from analysis.lowshot import LowShot
 from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
@@ -50,6 +50,7 @@ def chapters(
     grid: Grid,
     uncertainty: Uncertainty,
     studies: Sequence[Study],
+    few: LowShot,
     price_per_hour: float | None = None,
 ) -> tuple[Chapter, ...]:
     """All chapters, those of which nothing has been run yet included."""
@@ -82,7 +83,7 @@ def chapters(
             title="Across data sets, and against supervised training",
             tables=tables.transfer_tables(studies),
         ),
-        _low_shot(low_shot(studies)),
+        _low_shot(few),
     )
 
 

@@ -7,6 +7,10 @@ from handssl.errors import ConfigError
 from search.command import GROUPS
 from search.compose import CONFIG_DIR, compose_config, options, plain, typed
 from search.config import Config, StudyConfig
+from search.transfer_config import TransferStudyConfig
+
+TRANSFER = ("table2", "table3", "table4", "lowshot", "tables")
+"""Files of configs/study/ that hold rows, for run_transfer.py."""
 
 GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
 
@@ -21,6 +25,8 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "data/freihand.yaml",
         "data/interhand.yaml",
         "data/synthetic.yaml",
+        "fidelity/embedded.yaml",
+        "fidelity/paper.yaml",
         "search/grid.yaml",
         "search/nsga2.yaml",
         "search/random.yaml",
@@ -28,6 +34,8 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "study/embedded.yaml",
         "study/evidence.yaml",
         "study/paper.yaml",
+        *(f"study/{name}.yaml" for name in TRANSFER),
+        "transfer.yaml",
     }
 
 
@@ -36,7 +44,11 @@ def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> N
     overrides = [f"{path.parent.name}={path.stem}"]
     if path.parent.name == "data" and path.stem != "synthetic":
         overrides.append("data.root=somewhere")
-    assert isinstance(compose_config(overrides), Config)
+    if path.parent.name == "fidelity" or path.stem in TRANSFER:
+        overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
+        assert compose_config(overrides, "transfer", TransferStudyConfig).transfer.rows
+    else:
+        assert isinstance(compose_config(overrides), Config)
 
 
 def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:

@@ -83,7 +83,9 @@ def verdict_sentences(found: Sequence[Verdict], turned: Sequence[Change]) -> lis
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
-                text += f", by {v.mean_cm:.2f} cm on average ({_span(v.mean_interval)})"
+                side = "above" if v.mean_cm > 0 else "below"
+                text += f"; on average over these, relative is {abs(v.mean_cm):.2f} cm {side}"
+                text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
     for change in turned:

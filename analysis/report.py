@@ -11,10 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.chapters import Chapter
+from analysis.compact import COMPACT
 from analysis.figures import inline_svg
 from analysis.records import Problem, Study
 from analysis.tables import Table
-from analysis.trials import COLUMNS, trial_rows
+from analysis.trials import COLUMNS, NUMERIC, trial_rows
 
 __all__ = ["write_report"]
 
@@ -27,7 +28,7 @@ def _script_json(value: object) -> Markup:
 
 def _minus(text: str) -> str:
     """A sentence with true minus signs before its numbers."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", str(text))
 
 
 def _pretty(value: Mapping[str, Any]) -> str:
@@ -68,6 +69,8 @@ def write_report(
         problems=problems,
         command=command,
         trial_columns=COLUMNS,
+        trial_numbers=NUMERIC,
+        whole=all(record.file != COMPACT for study in studies for record in study.records),
         trials=trial_rows(studies, path.parent.absolute()),
     )  # fmt: skip
     path.write_text(html, encoding="utf-8")

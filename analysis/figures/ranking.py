@@ -105,7 +105,7 @@ def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | N
         (mark,) = axes.plot(a, b, "o", color=SERIES[position % len(SERIES)], markersize=5.5)
         drawing.tip(mark, f"{label}: published rank {a:g}, ours {b:g}")
         axes.annotate(label, (a, b), (5, 3), textcoords="offset points", fontsize=7.5, color=INK)
-    ticks = range(1, len(labels) + 1, 2)
+    ticks = range(1, len(labels) + 1, 1 if len(labels) <= 8 else 2)
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
     axes.set_xlabel("published rank")

@@ -120,7 +120,7 @@ def _single(grid: Grid) -> Chapter:
         key="single",
         title="Each augmentation alone",
         tables=(tables.ablation_table(grid),),
-        drawings=_present([figures.ablation_drawing(grid)]),
+        drawings=tuple(figures.ablation_drawings(grid)),
     )
 
 

@@ -26,9 +26,10 @@ def _script_json(value: object) -> Markup:
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped in this line
 
 
-def _minus(text: str) -> str:
-    """A sentence with true minus signs before its numbers."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", str(text))
+def _typeset(text: str) -> str:
+    """A sentence with true minus signs before its numbers, and equations that do not break."""
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    return re.sub(r"(?<=\w) ([=<]) (?=[\d+−])", "\u00a0\\1\u00a0", text)
 
 
 def _pretty(value: Mapping[str, Any]) -> str:
@@ -45,7 +46,7 @@ def _environment() -> Environment:
     )
     environment.filters["svg"] = lambda drawing: Markup(inline_svg(drawing))  # noqa: S704
     environment.filters["script_json"] = _script_json
-    environment.filters["minus"] = _minus
+    environment.filters["typeset"] = _typeset
     environment.filters["pretty"] = _pretty
     return environment
 

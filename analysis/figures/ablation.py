@@ -10,24 +10,31 @@ from analysis.grid import Column, Grid
 from analysis.notation import TOKENS, objective_base
 from analysis.tables.ablation import REGRESSABLE
 
-__all__ = ["ablation_drawing"]
+__all__ = ["ablation_drawings"]
+
+_MOST = 4
 
 _METRICS = (("mpjpe_cm", "MPJE", 0.45), ("median_pje_cm", "median PJE", 1.0))
 
 
-def ablation_drawing(grid: Grid) -> Drawing | None:
-    """Figure 3 of the study with our numbers; None where there is no objective at all."""
+def ablation_drawings(grid: Grid) -> list[Drawing]:
+    """Figure 3 of the study with our numbers, four columns a drawing; none without objectives."""
     order = {"contrastive": 0, "relative": 1}
-    columns = sorted(grid.columns, key=lambda c: order.get(objective_base(c.variant), 2))[:4]
-    if not columns:
-        return None
+    columns = sorted(grid.columns, key=lambda c: order.get(objective_base(c.variant), 2))
+    return [
+        _drawing(grid, columns[start : start + _MOST], start // _MOST)
+        for start in range(0, len(columns), _MOST)
+    ]
+
+
+def _drawing(grid: Grid, columns: Sequence[Column], position: int) -> Drawing:
     names = [f"{name.replace('_', ' ')} ({token})" for name, token in TOKENS.items()]
     width = min(9.9, 1.8 + 2.6 * len(columns))
     figure, panels = new_figure(width, 1.3 + 1.35 * ROW_IN * len(names), len(columns), sharey=True)
     run = sum(grid.cell(c, t).best is not None for c in columns for t in TOKENS.values())
     drawing = Drawing(
-        key="figure3_single",
-        title="Figure 3: each augmentation alone",
+        key="figure3_single" + (f"_{position + 1}" if position else ""),
+        title="Figure 3: each augmentation alone" + (" (continued)" if position else ""),
         alt=f"Bar charts of mean and median error of single augmentations; {run} of "
         f"{len(columns) * len(TOKENS)} have been run.",
         caption="Mean (light) and median (full) per-joint error in cm of the linear probe after "

@@ -98,7 +98,7 @@ def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | N
         "line both rankings agree; below it a composition does better here than published.",
         figure=figure,
     )
-    axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED)
+    axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED, linewidth=0.9)
     x = stats.rankdata([published[label] for label in labels])
     y = stats.rankdata([ours[label] for label in labels])
     for label, a, b in zip(labels, x, y, strict=True):

@@ -65,11 +65,14 @@ def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: 
     assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
 
 
-def test_a_broken_error_file_is_reported_and_the_rest_goes_on(make_study: Make) -> None:
+@pytest.mark.parametrize("content", [b"PK\x03\x04 cut short", b"", b"text"])
+def test_a_broken_error_file_is_reported_and_the_rest_goes_on(
+    make_study: Make, content: bytes
+) -> None:
     study = make_study()
     trial = study.add("T", errors=np.ones((10, 21)))
     study.add("S", errors=np.full((10, 21), 2.0))
-    (trial / "errors.npz").write_bytes(b"PK\x03\x04 cut short")
+    (trial / "errors.npz").write_bytes(content)
     grid, uncertainty = evaluated(study)
     assert uncertainty.of(grid.columns[0], "T") is None
     assert uncertainty.of(grid.columns[0], "S") is not None

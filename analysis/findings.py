@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 _ALPHA = 0.05
+_THESE = "for these encoders; how seeds differ is not known"
 _FEWEST = 8
 """Pairs below which a rank correlation has no interval, and no claim is made."""
 
@@ -102,7 +103,7 @@ def _judgement(gap: Gap, winner: str) -> str:
     if not gap.interval.excludes_zero:
         return "they cannot be told apart."
     if "seeds" not in gap.covers:
-        return "so it is for these encoders; how seeds differ is not known, so no winner is named."
+        return f"so it is {_THESE}, so no winner is named."
     return "but not where the best are chosen by the other seeds, so no winner is named."
 
 
@@ -129,7 +130,7 @@ def _change(change: Change) -> str:
     )
     text += f" {side} that with released ones ({_span(gap.interval)})"
     if "seeds" not in gap.covers:
-        return f"{text}, for these encoders."
+        return f"{text}, {_THESE}."
     return f"{text}{'.' if gap.lower else ': no difference is shown.'}"
 
 
@@ -237,7 +238,6 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
             if shares:
                 names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in shares)
                 parts.append(f"{names} {verb}{'s' if len(shares) == 1 else ''} the error")
-        sentences.append(
-            f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}."
-        )
+        text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
+        sentences.append(text + ("." if "seeds" in item.covers else f", {_THESE}."))
     return sentences

@@ -68,8 +68,8 @@ def difference_drawing(
             f"{lower} of them."
         ),
         caption=(
-            f"Difference of the median errors (cm) with 95% intervals. Right of zero: "
-            f"{second.title} has the lower error; left of zero: {first.title} has. "
+            f"Difference of the median errors (cm) with 95% intervals{_over(differences)}. "
+            f"Right of zero: {second.title} has the lower error; left of zero: {first.title} has. "
             "Intervals that cross zero decide nothing."
         ),
         figure=figure,
@@ -78,6 +78,13 @@ def difference_drawing(
     draw_rows(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
     axes.set_xlabel("difference of median PJE (cm)")
     return drawing
+
+
+def _over(differences: Sequence[Difference]) -> str:
+    covers = {difference.covers for difference in differences if difference.interval}
+    if covers == {"poses"}:
+        return " over poses alone: how seeds differ is not known"
+    return f" over {' or '.join(sorted(filter(None, covers)))}" if any(covers) else ""
 
 
 def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | None:

@@ -23,11 +23,14 @@ from pydantic import TypeAdapter, ValidationError
 from handssl.errors import ConfigError
 from search.config import Config
 
-__all__ = ["CONFIG_DIR", "Option", "compose_config", "options", "plain", "typed"]
+__all__ = ["CONFIG_DIR", "Option", "compose_config", "dotted", "options", "plain", "typed"]
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 T = TypeVar("T")
+
+_OPEN = ("trial.pretrain.magnitudes", "trial.pretrain.objective.options", "search.space")
+"""Mappings whose keys are the user's choice; Hydra would want a + before each."""
 
 
 def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config:
@@ -39,11 +42,30 @@ def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config:
     ConfigStore.instance().store(name="defaults", node=plain(Config()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=list(overrides))
-        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+            composed = compose(name, overrides=[_opened(own) for own in overrides])
+        found = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error)) from error
-    return typed(Config, cast("dict[str, Any]", values))
+    values = cast("dict[str, Any]", found)
+    pretrain = values["trial"]["pretrain"]
+    if isinstance(pretrain.get("magnitudes"), Mapping):
+        pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
+    return typed(Config, values)
+
+
+def _opened(override: str) -> str:
+    """An override that may add to one of the open mappings, as well as replace."""
+    inside = any(re.match(rf"{re.escape(key)}(\.[^=]*)?=", override) for key in _OPEN)
+    return f"++{override}" if inside else override
+
+
+def dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted key, whether they were written nested or dotted."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from handssl.augment import AUGMENTATIONS
+from handssl.augment import AUGMENTATIONS, Composition
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
@@ -173,6 +173,8 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
+            nothing; null gives it what the first view gets.
         singles: More augmentations of a grid, each tried alone.
         only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
             where * stands for anything; [] is all.
@@ -195,6 +197,7 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    second_view: str | None = None
     singles: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
@@ -225,6 +228,12 @@ class SearchConfig:
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
+        _require(
+            "/" not in (self.second_view or ""),
+            "search.second_view must be the composition of one view, but got "
+            f"second_view={self.second_view}",
+        )
+        Composition.parse(self.second_view or "")
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
         for key, value in (
             ("only", self.only),

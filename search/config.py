@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from handssl.augment import AUGMENTATIONS
+from handssl.augment import AUGMENTATIONS, Composition
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
@@ -177,6 +177,8 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
+            nothing; null gives it what the first view gets.
         singles: More augmentations of a grid, each tried alone.
         only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
             where * stands for anything; [] is all.
@@ -199,6 +201,7 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    second_view: str | None = None
     singles: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
@@ -229,6 +232,12 @@ class SearchConfig:
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
+        _require(
+            "/" not in (self.second_view or ""),
+            "search.second_view must be the composition of one view, but got "
+            f"second_view={self.second_view}",
+        )
+        Composition.parse(self.second_view or "")
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
         for key, value in (
             ("only", self.only),
@@ -335,12 +344,17 @@ class TrialConfig:
             f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
             "trial.executor=train",
         )
-        batch, step = self.pretrain.batch_size, math.lcm(*range(fewest, most + 1))
+        self.check_batch(self.pretrain.batch_size)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that some number of workers would not share equally."""
+        step = math.lcm(*range(self.fewest_workers, self.most_workers + 1))
         _require(
-            batch % step == 0,
-            f"trial.pretrain.batch_size must be a multiple of {step} for trial.workers={shown}, "
-            f"so that any number of them shares it equally, but got batch_size={batch}; take "
-            f"{batch // step * step or step}, or other workers",
+            batch_size % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for "
+            f"trial.workers={self.workers_shown}, so that any number of them shares it equally, "
+            f"but got batch_size={batch_size}; take {batch_size // step * step or step}, or other "
+            "workers",
         )
 
     @property

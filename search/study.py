@@ -25,6 +25,7 @@ from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
+    check_points,
     check_resources,
     check_same_study,
     check_writable,
@@ -57,6 +58,7 @@ def run_study(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     check_resources(config)
+    check_points(config)
     folder = Path(config.results) / config.study.name
     check_writable(folder)
     first = warm_start(config)

@@ -60,6 +60,9 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--look", choices=("freihand", "interhand"), default="freihand")
     made.add_argument("--versions", type=int, default=4, help="backgrounds of a pose (freihand)")
     made.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
+    made.add_argument(
+        "--uniform-views", type=float, default=0.25, help="share of views from anywhere (freihand)"
+    )
     made.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
     parser.set_defaults(run=_build)
 
@@ -133,6 +136,7 @@ def _generate(arguments: argparse.Namespace, progress: Callable[[int, int], None
             arguments.root,
             versions=arguments.versions,
             evaluation=arguments.evaluation,
+            uniform_views=arguments.uniform_views,
             progress=progress,
             **same,
         )

@@ -25,6 +25,7 @@ def generate(
     versions: int = 3,
     evaluation: int = 2,
     seed: int = 3,
+    uniform_views: float = 0.25,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -35,6 +36,7 @@ def generate(
         seed=seed,
         versions=versions,
         evaluation=evaluation,
+        uniform_views=uniform_views,
         workers=workers,
         progress=progress,
     )
@@ -124,6 +126,7 @@ def test_a_complete_folder_is_left_as_it_is(copy: Path) -> None:
         ({"seed": 4}, r"seed=3 instead of seed=4"),
         ({"poses": 6}, r"'poses': 5.* instead of .*'poses': 6"),
         ({"versions": 4}, r"'versions': 3.* instead of .*'versions': 4"),
+        ({"uniform_views": 1.0}, r"instead of .*'uniform_views': 1.0"),
     ],
 )
 def test_another_request_is_refused(copy: Path, change: dict[str, Any], told: str) -> None:
@@ -171,6 +174,7 @@ def test_an_unreadable_marker_is_refused(copy: Path) -> None:
         ({"versions": 0}, "versions must be >= 1, but got versions=0"),
         ({"evaluation": -1}, "evaluation must be >= 0, but got evaluation=-1"),
         ({"seed": -1}, "seed must be >= 0, but got seed=-1"),
+        ({"uniform_views": 1.5}, "uniform_views must be a share from 0 to 1"),
     ],
 )
 def test_impossible_counts_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:

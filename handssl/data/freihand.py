@@ -155,6 +155,10 @@ class FreiHand(RawDataset):
                 problem=problem,
             )
 
+    def mask_file(self, index: int) -> Path:
+        """Where the hand's mask of a training image is; all versions of a pose share it."""
+        return self.root / self.split / "mask" / f"{index % self.n_poses:08d}.jpg"
+
     def signature(self) -> dict[str, str | int]:
         """See `freihand_signature`."""
         return freihand_signature(self.root, self.split)

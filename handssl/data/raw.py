@@ -34,6 +34,7 @@ class Annotation:
         split: The side of the split.
         mirror: Whether the pixels are still to be mirrored.
         size_px: (width, height) that the labels assume, if they say so.
+        box_px: The published box of the hand, x, y, width, height in the unmirrored image.
         problem: Why the reader already knows that it cannot be used.
     """
 
@@ -48,6 +49,7 @@ class Annotation:
     split: Split
     mirror: bool = False
     size_px: tuple[int, int] | None = None
+    box_px: tuple[float, float, float, float] | None = None
     problem: str | None = None
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_error_is_a_share_of_the_boxs_longer_side() -> None:
     joints = np.zeros((21, 2))
     joints[1] = [50, 200]
-    assert landmark_error(joints + [6, 8], joints) == pytest.approx(10 / 200)
+    assert landmark_error(joints + np.array([6, 8]), joints) == pytest.approx(10 / 200)
 
 
 def test_missed_images_count_against_found_and_both_but_not_into_the_mean() -> None:

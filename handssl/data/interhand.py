@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from handssl.data.digest import file_digest
 from handssl.data.interhand_index import HandRow, InterHandIndex
 from handssl.data.mirror import mirror_intrinsics, mirror_joints
-from handssl.data.raw import Annotation, RawDataset
+from handssl.data.raw import Annotation, RawDataset, refuse_partial
 from handssl.data.splits import Split, validation_mask
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import INTERHAND_TO_FREIHAND, NUM_JOINTS
@@ -113,6 +113,7 @@ class InterHand(RawDataset):
         self.root = Path(root)
         self.split = split
         self.annotator = annotator
+        refuse_partial(self.root)
         folder = _annotation_folder(self.root, split, annotator)
         images = self.root / "images" / split
         if not images.is_dir():

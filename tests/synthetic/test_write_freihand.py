@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from handssl.data import read_freihand
 from handssl.errors import ConfigError, DataError
 from handssl.synthetic import generate_freihand
 
@@ -105,12 +107,29 @@ def test_a_killed_generation_continues_to_the_same_bytes(finished: Path, tmp_pat
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert (root / "synthetic.partial.json").exists()
-    assert not (root / "training_xyz.json").exists()
+    with pytest.raises(DataError, match="is only partly generated"):
+        read_freihand(root)
     # What a kill in the middle of a write may leave behind:
-    (root / "training/rgb/00000003.jpg.tmp").write_bytes(b"half")
+    (root / "training/rgb/00000003.jpg.0badf00d.tmp").write_bytes(b"half")
+    # And a loss of power after it, on some file systems:
+    (root / "training/rgb/00000001.jpg").write_bytes(b"")
     first = (root / "training/rgb/00000000.jpg").stat().st_mtime_ns
     generate(root)
     assert (root / "training/rgb/00000000.jpg").stat().st_mtime_ns == first
+    assert contents(root) == contents(finished)
+
+
+def test_two_processes_that_generate_at_once_make_one_whole_folder(
+    finished: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "both"
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=generate, args=(root,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     assert contents(root) == contents(finished)
 
 

@@ -38,11 +38,14 @@ class DataConfig:
 
     Attributes:
         name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
-            `synthetic_interhand` are generated where they are missing.
+            `synthetic_interhand` are generated where they are missing, `joined` is a store that
+            `handssl data join` combined from others.
         root: Folder of the raw data set, in its own layout.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
-        boxes: The hand's box: from its joints as in the study (not label-free), or the centre.
+        boxes: The hand's box: from its joints as in the study (not label-free), the centre, or
+            a file.
+        boxes_file: JSON of [x, y, width, height] by source id, with boxes=file.
         annotator: InterHand2.6M's set of annotations.
         splits: Raw splits to convert; null takes those to train and validate on.
         poses: Poses to generate (synthetic only).
@@ -51,11 +54,14 @@ class DataConfig:
         strict: Refuse a corrupt image or label instead of skipping and counting it.
     """
 
-    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand"] = "synthetic"
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand", "joined"] = (
+        "synthetic"
+    )
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
     source_px: int = 224
-    boxes: Literal["joints", "centre"] = "joints"
+    boxes: Literal["joints", "centre", "file"] = "joints"
+    boxes_file: str | None = None
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
     splits: tuple[str, ...] | None = None
     poses: int = 1500
@@ -64,11 +70,16 @@ class DataConfig:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("root", "store"):
+        for name in ("store",) if self.name == "joined" else ("root", "store"):
             _require(
                 getattr(self, name) != "",
                 f"data.{name} must name a folder, but got data.{name}=''; give data.{name}=FOLDER",
             )
+        _require(
+            (self.boxes == "file") == (self.boxes_file is not None),
+            f"data.boxes=file and data.boxes_file go together, but got data.boxes={self.boxes}, "
+            f"data.boxes_file={self.boxes_file}",
+        )
         for name, least in (("source_px", 32), ("poses", 10), ("versions", 1)):
             value = getattr(self, name)
             _require(value >= least, f"data.{name} must be >= {least}, but got {name}={value}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
-from handssl.data import Store, open_or_build_store
+from handssl.data import Store, open_or_build_store, open_store
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config import DataConfig
 
@@ -20,8 +20,12 @@ def open_data(config: DataConfig, console: Console) -> Store:
     Raises:
         DataError: The raw data is missing or broken, or does not fit the store.
     """
+    if config.name == "joined":
+        with progress_bars(console) as advance:
+            return open_store(config.store, source_px=config.source_px).prepare(
+                progress=lambda stage, done, total: advance(_STAGES[stage], done, total)
+            )
     root = Path(config.root)
-
     with progress_bars(console) as advance:
 
         def generated(done: int, total: int) -> None:
@@ -51,6 +55,7 @@ def open_data(config: DataConfig, console: Console) -> Store:
             splits=config.splits,
             annotator=config.annotator,
             boxes=config.boxes,
+            boxes_file=config.boxes_file,
             source_px=config.source_px,
             strict=config.strict,
             progress=lambda stage, done, total: advance(_STAGES[stage], done, total),

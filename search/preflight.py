@@ -163,7 +163,7 @@ def describe(
             "fingerprint": store.fingerprint,
             "images_train": len(store.split("train")),
             "images_val": len(store.split("val")),
-            "boxes": config.data.boxes,
+            "boxes": store.info["boxes"],
         },
         "versions": records.versions(),
         "git": records.git_state(),

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -30,27 +30,38 @@ CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 T = TypeVar("T")
 
 
-def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config:
+@overload
+def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config: ...
+@overload
+def compose_config(overrides: Sequence[str], name: str, schema: type[T]) -> T: ...
+def compose_config(
+    overrides: Sequence[str] = (), name: str = "grid", schema: type[Any] = Config
+) -> Any:
     """Compose `configs/<name>.yaml` and command-line overrides over the defaults; check it.
+
+    Args:
+        overrides: Of the command line.
+        name: Of the file.
+        schema: The dataclass whose defaults it changes, and which checks them.
 
     Raises:
         ConfigError: An unknown key or group member, a wrong type, or a refused value.
     """
-    ConfigStore.instance().store(name="defaults", node=plain(Config()))
+    ConfigStore.instance().store(name="defaults", node=plain(schema()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             composed = compose(name, overrides=list(overrides))
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error)) from error
-    return typed(Config, cast("dict[str, Any]", values))
+        raise ConfigError(_one_line(error, schema)) from error
+    return typed(schema, cast("dict[str, Any]", values))
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, schema: type[Any]) -> str:
     """Hydra explains in paragraphs and chains; the lines that name the key are enough."""
     unknown = re.search(r"Could not override '([^']+)'", str(error))
     if unknown:
-        near = difflib.get_close_matches(unknown[1], [o.key for o in options(Config())], n=1)
+        near = difflib.get_close_matches(unknown[1], [o.key for o in options(schema())], n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{unknown[1]} is no key of the configuration; {hint}--help lists them all"
     lines: list[str] = []

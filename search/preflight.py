@@ -15,10 +15,12 @@ from filelock import FileLock, Timeout
 
 from handssl.data import Store
 from handssl.errors import ConfigError
-from search import records
+from search import buckets, records
 from search.bridge import without_password
+from search.buckets import is_bucket, join
 from search.compose import plain
 from search.config import Config
+from search.lease import leased
 from search.trials import Trial
 
 __all__ = [
@@ -72,8 +74,14 @@ def check_fits(trials: Iterable[Trial], store: Store) -> None:
             )
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a results folder that cannot be made or written to; leaves no trace."""
+def check_writable(place: str) -> None:
+    """Refuse a results folder or bucket that cannot be made or written to; leaves no trace."""
+    if is_bucket(place):
+        with buckets.refusing("results", place):
+            buckets.write(join(place, ".probe"), b"")
+            buckets.delete(join(place, ".probe"))
+        return
+    folder = Path(place)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryDirectory(dir=existing):
@@ -86,8 +94,17 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the study against a second driver; the lock goes with the process, however it ends."""
+def exclusive(place: str) -> Iterator[None]:
+    """Hold the study against a second driver; the lock goes with the process, however it ends.
+
+    In a bucket it is a lease, with the limits that `search.lease` states.
+    """
+    if is_bucket(place):
+        name = buckets.shown(place).partition("?")[0].rpartition("/")[2]
+        with leased(join(place, ".lock"), name):
+            yield
+        return
+    folder = Path(place)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
@@ -145,6 +162,8 @@ def describe(
 def _shown(config: Config) -> dict[str, Any]:
     """The configuration as it may be stored and shared: no password of a database in it."""
     shown: dict[str, Any] = plain(config)
+    for group, key in ((shown, "results"), (shown["data"], "store")):
+        group[key] = buckets.shown(group[key])
     if config.search.storage:
         shown["search"]["storage"] = without_password(config.search.storage)
     return shown
@@ -152,7 +171,9 @@ def _shown(config: Config) -> dict[str, Any]:
 
 def _without_password(override: str) -> str:
     key, equals, value = override.partition("=")
-    return key + equals + (without_password(value) if key == "search.storage" else value)
+    if key == "search.storage":
+        return key + equals + without_password(value)
+    return key + equals + buckets.shown(value)
 
 
 def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
@@ -160,10 +181,10 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
     path = folder / "study.json"
     if not path.exists():
         return
-    before = records.read_record(path)
+    before, name = records.read_record(path), study["config"]["study"]["name"]
     if before["data"]["fingerprint"] != study["data"]["fingerprint"]:
         raise ConfigError(
-            f"the data set changed under study.name={folder.name} (fingerprint "
+            f"the data set changed under study.name={name} (fingerprint "
             f"{before['data']['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
             "now); choose another study.name, or restore the data"
         )
@@ -171,7 +192,7 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
     if changed:
         key, old, new = changed[0]
         raise ConfigError(
-            f"study.name={folder.name} was run with {key}={old}, but now got {key}={new}; "
+            f"study.name={name} was run with {key}={old}, but now got {key}={new}; "
             "choose another study.name"
         )
 

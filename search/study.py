@@ -5,9 +5,7 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 """
 
 import dataclasses
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import StorageInternalError
@@ -16,11 +14,13 @@ from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
-from search import records
+from search import buckets, records
 from search.bridge import OptunaView, without_password
+from search.buckets import is_bucket, join
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
+from search.folders import Folder, delete_tree, everywhere, mirrored
 from search.metrics import StudyMetrics
 from search.plan import print_plan
 from search.preflight import (
@@ -60,8 +60,10 @@ def run_study(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     check_resources(config)
-    folder = Path(config.results) / config.study.name
-    check_writable(folder)
+    place = join(config.results, config.study.name)
+    check_writable(place)
+    home = mirrored(place)
+    folder = home.local
     first = warm_start(config)
     store = open_data(config.data, console)
     if config.study.images is not None:
@@ -70,21 +72,25 @@ def run_study(
     shown = planned or [_example(config, store.fingerprint)]
     check_fits(shown, store)
     if config.plan:
+        home.fetch_all("record.json")
         print_plan(config, shown, records.read_records(folder), store, console)
         return 0
-    with exclusive(folder):
+    with exclusive(place):
+        home.fetch("study.json")
         study = describe(config, planned, store, overrides)
         check_same_study(folder, study)
         try:
             records.write_json(folder / "study.json", study)
+            home.put("study.json")
             run = _Run(
-                config, folder=folder, study=study, planned=planned, first=first, console=console
+                config, home=home, study=study, planned=planned, first=first, console=console
             )
             return run.to_the_end(verbose=verbose)
         except _NOT_OURS as error:
             reason = " ".join(str(error.__cause__ or error).split())
             console.print(
-                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
+                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
+                f"{buckets.shown(place)}: put "
                 "that right, then run the same command again to continue",
                 soft_wrap=True,
             )
@@ -111,21 +117,23 @@ class _Run:
         self,
         config: Config,
         *,
-        folder: Path,
+        home: Folder,
         study: Mapping[str, Any],
         planned: Sequence[Trial],
         first: Sequence[Point],
         console: Console,
     ) -> None:
         self._config = config
-        self._folder = folder
+        self._home = home
+        self._folder = home.local
         self._study = study
         self._planned = planned
         self._console = console
-        existing = records.read_records(folder)
-        _tidy(folder, existing)
+        home.fetch_all("record.json")
+        existing = records.read_records(self._folder)
+        _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
-        self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
+        self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
         self._view = OptunaView(
             self._url, config.study.name, config.search, seed=config.study.seed
         )
@@ -155,13 +163,16 @@ class _Run:
                         self._stage_two(), watch, stops=False
                     )
         # What a worker wrote while the driver was being interrupted counts as well.
+        self._home.fetch_all("record.json")
         self._finished = records.read_records(self._folder)
         records.compile_parquet(self._folder, self._finished)
+        self._home.put("trials.parquet")
         return self._conclude(complete)
 
     def _run(self, trials: Iterator[Trial], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
-        return run_jobs(self._config, jobs, watch, self._folder / "ray", stops=stops)
+        scratch = everywhere(join(self._home.place, "ray"))
+        return run_jobs(self._config, jobs, watch, scratch, stops=stops)
 
     def _stage_one(self) -> Iterator[Trial]:
         if self._config.search.kind == "grid":
@@ -199,11 +210,11 @@ class _Run:
             diagnostics=config.trial.diagnostics,
             rungs=tuple(sorted({*search.rungs, *stopping})),
             may_stop=bool(stopping),
-            store=str(Path(config.data.store).resolve()),
+            store=everywhere(config.data.store),
             source_px=config.data.source_px,
             images=config.study.images,
-            directory=str((self._folder / "trials" / trial.id).resolve()),
-            scratch=str((self._folder / "ray").resolve()),
+            directory=everywhere(join(self._home.place, "trials", trial.id)),
+            scratch=everywhere(join(self._home.place, "ray")),
             keep_encoder=config.trial.keep_encoder,
             context={
                 "study": self._study["name"],
@@ -218,7 +229,7 @@ class _Run:
             self._console.print(text, soft_wrap=True)
 
         failed = [record for record in self._finished.values() if record["status"] == "failed"]
-        say(f"records      {self._folder}/trials.parquet")
+        say(f"records      {buckets.shown(join(self._home.place, 'trials.parquet'))}")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
         say(f"Optuna       optuna-dashboard {without_password(self._url)}")
         if not complete:
@@ -237,14 +248,18 @@ class _Run:
         return 0
 
 
-def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
+def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
-    shutil.rmtree(folder / "ray", ignore_errors=True)
+    folder = home.local
+    delete_tree(join(home.place, "ray"))
+    left = buckets.names(home.place) if is_bucket(home.place) else None
     for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
         half.unlink(missing_ok=True)
     for trial, record in existing.items():
-        if record["status"] != "failed":  # another try may continue from it
-            (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint = f"trials/{trial}/checkpoint.pt"
+        # Another try of one that failed may continue from it.
+        if record["status"] != "failed" and (left is None or checkpoint in left):
+            home.remove(checkpoint)
 
 
 def _to_run(record: Record) -> bool:

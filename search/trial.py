@@ -11,7 +11,6 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +29,9 @@ from handssl.evaluation import (
 from handssl.training import EpochReport, pretraining
 from search import records
 from search.compose import plain
+from search.folders import Folder, own
 from search.records import OBJECTIVE, Record, Status
+from search.stores import local_store
 from search.trials import Trial
 
 __all__ = ["Report", "TrialJob", "record_of", "run", "write_record"]
@@ -50,11 +51,12 @@ class TrialJob:
         rungs: Epochs, besides the last, after which the probe runs too.
         may_stop: Whether a scheduler may stop it: then only rungs are reported, each with the
             metric that the scheduler needs.
-        store: Path of the store.
+        store: Path of the store, or its URI in a bucket.
         source_px: Side of its decoded images.
         images: How many of its images the study uses; None for all.
-        directory: The trial's folder; its checkpoint and records live there.
-        scratch: Folder for what Ray writes itself.
+        directory: The trial's folder, or its URI in a bucket; its checkpoint and records live
+            there.
+        scratch: Place for what Ray writes itself.
         keep_encoder: Whether the encoder's weights stay beside the record.
         context: Fields that go into the record unchanged: study, data, versions, git.
     """
@@ -80,7 +82,9 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    directory, log = Path(job.directory), Path(job.directory) / "metrics.jsonl"
+    folder = own(job.directory)
+    directory, log = folder.local, folder.local / "metrics.jsonl"
+    folder.fetch("metrics.jsonl", "checkpoint.pt")
     started_at, stopwatch = records.now(), _Stopwatch()
     train, val = _splits(job.store, job.source_px, job.images)
     checkpoint = directory / "checkpoint.pt"
@@ -117,12 +121,13 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             rows.append(row)
             if writes:
                 records.append_jsonl(log, row)
+                folder.put("checkpoint.pt", "metrics.jsonl")
             if at_rung or not job.may_stop:
                 yield {"trial": job.trial.id, "done": False, **row}
     except NonFiniteLossError as error:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
         if writes:
-            write_record(job, record)
+            write_record(folder, record)
         yield {"trial": job.trial.id, "done": True, "status": "failed", "epoch": len(rows)}
         return
     outcome: dict[str, Any] = {}
@@ -146,7 +151,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         record = record_of(
             job, "finished", [*rows, ending], metrics=outcome | others, started_at=started_at
         )
-        write_record(job, record)
+        write_record(folder, record)
     yield {
         "trial": job.trial.id,
         "done": True,
@@ -159,7 +164,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
 @functools.lru_cache(maxsize=1)
 def _splits(path: str, source_px: int, images: int | None) -> tuple[Store, Store]:
     """Training and validation images; kept, because a reused actor runs trial after trial."""
-    store = open_store(path, source_px=source_px)
+    store = open_store(local_store(path), source_px=source_px)
     store = store if images is None else store.take(images)
     return store.split("train"), store.split("val")
 
@@ -219,12 +224,12 @@ def record_of(
     }
 
 
-def write_record(job: TrialJob, record: Record) -> None:
-    """Put the record in place; a checkpoint that only served to get here goes."""
-    directory = Path(job.directory)
-    records.write_json(directory / "record.json", record)
+def write_record(folder: Folder, record: Record) -> None:
+    """Put the record in place, last; a checkpoint that only served to get here goes."""
+    records.write_json(folder.local / "record.json", record)
+    folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record["status"] != "failed":  # another try may continue from it
-        (directory / "checkpoint.pt").unlink(missing_ok=True)
+        folder.remove("checkpoint.pt")
 
 
 def _row(epoch: EpochReport, **more: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tensorboardX import SummaryWriter
 from search import records
 from search.bridge import OptunaView
 from search.display import Display
+from search.folders import Folder, mirrored
 from search.metrics import StudyMetrics
 from search.records import OBJECTIVE, Record
 from search.trial import TrialJob, record_of, write_record
@@ -94,7 +95,7 @@ class StudyWatch(Callback):
             self._started[job.trial.id] = time.monotonic()
             # A failure that is being tried again has a record already, which must not be taken
             # for the new outcome.
-            (Path(job.directory) / "record.json").unlink(missing_ok=True)
+            mirrored(job.directory).remove("record.json")
         self.running.add(job.trial.id)
         self._optuna.begin(job.trial)
         self._write_scalars(job)
@@ -128,10 +129,11 @@ class StudyWatch(Callback):
     ) -> None:
         """A trial ended by itself (its record is there) or was stopped early (it is not yet)."""
         job = _job(trial)
-        path = Path(job.directory) / "record.json"
+        folder = mirrored(job.directory)
+        folder.fetch("record.json")
+        path = folder.local / "record.json"
         if not path.exists():
-            rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-            write_record(job, record_of(job, "pruned", rows))
+            write_record(folder, record_of(job, "pruned", _rows(folder)))
         self._ended(job, records.read_record(path))
 
     @_keeping_errors
@@ -146,9 +148,9 @@ class StudyWatch(Callback):
         reason = _last_failure(trial)
         if _DISK_FULL in reason:
             raise OSError(errno.ENOSPC, f"no space left on the disk for trial {job.trial.id}")
-        rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-        record = record_of(job, "failed", rows, error=reason)
-        write_record(job, record)
+        folder = mirrored(job.directory)
+        record = record_of(job, "failed", _rows(folder), error=reason)
+        write_record(folder, record)
         self._ended(job, record)
 
     def _ended(self, job: TrialJob, record: Record) -> None:
@@ -187,10 +189,16 @@ class StudyWatch(Callback):
             shutil.rmtree(folder, ignore_errors=True)
             self._writers[job.trial.id] = SummaryWriter(str(folder))
             self._written[job.trial.id] = 0
-        for row in records.read_jsonl(Path(job.directory) / "metrics.jsonl"):
+        for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row)
                 self._written[job.trial.id] = row["epoch"]
+
+
+def _rows(folder: Folder) -> list[dict[str, Any]]:
+    """A trial's reports so far."""
+    folder.fetch("metrics.jsonl")
+    return records.read_jsonl(folder.local / "metrics.jsonl")
 
 
 def _job(trial: TuneTrial) -> TrialJob:

@@ -6,7 +6,6 @@ nodes, restarts lost workers from the last checkpoint, and gives the same loss c
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import ray.train
@@ -49,7 +48,7 @@ def train_trainable(trial: TrialConfig, *, retries: int) -> TrainFunction:
             ),
             run_config=ray.train.RunConfig(
                 name=job.trial.id,
-                storage_path=str(Path(job.scratch).resolve()),
+                storage_path=job.scratch,
                 callbacks=[cast("Any", TuneReportCallback)()],  # untyped in Ray
                 failure_config=ray.train.FailureConfig(max_failures=retries),
             ),

@@ -6,7 +6,7 @@ import pytest
 from handssl.errors import ConfigError
 from search.command import GROUPS
 from search.compose import CONFIG_DIR, compose_config, options, plain, typed
-from search.config import Config, StudyConfig
+from search.config import Config, StoreConfig, StudyConfig
 
 GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
 
@@ -16,6 +16,7 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
     names = {str(path.relative_to(CONFIG_DIR)) for path in files}
     assert names == {
         "grid.yaml",
+        "store.yaml",
         "cluster/auto.yaml",
         "cluster/local.yaml",
         "data/freihand.yaml",
@@ -36,6 +37,16 @@ def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> N
     if path.parent.name == "data" and path.stem != "synthetic":
         overrides.append("data.root=somewhere")
     assert isinstance(compose_config(overrides), Config)
+
+
+def test_the_store_has_only_the_keys_that_decide_it() -> None:
+    config = compose_config(["data=freihand", "data.root=x"], "store", StoreConfig)
+    assert config.data == compose_config(["data=freihand", "data.root=x"]).data
+    assert {option.key.partition(".")[0] for option in options(config)} == {
+        "plan",
+        "data",
+        "cluster",
+    }
 
 
 def test_the_paper_study_has_the_settings_of_the_protocol() -> None:

@@ -21,7 +21,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gpu, nt_xent, optimizers, probe, report, scaling, step, trials, views
+from benchmarks import (
+    gpu,
+    nt_xent,
+    optimizers,
+    probe,
+    report,
+    samplers,
+    scaling,
+    step,
+    trials,
+    views,
+)
 from benchmarks.figure import ROOT, Row, measured_at
 
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
@@ -32,6 +43,7 @@ MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "trials": (trials.measure, trials.__doc__),
     "probe": (probe.measure, probe.__doc__),
     "optimizers": (optimizers.measure, optimizers.__doc__),
+    "samplers": (samplers.measure, samplers.__doc__),
     "report": (report.measure, report.__doc__),
     "gpu": (gpu.measure, gpu.__doc__),
 }

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
+from handssl.data import Store
 from handssl.errors import NonFiniteLossError
 from search import buckets, records
 from search.bridge import OptunaView, without_password
@@ -37,6 +38,7 @@ from search.spaces import Point, grid
 from search.trial import TrialJob
 from search.trials import Trial, resolve_all
 from search.tuning import cluster, run_jobs
+from search.views import view_sheet
 from search.watch import StudyWatch
 
 __all__ = ["run_study"]
@@ -83,7 +85,13 @@ def run_study(
             records.write_json(folder / "study.json", study)
             home.put("study.json")
             run = _Run(
-                config, home=home, study=study, planned=planned, first=first, console=console
+                config,
+                home=home,
+                study=study,
+                planned=planned,
+                first=first,
+                store=store,
+                console=console,
             )
             return run.to_the_end(verbose=verbose)
         except _NOT_OURS as error:
@@ -121,6 +129,7 @@ class _Run:
         study: Mapping[str, Any],
         planned: Sequence[Trial],
         first: Sequence[Point],
+        store: Store,
         console: Console,
     ) -> None:
         self._config = config
@@ -128,6 +137,7 @@ class _Run:
         self._folder = home.local
         self._study = study
         self._planned = planned
+        self._store = store
         self._console = console
         home.fetch_all("record.json")
         existing = records.read_records(self._folder)
@@ -154,6 +164,7 @@ class _Run:
                     display=display,
                     metrics=StudyMetrics(self._config.study.name, self._finished.values()),
                     tensorboard=self._folder / "tensorboard",
+                    views=lambda trial: view_sheet(trial.pretrain, self._store),
                     finished=self._finished,
                 )
                 if dashboard:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 from tensorboardX import SummaryWriter
@@ -23,6 +25,7 @@ from search.folders import Folder, mirrored
 from search.metrics import StudyMetrics
 from search.records import OBJECTIVE, Record
 from search.trial import TrialJob, record_of, write_record
+from search.trials import Trial
 
 __all__ = ["StudyWatch"]
 
@@ -52,6 +55,7 @@ class StudyWatch(Callback):
         display: Where progress is shown.
         metrics: Ray's metrics of the study.
         tensorboard: Folder of the event files, one folder a trial.
+        views: Draws what a trial sees, (H, W, 3) uint8.
         finished: Records that existed before; those that end are added.
 
     Attributes:
@@ -67,12 +71,14 @@ class StudyWatch(Callback):
         display: Display,
         metrics: StudyMetrics,
         tensorboard: Path,
+        views: Callable[[Trial], NDArray[np.uint8]],
         finished: dict[str, Record],
     ) -> None:
         self._optuna = optuna
         self._display = display
         self._metrics = metrics
         self._tensorboard = tensorboard
+        self._views = views
         self._writers: dict[str, SummaryWriter] = {}
         self._written: dict[str, int] = {}
         self._begun = time.monotonic()
@@ -187,7 +193,8 @@ class StudyWatch(Callback):
         if job.trial.id not in self._writers:
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
-            self._writers[job.trial.id] = SummaryWriter(str(folder))
+            writer = self._writers[job.trial.id] = SummaryWriter(str(folder))
+            writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
         for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:

@@ -1,4 +1,4 @@
-"""``python -m analysis results/<study> [more studies…] [--out DIR]``."""
+"""``python -m analysis results/<study> [more studies…] [--out DIR] [--compact DIR]``."""
 
 import argparse
 import sys
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.compact import local_paths, write_compact
 from analysis.compilation import Report, compile_study
 from analysis.errors import RecordsError
+from analysis.reading import read_study
 from analysis.tables import to_console
 
 __all__ = ["main"]
@@ -34,18 +36,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", help="where to write (default: analysis/ in the first study's folder)"
     )
     parser.add_argument(
+        "--compact",
+        metavar="DIR",
+        help="write the study into DIR in compact form, to publish it, and nothing else",
+    )
+    parser.add_argument(
         "--price-per-hour", type=float, help="price of an hour of one trial's devices"
     )
     options = parser.parse_args(argv)
+    console = Console()
     try:
+        if options.compact is not None:
+            _publish(options.study, Path(options.compact), console)
+            return 0
         report = compile_study(options.study, options.out, price_per_hour=options.price_per_hour)
     except RecordsError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False
         )
         return 2
-    _show(report, [Path(study) for study in options.study], Console())
+    _show(report, [Path(study) for study in options.study], console)
     return 0
+
+
+def _publish(studies: Sequence[str], folder: Path, console: Console) -> None:
+    """Writes one study in compact form, and says what to look at before it is published."""
+    if len(studies) != 1:
+        raise RecordsError(f"--compact must be given one study, but got {len(studies)}")
+    study = read_study(studies[0])
+    for path in write_compact(study, folder):
+        console.print(f"{path}  {path.stat().st_size / 1e6:.2f} MB", soft_wrap=True, markup=False)
+    for problem in (*study.problems, *local_paths(study)):
+        console.print(f"note: {problem}", soft_wrap=True, markup=False, style="yellow")
+    console.print(f"report        python -m analysis {folder}", soft_wrap=True, markup=False)
 
 
 def _show(report: Report, folders: Sequence[Path], console: Console) -> None:

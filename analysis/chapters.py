@@ -10,12 +10,14 @@ from analysis.contribution import contribution
 from analysis.efficiency import progress
 from analysis.figures import Drawing
 from analysis.grid import Column, Grid
-from analysis.hypothesis import DIAGNOSTICS, links, points, verdicts
+from analysis.hypothesis import DIAGNOSTICS, links, points
+from analysis.lowshot import LowShot, low_shot
 from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
 from analysis.tables import Table
 from analysis.uncertainty import Uncertainty
+from analysis.verdict import changes, verdicts
 
 __all__ = ["Chapter", "chapters"]
 
@@ -80,6 +82,7 @@ def chapters(
             title="Across data sets, and against supervised training",
             tables=tables.transfer_tables(studies),
         ),
+        _low_shot(low_shot(studies)),
     )
 
 
@@ -158,15 +161,15 @@ def _agreement(grid: Grid) -> Chapter:
 
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
-    records = [record for study in studies for record in study.records]
-    linked, judged = links(records), verdicts(grid, uncertainty)
-    clouds = {name: points(records, name) for name in DIAGNOSTICS}
+    linked, judged = links(studies), verdicts(grid, uncertainty)
+    clouds = {name: points(studies, name) for name in DIAGNOSTICS}
     shown = []
     if judged:
         shown.append(tables.verdict_table(judged))
     if linked:
         shown.append(tables.link_table(linked))
-    sentences = [*findings.verdict_sentences(judged), *findings.link_sentences(linked)]
+    turned = changes(grid, uncertainty, judged)
+    sentences = [*findings.verdict_sentences(judged, turned), *findings.link_sentences(linked)]
     if not linked:
         sentences.append("No run has recorded the features' diagnostics yet.")
     return Chapter(
@@ -192,4 +195,18 @@ def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
             [figures.efficiency_drawing(found), *map(figures.dependence_drawing, sampled)]
         ),
         note="Needs a record of the search.",
+    )
+
+
+def _low_shot(found: LowShot) -> Chapter:
+    shown = [tables.low_shot_table(found)] if found.curves else []
+    shown += [tables.margin_table(found)] if found.margins else []
+    return Chapter(
+        key="lowshot",
+        title="With few labels",
+        sentences=tuple(findings.low_shot_sentences(found.margins)),
+        tables=tuple(shown),
+        drawings=tuple(figures.low_shot_drawings(found)),
+        note="Needs runs with several shares of the labels: `python search/run_transfer.py "
+        "study=lowshot`.",
     )

@@ -5,19 +5,24 @@ from collections.abc import Iterable, Sequence
 from analysis.comparison import Agreement, Standing
 from analysis.contribution import Contribution
 from analysis.grid import Column, Grid
-from analysis.hypothesis import Link, Verdict
+from analysis.hypothesis import ALL, WITHIN, Link
+from analysis.lowshot import Margin
 from analysis.notation import objective_base, objective_title
 from analysis.statistics import Correlation, Interval
+from analysis.verdict import Change, Gap, Verdict
 
 __all__ = [
     "agreement_sentences",
     "best_sentences",
     "contribution_sentences",
     "link_sentences",
+    "low_shot_sentences",
     "verdict_sentences",
 ]
 
 _ALPHA = 0.05
+_FEWEST = 8
+"""Pairs below which a rank correlation has no interval, and no claim is made."""
 
 
 def _span(interval: Interval) -> str:
@@ -34,14 +39,18 @@ def best_sentences(
             sentences.append(f"{column.title}: nothing has finished yet.")
             continue
         best = ranked[0]
-        text = f"{column.title}: {best.label} has the lowest median error, "
+        run, competing = grid.finished(column), grid.competing(column)
+        among = " of those run again" if len(competing) < len(run) else ""
+        text = f"{column.title}: {best.label} has the lowest median error{among}, "
         text += f"{best.setting.score:.2f} cm"
         text += f" ({_span(best.interval)})" if best.interval else ""
         if best.setting.seeds == 1:
             text += ", from one seed"
-        run = len(grid.finished(column))
-        if run < len(grid.compositions):
-            text += f"; {run} of {len(grid.compositions)} compositions have finished"
+        tried = grid.cell(column, best.label).settings
+        if tried > 1 and best.setting.first.stage == 1:
+            text += f"; the best of {tried} configurations, so partly luck"
+        if len(run) < len(grid.compositions):
+            text += f"; {len(run)} of {len(grid.compositions)} compositions have finished"
         text += "."
         poses_only = best.covers == "poses"
         if best.rank:
@@ -61,92 +70,134 @@ def best_sentences(
     return sentences
 
 
-def verdict_sentences(verdicts: Sequence[Verdict]) -> list[str]:
+def verdict_sentences(found: Sequence[Verdict], turned: Sequence[Change]) -> list[str]:
     """Who wins under each target form, and whether the form changes the verdict."""
+    several = len({verdict.study for verdict in found}) > 1
     sentences = []
-    for v in verdicts:
-        head = f"With {v.targets} targets ({v.study}), best against best, relative ({v.relative}) "
-        against = f"contrastive ({v.contrastive})"
-        gap = f"{abs(v.difference_cm):.2f} cm"
-        if v.interval is None:
-            where = "above" if v.difference_cm > 0 else "below"
-            text = f"{head}is {gap} {where} {against}; without repeats or errors per pose nobody "
-            text += "knows whether that is more than chance."
-        elif not v.decided:
-            text = f"{head}and {against} cannot be told apart: {v.difference_cm:+.2f} cm, "
-            text += f"{_span(v.interval)}."
-        else:
-            where = "above" if v.decided == "contrastive" else "below"
-            text = f"{head}is {gap} {where} {against}, {_span(v.interval)}: {v.decided} wins"
-            text += (
-                " over these poses; the spread between seeds is not known."
-                if (v.covers == "poses")
-                else "."
-            )
-        text += f" Contrastive has the lower error in {v.wins} of {v.shared} compositions."
+    for v in found:
+        where = f" in {v.study}" if several else ""
+        text = f"Relative with {v.targets} targets{where}, best against best: {v.relative} "
+        gap = v.best
+        side = "above" if gap.difference_cm > 0 else "below"
+        text += f"is {abs(gap.difference_cm):.2f} cm {side} contrastive {v.contrastive}"
+        text += f" ({_span(gap.interval)})" if gap.interval else ""
+        text += f": {_judgement(gap, v.decided)}"
+        if v.shared > 1:
+            text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
+            if v.mean_interval:
+                text += f", by {v.mean_cm:.2f} cm on average ({_span(v.mean_interval)})"
+            text += "."
         sentences.append(text)
-    forms = {v.targets: v for v in verdicts}
-    if {"released", "standardised"} <= forms.keys():
-        sentences.append(_change(forms["released"], forms["standardised"]))
+    for change in turned:
+        where = f"In {change.released.study}: " if len(turned) > 1 else ""
+        sentences.append(where + _change(change))
     return sentences
 
 
-def _change(released: Verdict, standardised: Verdict) -> str:
-    if not released.decided or not standardised.decided:
-        return (
-            "Whether well-posed targets change the study's verdict is open: under at least one "
-            "form of the targets the interval includes zero or is not known."
-        )
-    if released.decided == standardised.decided:
-        return f"The form of the targets does not change the verdict: {released.decided} wins."
-    return (
-        f"The form of the targets changes the verdict: {released.decided} wins against released "
-        f"targets, {standardised.decided} with standardised ones."
+def _judgement(gap: Gap, winner: str) -> str:
+    if winner:
+        return f"{winner} wins."
+    if gap.interval is None:
+        return "without repeats or errors per pose, whether that is chance cannot be said."
+    if not gap.interval.excludes_zero:
+        return "they cannot be told apart."
+    if "seeds" not in gap.covers:
+        return "so it is for these encoders; how seeds differ is not known, so no winner is named."
+    return "but not where the best are chosen by the other seeds, so no winner is named."
+
+
+def _change(change: Change) -> str:
+    released, standardised = change.released.decided, change.standardised.decided
+    if not released or not standardised:
+        open_forms = [
+            name for name, own in (("released", released), ("standardised", standardised))
+            if not own
+        ]  # fmt: skip
+        text = "Whether well-posed targets change the verdict cannot be said: under "
+        text += f"{' and '.join(open_forms)} targets there is no winner."
+    elif released == standardised:
+        text = f"The form of the targets does not change the verdict: {released} wins under both."
+    else:
+        text = f"The form of the targets changes the verdict: {released} wins under released "
+        text += f"targets, {standardised} under standardised ones."
+    gap = change.gap
+    if gap.interval is None:
+        return text
+    side = "above" if gap.difference_cm > 0 else "below"
+    text += (
+        f" The best relative error with standardised targets is {abs(gap.difference_cm):.2f} cm"
     )
+    text += f" {side} that with released ones ({_span(gap.interval)})"
+    if "seeds" not in gap.covers:
+        return f"{text}, for these encoders."
+    return f"{text}{'.' if gap.lower else ': no difference is shown.'}"
 
 
 def link_sentences(links: Sequence[Link]) -> list[str]:
-    """What each diagnostic says about the error: over all runs, then within each objective."""
+    """What each diagnostic says about the error: within the objectives first, then in all."""
     sentences = []
     for name in dict.fromkeys(link.diagnostic for link in links):
-        own = [link for link in links if link.diagnostic == name]
-        known = [link for link in own if link.correlation.value is not None]
-        overall = [link for link in known if link.scope == "all runs"]
-        within = [link for link in known if link.scope != "all runs"]
-        for link in overall:
-            way = _way(link)
-            claim = (
-                f"More {name} goes with a {way} error"
-                if way
-                else (f"{name.capitalize()} says nothing certain about the error")
-            )
-            sentences.append(f"{claim} over all runs ({_numbers(link.correlation)}).")
-        if within:
-            parts = [
-                f"{objective_title(link.scope)} {_way(link) or 'uncertain'} "
-                f"({_numbers(link.correlation)})"
-                for link in within
-            ]
-            sentences.append(f"The error where {name} is higher, within: {'; '.join(parts)}.")
+        own = {link.scope: link for link in links if link.diagnostic == name}
+        if all(link.correlation.value is None for link in own.values()):
+            sentences.append(f"{name.capitalize()} is the same in every configuration.")
+            continue
+        overall, within = own.pop(ALL, None), own.pop(WITHIN, None)
+        if within is None and len(own) == 1:
+            ((scope, within),) = own.items()
+            sentences.append(f"{_claim(name, within)} under {_plain(scope)}{_numbers(within)}.")
+            continue
+        if within is not None:
+            sentences.append(f"{_claim(name, within)} within the objectives{_numbers(within)}.")
+        if overall is not None:
+            text = f"{_claim(name, overall)} over all configurations{_numbers(overall)}"
+            certain = within is not None and _way(within) == _way(overall)
+            if _way(overall) and not certain:
+                text += "; not shown within the objectives, which differ in both"
+            sentences.append(f"{text}.")
     return sentences
+
+
+def _plain(scope: str) -> str:
+    title = objective_title(scope)
+    return title[0].lower() + title[1:]
+
+
+def _claim(name: str, link: Link) -> str:
+    way = _way(link)
+    if not way:
+        return f"{name.capitalize()} says nothing certain about the error"
+    return f"More {name} goes with a {way} error"
 
 
 def _way(link: Link) -> str:
     """``"lower"`` or ``"higher"`` error with more of it; "" where that is not certain."""
+    if not _certain(link.correlation):
+        return ""
+    return "lower" if (link.correlation.value or 0) < 0 else "higher"
+
+
+def _certain(found: Correlation) -> bool:
+    return (
+        found.p is not None
+        and found.p < _ALPHA
+        and found.interval is not None
+        and found.interval.excludes_zero
+    )
+
+
+def _numbers(link: Link) -> str:
     found = link.correlation
-    if found.value is None or found.p is None or found.interval is None:
+    if found.value is None:
         return ""
-    if found.p >= _ALPHA or not found.interval.excludes_zero:
-        return ""
-    return "lower" if found.value < 0 else "higher"
-
-
-def _numbers(found: Correlation) -> str:
-    text = f"ρ = {found.value:+.2f}, {found.n} runs"
+    text = f" (ρ = {found.value:+.2f}, {found.n} configurations"
     text += f", {_span(found.interval)}" if found.interval else ""
     if found.p is not None:
-        text += f", p {'<' if found.p < 0.001 else '='} {max(found.p, 0.001):.3f}"
-    return text
+        text += f", {_p(found.p)}"
+    return f"{text})"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def agreement_sentences(agreements: Iterable[Agreement]) -> list[str]:
@@ -156,14 +207,17 @@ def agreement_sentences(agreements: Iterable[Agreement]) -> list[str]:
         found = item.spearman
         if found.value is None or found.p is None:
             continue
-        published = objective_base(item.column.variant)
-        if found.p >= _ALPHA:
-            text = f"{item.column.title}: no agreement with the published {published} one is shown"
+        published = f"published {objective_base(item.column.variant)} ranking"
+        if found.n < _FEWEST:
+            text = f"{found.n} compositions are too few to compare with the {published}"
+        elif not _certain(found):
+            text = f"no agreement with the {published} is shown"
         elif found.value > 0:
-            text = f"{item.column.title}: our ranking agrees with the published {published} one"
+            text = f"our ranking goes with the {published}"
         else:
-            text = f"{item.column.title}: our ranking runs against the published {published} one"
-        sentences.append(f"{text} (ρ = {found.value:+.2f}, n = {found.n}, p = {found.p:.3f}).")
+            text = f"our ranking runs against the {published}"
+        numbers = f"ρ = {found.value:+.2f}, n = {found.n}, {_p(found.p)}"
+        sentences.append(f"{item.column.title}: {text} ({numbers}).")
     return sentences
 
 
@@ -186,4 +240,33 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
         sentences.append(
             f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}."
         )
+    return sentences
+
+
+def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
+    """Whether a pretrained encoder beats the same from random weights where labels are few."""
+    sentences = []
+    for m in margins:
+        if m.fraction == 1:
+            continue
+        what = m.title.removeprefix("+ ")
+        head = f"With {m.fraction:.0%} of the labels of {m.key.fit} ({m.study.name}), "
+        side = "below" if m.value_cm < 0 else "above"
+        numbers = f"{abs(m.value_cm):.2f} cm {side} {m.against.lower()} from random weights"
+        numbers = numbers.replace(
+            "random initialisation (frozen) from random weights",
+            "the same probe of a random encoder",
+        )
+        numbers += f" ({m.seeds} {'seed' if m.seeds == 1 else 'seeds'}"
+        numbers += f", {_span(m.interval)} over {m.covers})" if m.interval else ")"
+        if m.decided:
+            verb = "beats it" if m.value_cm < 0 else "is beaten by it"
+            sentences.append(f"{head}{what} is {numbers}: it {verb}.")
+        elif m.interval is None or "seeds" not in m.covers:
+            sentences.append(
+                f"{head}{what} is {numbers}; without repeats nobody knows whether that is more "
+                "than chance."
+            )
+        else:
+            sentences.append(f"{head}{what} does not beat it for certain: {numbers}.")
     return sentences

@@ -131,15 +131,19 @@ class Grid:
         cells = ((label, self.cell(column, label).best) for label in self.compositions)
         return {label: best for label, best in cells if best is not None and best.score < 1e30}
 
-    def best(self, column: Column) -> tuple[str, Setting] | None:
-        """The composition with the lowest median error.
+    def competing(self, column: Column) -> dict[str, Setting]:
+        """Label to best setting of those that may be called the best of a column.
 
         Where any was run again, in a second stage or with other seeds, only those compete: the
         best of many single runs is mostly the luckiest one.
         """
         finished = self.finished(column)
         again = {label: best for label, best in finished.items() if best.confirmed}
-        candidates = again or finished
+        return again or finished
+
+    def best(self, column: Column) -> tuple[str, Setting] | None:
+        """The composition with the lowest median error of those that compete."""
+        candidates = self.competing(column)
         if not candidates:
             return None
         label = min(candidates, key=lambda name: candidates[name].score)

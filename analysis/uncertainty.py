@@ -1,7 +1,5 @@
 """Joint draws of every cell's median error: what the spread over poses and seeds leaves open."""
 
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.errors import RecordsError
 from analysis.grid import RANKED_BY, Column, Grid, Setting
+from analysis.joint_errors import JointErrors
 from analysis.records import Problem, Study
 from analysis.statistics import (
-    PoseErrors,
     pooled_spread,
     pose_counts,
     pose_medians,
@@ -62,17 +59,23 @@ class Uncertainty:
 
 
 class _Reader:
-    """Reads error files; equal sets of poses share their draws of poses."""
+    """Draws poses; equal sets of poses share their draws."""
 
     def __init__(self) -> None:
-        self.problems: dict[str, list[Problem]] = {}
+        self._files: dict[str, JointErrors] = {}
         self._counts: dict[tuple[str, ...], npt.NDArray[np.integer[Any]]] = {}
+
+    @property
+    def problems(self) -> dict[str, tuple[Problem, ...]]:
+        """Study name to the error files that could not be used."""
+        return {name: tuple(files.problems) for name, files in self._files.items()}
 
     def draws(self, study: Study, setting: Setting) -> Draws | None:
         """Draws over poses of the mean over seeds; None without usable errors of every seed."""
         per_seed, per_pose, poses = [], [], None
+        files = self._files.setdefault(study.name, JointErrors(study))
         for record in setting.records:
-            errors = self._errors(study, f"{record.folder}/errors.npz")
+            errors = files.of(record)
             if errors is None or (poses is not None and errors.poses != poses):
                 return None
             poses = errors.poses
@@ -90,28 +93,6 @@ class _Reader:
             covers="poses",
         )
 
-    def _errors(self, study: Study, file: str) -> PoseErrors | None:
-        try:
-            return _parse(study.source.read(file))
-        except FileNotFoundError:
-            return None
-        except (RecordsError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            problem = Problem(
-                file=file, what=f"cannot be read ({error})", consequence="no interval"
-            )
-            self.problems.setdefault(study.name, []).append(problem)
-            return None
-
-
-def _parse(raw: bytes) -> PoseErrors:
-    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-        error_cm, group = arrays["error_cm"], arrays["group"]
-    if error_cm.ndim != 2 or group.shape != error_cm.shape[:1] or not len(group):
-        raise RecordsError(f"error_cm {error_cm.shape} does not fit group {group.shape}")
-    names, index = np.unique(group, return_inverse=True)
-    error_cm = np.where(np.isfinite(error_cm), error_cm, np.nan)
-    return PoseErrors(error_cm=error_cm, pose=index, poses=tuple(map(str, names)))
-
 
 def estimate(grid: Grid) -> Uncertainty:
     """Draws of every finished cell: poses from its errors, seeds from the objective's spread.
@@ -127,16 +108,17 @@ def estimate(grid: Grid) -> Uncertainty:
         finished = grid.finished(column)
         seeds = {label: _values(setting) for label, setting in finished.items()}
         spread = pooled_spread(seeds.values())
+        scales = None if spread is None else spread.scales(DRAWS, generator)
         for label, setting in finished.items():
             draws = reader.draws(column.study, setting)
-            if spread is not None:
+            if scales is not None:
                 draws = draws or Draws(
                     median_cm=np.full(DRAWS, setting.score),
                     per_pose_cm=None,
                     poses=(),
                     covers="",
                 )
-                moved = spread.draws(len(seeds[label]), DRAWS, generator)
+                moved = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
                 draws = replace(
                     draws,
                     median_cm=draws.median_cm + moved,
@@ -144,9 +126,7 @@ def estimate(grid: Grid) -> Uncertainty:
                 )
             if draws is not None:
                 cells[column.key, label] = draws
-    return Uncertainty(
-        cells=cells, problems={name: tuple(found) for name, found in reader.problems.items()}
-    )
+    return Uncertainty(cells=cells, problems=reader.problems)
 
 
 def _values(setting: Setting) -> list[float]:

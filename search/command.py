@@ -13,7 +13,7 @@ from search.compose import CONFIG_DIR, compose_config, options
 
 __all__ = ["GROUPS", "Command", "main"]
 
-GROUPS = ("cluster", "data", "search", "study")
+GROUPS = ("cluster", "data", "fidelity", "search", "study")
 """Folders of `configs/` that hold Hydra groups; the others hold files for other programs."""
 
 _USAGE = """\

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints, overload
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -50,11 +50,27 @@ def compose_config(
     ConfigStore.instance().store(name="defaults", node=plain(schema()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=list(overrides))
+            composed = compose(name, overrides=[_opened(own, schema()) for own in overrides])
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, schema)) from error
     return typed(schema, cast("dict[str, Any]", values))
+
+
+def _opened(override: str, config: Any) -> str:
+    """An override inside a key that is itself a mapping may name new keys: Hydra's "++"."""
+    mappings = (key for key, value in _leaves(config, "") if isinstance(value, Mapping))
+    inside = any(re.match(rf"{re.escape(key)}[.=]", override) for key in mappings)
+    return f"++{override}" if inside else override
+
+
+def _leaves(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
 
 
 def _one_line(error: BaseException, schema: type[Any]) -> str:
@@ -105,6 +121,12 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
                 f"{prefix}{key} is no key{hint} (valid here: {', '.join(names)}), but got "
                 f"{key}={value!r}"
             )
+        if get_origin(hints[key]) is Mapping and isinstance(value, Mapping):
+            member = get_args(hints[key])[1]
+            for name, own in value.items():
+                if dataclasses.is_dataclass(member) and isinstance(own, Mapping):
+                    _refuse_unknown(member, own, f"{prefix}{key}.{name}.")
+            continue
         for candidate in (hints[key], *get_args(hints[key])):
             if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
                 _refuse_unknown(candidate, value, f"{prefix}{key}.")

@@ -37,24 +37,27 @@ class DataConfig:
     """Which images, where they are, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` is generated where it is missing.
+        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+            `synthetic_interhand` are generated where they are missing.
         root: Folder of the raw data set, in its own layout.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
         boxes: The hand's box: from its joints as in the study (not label-free), or the centre.
         annotator: InterHand2.6M's set of annotations.
+        splits: Raw splits to convert; null takes those to train and validate on.
         poses: Poses to generate (synthetic only).
-        versions: Backgrounds of each pose (synthetic only).
+        versions: Backgrounds of each pose, or cameras (synthetic only).
         seed: Seed of the generator (synthetic only).
         strict: Refuse a corrupt image or label instead of skipping and counting it.
     """
 
-    name: Literal["synthetic", "freihand", "interhand"] = "synthetic"
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand"] = "synthetic"
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
     source_px: int = 224
     boxes: Literal["joints", "centre"] = "joints"
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
+    splits: tuple[str, ...] | None = None
     poses: int = 1500
     versions: int = 4
     seed: int = 0
@@ -146,11 +149,15 @@ class SecondStage:
     """After the search: run the best points again with new seeds; tables then speak from these.
 
     Attributes:
-        best: How many points; 0 for no second stage.
+        best: How many points; 0 for none.
+        per_objective: Take so many of each objective, instead of all together.
+        also: More points of a grid whatever their rank, as in search.only.
         seeds: How many new trials of each.
     """
 
     best: int = 0
+    per_objective: bool = False
+    also: tuple[str, ...] = ()
     seeds: int = 5
 
     def __post_init__(self) -> None:
@@ -170,8 +177,12 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        singles: More augmentations of a grid, each tried alone.
+        only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
+            where * stands for anything; [] is all.
         objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
-            {name: mixed} also assigns an objective to each augmentation.
+            {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
+            other keys of trial.pretrain, such as optimizer.base_lr.
         space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
             {choices: […]}.
         warm_start: Points to begin a sampled search with: `published` takes the study's best
@@ -188,6 +199,8 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    singles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
             "relative": {"name": "relative"},
@@ -206,16 +219,26 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         names = self.augmentations
-        for name in names:
-            _require(
-                name in AUGMENTATIONS,
-                f"search.augmentations must be among {', '.join(AUGMENTATIONS)}, but got {name}",
-            )
+        for key in ("augmentations", "singles"):
+            for name in getattr(self, key):
+                _require(
+                    name in AUGMENTATIONS,
+                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
+                )
         _require(
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
+        for key, value in (
+            ("only", self.only),
+            ("singles", self.singles),
+            ("second_stage.also", self.second_stage.also),
+        ):
+            _require(
+                self.kind == "grid" or not value,
+                f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
+            )
         for name, least in (("repeats", 1), ("retries", 0), ("concurrent", 1), ("trials", 1)):
             value = getattr(self, name)
             _require(

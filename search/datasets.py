@@ -11,7 +11,7 @@ from handssl.data.datasets import dataset_of
 from handssl.data.forecast import Forecast, forecast
 from handssl.data.plan import plan_build
 from handssl.data.pool import JobRunner
-from handssl.synthetic import generate_freihand
+from handssl.synthetic import generate_freihand, generate_interhand
 from search.config import DataConfig
 from search.stores import local_store, put_store
 
@@ -39,21 +39,34 @@ def open_data(
         DataError: The raw data is missing or broken, or does not fit the store.
     """
     root, out = Path(config.root), local_store(config.store, missing_ok=True)
-    synthetic = config.name == "synthetic"
+
     with progress_bars(console) as advance:
-        if synthetic:
+
+        def generated(done: int, total: int) -> None:
+            advance("generating hands", done, total)
+
+        if config.name == "synthetic":
             generate_freihand(
                 root,
                 poses=config.poses,
                 seed=config.seed,
                 versions=config.versions,
-                progress=lambda done, total: advance("generating hands", done, total),
+                progress=generated,
+            )
+        elif config.name == "synthetic_interhand":
+            generate_interhand(
+                root,
+                poses=config.poses,
+                seed=config.seed,
+                cameras=config.versions,
+                progress=generated,
             )
         store = open_or_build_store(
             root,
             out,
             dataset=_format(config),
             name=config.name,
+            splits=config.splits,
             annotator=config.annotator,
             boxes=config.boxes,
             source_px=config.source_px,
@@ -82,7 +95,7 @@ def expected_size(config: DataConfig) -> Forecast:
         DataError: The raw data is missing or broken.
     """
     sources = dataset_of(_format(config)).read_all(
-        config.root, None, annotator=config.annotator, strict=config.strict
+        config.root, config.splits, annotator=config.annotator, strict=config.strict
     )
     out = local_store(config.store, missing_ok=True)
     plan = plan_build(sources, out, boxes=config.boxes, name=config.name)
@@ -90,5 +103,7 @@ def expected_size(config: DataConfig) -> Forecast:
 
 
 def _format(config: DataConfig) -> str:
-    """The layout of the raw folder; embedded hands are written as FreiHAND's."""
-    return "freihand" if config.name == "synthetic" else config.name
+    """The layout of the raw folder; embedded hands are written in that of what they look like."""
+    return {"synthetic": "freihand", "synthetic_interhand": "interhand"}.get(
+        config.name, config.name
+    )

@@ -19,6 +19,7 @@ from search.config import Config
 from search.display import duration
 from search.preflight import local_resources
 from search.records import Record
+from search.sampling import trials_again
 from search.trials import Trial
 
 __all__ = ["Cost", "calibrate", "print_plan", "steps_of"]
@@ -95,8 +96,7 @@ def print_plan(
         console: Where to print.
     """
     sampled = config.search.kind != "grid"
-    second = config.search.second_stage.best * config.search.second_stage.seeds
-    total = (config.search.trials if sampled else len(trials)) + second
+    total = (config.search.trials if sampled else len(trials)) + trials_again(config)
     left = max(0, total - (len(existing) if sampled else sum(t.id in existing for t in trials)))
     pretrain, trial = trials[0].pretrain, config.trial
     train, val = store.split("train"), store.split("val")

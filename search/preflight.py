@@ -20,6 +20,7 @@ from search.bridge import without_password
 from search.buckets import is_bucket, join
 from search.compose import plain
 from search.config import Config
+from search.jobs import Planned
 from search.lease import leased
 from search.trials import Trial
 
@@ -29,8 +30,11 @@ __all__ = [
     "check_same_study",
     "check_writable",
     "describe",
+    "describe_plan",
     "exclusive",
     "local_resources",
+    "shown_config",
+    "without_passwords",
 ]
 
 
@@ -124,7 +128,7 @@ def describe(
     return {
         "schema": records.SCHEMA,
         "name": config.study.name,
-        "command": " ".join(["python search/run_grid.py", *map(_without_password, overrides)]),
+        "command": " ".join(["python search/run_grid.py", *without_passwords(overrides)]),
         "created_at": records.now(),
         "fidelity": {
             "label": config.study.label,
@@ -144,36 +148,55 @@ def describe(
         },
         "versions": records.versions(),
         "git": records.git_state(),
-        "plan": [
-            {
-                "trial": trial.id,
-                "hash": trial.hash,
-                "objective": trial.point.objective,
-                "composition": trial.point.composition,
-                "seed": trial.seed,
-                "repeat": trial.point.repeat,
-            }
-            for trial in trials
-        ],
-        "config": _shown(config),
+        "plan": describe_plan(trials),
+        "config": shown_config(config, config.search.storage, "search"),
     }
 
 
-def _shown(config: Config) -> dict[str, Any]:
-    """The configuration as it may be stored and shared: no password of a database in it."""
-    shown: dict[str, Any] = plain(config)
-    for group, key in ((shown, "results"), (shown["data"], "store")):
-        group[key] = buckets.shown(group[key])
-    if config.search.storage:
-        shown["search"]["storage"] = without_password(config.search.storage)
+def describe_plan(trials: Iterable[Planned]) -> list[dict[str, Any]]:
+    """The planned trials as study.json lists them."""
+    return [
+        {
+            "trial": trial.id,
+            "hash": trial.hash,
+            "objective": trial.point.objective,
+            "composition": trial.point.composition,
+            "seed": trial.seed,
+            "repeat": trial.point.repeat,
+        }
+        for trial in trials
+    ]
+
+
+def shown_config(config: Any, storage: str | None, part: str) -> dict[str, Any]:
+    """A configuration as it may be stored and shared: no password of a database in it.
+
+    Args:
+        config: The configuration.
+        storage: URL of the database.
+        part: The part of the configuration that has it, as `storage`.
+    """
+    shown: dict[str, Any] = _without_keys(plain(config))
+    if storage:
+        shown[part]["storage"] = without_password(storage)
     return shown
 
 
-def _without_password(override: str) -> str:
-    key, equals, value = override.partition("=")
-    if key == "search.storage":
-        return key + equals + without_password(value)
-    return key + equals + buckets.shown(value)
+def _without_keys(value: Any) -> Any:
+    """The same without the keys that URIs of buckets may hold."""
+    if isinstance(value, dict):
+        return {key: _without_keys(item) for key, item in value.items()}
+    return buckets.shown(value) if isinstance(value, str) else value
+
+
+def without_passwords(overrides: Sequence[str]) -> list[str]:
+    """A command line as it may be stored and shared."""
+    shown = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        secret = key.endswith(".storage")
+        shown.append(key + equals + (without_password(value) if secret else buckets.shown(value)))
+    return shown
 
 
 def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
@@ -206,7 +229,17 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
         "study.seed": config["study"]["seed"],
         **{f"trial.pretrain.{key}": value for key, value in trial["pretrain"].items()},
         **{f"trial.probe.{key}": value for key, value in trial["probe"].items()},
+        **{f"transfer.{key}": value for key, value in _fixed_transfer(config)},
     }
+
+
+def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Of a transfer study: all but its rows and what they may be made of."""
+    for key, value in config.get("transfer", {}).items():
+        if key == "finetune":
+            yield from ((f"finetune.{own}", setting) for own, setting in value.items())
+        elif key in ("shares", "pretrain_repeats", "evaluate_on", "least_steps"):
+            yield key, value
 
 
 def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

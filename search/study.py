@@ -5,23 +5,25 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.exceptions import StorageInternalError
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
-from handssl.data import Store
 from handssl.errors import NonFiniteLossError
 from search import buckets, records
-from search.bridge import OptunaView, without_password
+from search.bridge import OptunaView, Parameters, without_password
 from search.buckets import is_bucket, join
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
 from search.folders import Folder, delete_tree, everywhere, mirrored
+from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.plan import print_plan
 from search.preflight import (
@@ -33,7 +35,7 @@ from search.preflight import (
     exclusive,
 )
 from search.records import Record
-from search.sampling import best_points, sampled, warm_start
+from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
 from search.trials import Trial, resolve_all
@@ -41,7 +43,7 @@ from search.tuning import cluster, run_jobs
 from search.views import view_sheet
 from search.watch import StudyWatch
 
-__all__ = ["run_study"]
+__all__ = ["StudyRun", "run_held", "run_study"]
 
 _NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
 """What the disk and the database raise: no defect of the study, which can go on later."""
@@ -77,28 +79,49 @@ def run_study(
         home.fetch_all("record.json")
         print_plan(config, shown, records.read_records(folder), store, console)
         return 0
-    with exclusive(place):
+    study = describe(config, planned, store, overrides)
+
+    def run() -> int:
+        own = StudyRun(
+            config,
+            home=home,
+            study=study,
+            planned=planned,
+            first=first,
+            views=lambda trial: view_sheet(trial.pretrain, store),
+            console=console,
+        )
+        return own.to_the_end(verbose=verbose)
+
+    return run_held(home, study, run, console)
+
+
+def run_held(
+    home: Folder, study: Mapping[str, Any], run: Callable[[], int], console: Console
+) -> int:
+    """Run a study with its folder held against a second driver; returns the exit status.
+
+    Args:
+        home: Its folder.
+        study: Its description.
+        run: What runs it to the end.
+        console: Where to say why it had to stop.
+
+    Raises:
+        HandSSLError: The folder is another study's, or another process runs it.
+    """
+    with exclusive(home.place):
         home.fetch("study.json")
-        study = describe(config, planned, store, overrides)
-        check_same_study(folder, study)
+        check_same_study(home.local, study)
         try:
-            records.write_json(folder / "study.json", study)
+            records.write_json(home.local / "study.json", study)
             home.put("study.json")
-            run = _Run(
-                config,
-                home=home,
-                study=study,
-                planned=planned,
-                first=first,
-                store=store,
-                console=console,
-            )
-            return run.to_the_end(verbose=verbose)
+            return run()
         except _NOT_OURS as error:
             reason = " ".join(str(error.__cause__ or error).split())
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
-                f"{buckets.shown(place)}: put "
+                f"{buckets.shown(home.place)}: put "
                 "that right, then run the same command again to continue",
                 soft_wrap=True,
             )
@@ -118,8 +141,22 @@ def _example(config: Config, fingerprint: str) -> Trial:
     return resolve_all(config, grid(with_defaults)[-1:], fingerprint)[0]
 
 
-class _Run:
-    """One run of a study whose folder is held."""
+class StudyRun:
+    """One run of a study whose folder is held.
+
+    What it runs, in two stages of which the second needs the first, is what a subclass may change.
+
+    Args:
+        config: The configuration.
+        home: Folder of the study.
+        study: Its description.
+        planned: The trials of a grid.
+        first: Points to begin a sampled search with.
+        views: Draws what a trial sees, for TensorBoard; None where that means nothing.
+        console: Where progress goes.
+        parameters: How the Optuna study shows a point; as the search space would, unless given.
+        compares: Whether all trials answer one question, so that one of them is the best.
+    """
 
     def __init__(
         self,
@@ -127,25 +164,32 @@ class _Run:
         *,
         home: Folder,
         study: Mapping[str, Any],
-        planned: Sequence[Trial],
-        first: Sequence[Point],
-        store: Store,
+        planned: Sequence[Trial] = (),
+        first: Sequence[Point] = (),
+        views: Callable[[Any], NDArray[np.uint8]] | None = None,
         console: Console,
+        parameters: Parameters | None = None,
+        compares: bool = True,
     ) -> None:
         self._config = config
         self._home = home
         self._folder = home.local
         self._study = study
         self._planned = planned
-        self._store = store
+        self._views = views
         self._console = console
+        self._compares = compares
         home.fetch_all("record.json")
         existing = records.read_records(self._folder)
         _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
         self._view = OptunaView(
-            self._url, config.study.name, config.search, seed=config.study.seed
+            self._url,
+            config.study.name,
+            config.search,
+            seed=config.study.seed,
+            parameters=parameters,
         )
         self._adopted = self._view.synchronise(self._finished)
         self._view.enqueue(first)
@@ -157,14 +201,19 @@ class _Run:
         say(_headline(self._config), soft_wrap=True)
         say(f"{self._total()} trials, {len(self._finished)} already finished")
         if self._left():
-            display = Display(self._console, total=self._total(), done=self._finished.values())
+            display = Display(
+                self._console,
+                total=self._total(),
+                done=self._finished.values(),
+                compares=self._compares,
+            )
             with cluster(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
                     optuna=self._view,
                     display=display,
                     metrics=StudyMetrics(self._config.study.name, self._finished.values()),
                     tensorboard=self._folder / "tensorboard",
-                    views=lambda trial: view_sheet(trial.pretrain, self._store),
+                    views=self._views,
                     finished=self._finished,
                 )
                 if dashboard:
@@ -180,39 +229,45 @@ class _Run:
         self._home.put("trials.parquet")
         return self._conclude(complete)
 
-    def _run(self, trials: Iterator[Trial], watch: StudyWatch, *, stops: bool) -> bool:
+    def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
         scratch = everywhere(join(self._home.place, "ray"))
         return run_jobs(self._config, jobs, watch, scratch, stops=stops)
 
-    def _stage_one(self) -> Iterator[Trial]:
+    def _stage_one(self) -> Iterator[Any]:
         if self._config.search.kind == "grid":
             return (trial for trial in self._planned if trial.id not in self._finished)
         fingerprint = self._study["data"]["fingerprint"]
         return sampled(self._config, self._view, fingerprint, self._finished, self._adopted)
 
-    def _stage_two(self) -> Iterator[Trial]:
+    def _stage_two(self) -> Iterator[Any]:
         return (trial for trial in self._best_again() if trial.id not in self._finished)
 
-    def _best_again(self) -> Iterable[Trial]:
-        stage, first = self._config.search.second_stage, self._config.search.repeats
+    def _best_again(self) -> Sequence[Trial]:
+        seeds, first = self._config.search.second_stage.seeds, self._config.search.repeats
         points = [
-            Point(objective=p.objective, composition=p.composition, values=p.values, repeat=repeat)
-            for p in best_points(self._finished, stage.best)
-            for repeat in range(first, first + stage.seeds)
+            dataclasses.replace(point, repeat=repeat)
+            for repeat in range(first, first + seeds)
+            for point in again(self._config, self._finished)
         ]
         fingerprint = self._study["data"]["fingerprint"]
         return resolve_all(self._config, points, fingerprint, stage=2)
 
     def _total(self) -> int:
-        search = self._config.search
-        second = search.second_stage.best * search.second_stage.seeds
-        return (len(self._planned) if search.kind == "grid" else search.trials) + second
+        return len(self._finished) + self._left()
 
     def _left(self) -> int:
-        return self._total() - len(self._finished)
+        """Trials without a record; at most so many, while the second stage has not been chosen."""
+        if self._config.search.kind == "grid":
+            first = sum(trial.id not in self._finished for trial in self._planned)
+        else:
+            ended = sum(record["stage"] == 1 for record in self._finished.values())
+            first = max(0, self._config.search.trials - ended)
+        if first:
+            return first + trials_again(self._config)
+        return sum(trial.id not in self._finished for trial in self._best_again())
 
-    def _job(self, trial: Trial, *, may_stop: bool) -> TrialJob:
+    def _job(self, trial: Any, *, may_stop: bool) -> Job:
         config, search = self._config, self._config.search
         stopping = search.early_stopping.rungs(config.study.epochs) if may_stop else ()
         return TrialJob(

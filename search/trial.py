@@ -30,14 +30,12 @@ from handssl.training import EpochReport, pretraining
 from search import records
 from search.compose import plain
 from search.folders import Folder, own
+from search.jobs import Job, Report
 from search.records import OBJECTIVE, Record, Status
 from search.stores import local_store
 from search.trials import Trial
 
-__all__ = ["Report", "TrialJob", "record_of", "run", "write_record"]
-
-Report = Mapping[str, Any]
-"""What a trial tells Tune: "trial", "epoch", "done", and at a rung the probe's metrics."""
+__all__ = ["Stopwatch", "TrialJob", "epoch_row", "record_of", "run", "write_record"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +72,32 @@ class TrialJob:
     keep_encoder: bool
     context: Mapping[str, Any]
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of the pretraining."""
+        return self.trial.pretrain.epochs
+
+    def settings(self) -> dict[str, Any]:
+        """What was run, as the record's `config`."""
+        return plain(self.trial.pretrain) | {
+            "probe": plain(self.probe),
+            "diagnostics": plain(self.diagnostics),
+            "images": self.images,
+        }
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The few settings that TensorBoard compares trials by."""
+        pretrain = self.trial.pretrain
+        return {"lr": pretrain.optimizer.base_lr, "temperature": pretrain.objective.temperature}
+
+    def splits(self) -> tuple[Store, Store]:
+        """Training and validation images."""
+        return _splits(self.store, self.source_px, self.images)
+
+    def run(self, *, device: str) -> Iterator[Report]:
+        """`run` of this job."""
+        return run(self, device=device)
+
 
 def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     """Run a trial, from its checkpoint if it has one.
@@ -85,8 +109,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     folder = own(job.directory)
     directory, log = folder.local, folder.local / "metrics.jsonl"
     folder.fetch("metrics.jsonl", "checkpoint.pt")
-    started_at, stopwatch = records.now(), _Stopwatch()
-    train, val = _splits(job.store, job.source_px, job.images)
+    started_at, stopwatch = records.now(), Stopwatch()
+    train, val = job.splits()
     checkpoint = directory / "checkpoint.pt"
     run_of_epochs = pretraining(
         job.trial.pretrain,
@@ -111,7 +135,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     try:
         for epoch in itertools.chain(unreported, run_of_epochs):
             steps = run_of_epochs.encoder_steps * epoch.step // run_of_epochs.step
-            row = _row(epoch, encoder_steps=steps)
+            row = epoch_row(epoch, encoder_steps=steps)
             at_rung = epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs
             if writes and at_rung and epoch.epoch == run_of_epochs.epoch:
                 result = probe()
@@ -170,7 +194,7 @@ def _splits(path: str, source_px: int, images: int | None) -> tuple[Store, Store
 
 
 def record_of(
-    job: TrialJob,
+    job: Job,
     status: Status,
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -188,7 +212,6 @@ def record_of(
         started_at: When this run of it began.
         error: What ended it, if it failed: the exception, or a traceback as text.
     """
-    pretrain = job.trial.pretrain
     epochs = [row for row in rows if "step" in row]
     return {
         "schema": records.SCHEMA,
@@ -201,12 +224,7 @@ def record_of(
         "point": plain(job.trial.point),
         "composition": job.trial.point.composition,
         "objective": job.trial.point.objective,
-        "config": plain(pretrain)
-        | {
-            "probe": plain(job.probe),
-            "diagnostics": plain(job.diagnostics),
-            "images": job.images,
-        },
+        "config": job.settings(),
         "metrics": dict(metrics or {}),
         "rungs": [
             {"epoch": row["epoch"], "step": row["step"], OBJECTIVE: row[OBJECTIVE]}
@@ -232,7 +250,8 @@ def write_record(folder: Folder, record: Record) -> None:
         folder.remove("checkpoint.pt")
 
 
-def _row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
+def epoch_row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
+    """An epoch's report as a line of `metrics.jsonl`."""
     row = {f.name: getattr(epoch, f.name) for f in dataclasses.fields(epoch)}
     return {**row, **more, "terms": dict(epoch.terms), "timings_s": dict(epoch.timings_s)}
 
@@ -273,7 +292,7 @@ def _agreed(value: int, device: str) -> int:
     return values[0]
 
 
-class _Stopwatch:
+class Stopwatch:
     """Seconds between laps, so that every second of a trial is in exactly one report."""
 
     def __init__(self) -> None:

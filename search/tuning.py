@@ -15,8 +15,8 @@ from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
 from search.executors import actor_trainable, train_trainable
 from search.folders import delete_tree
+from search.jobs import Job
 from search.records import OBJECTIVE
-from search.trial import TrialJob
 from search.watch import StudyWatch
 
 __all__ = ["cluster", "run_jobs", "scheduler"]
@@ -33,7 +33,7 @@ _SETTINGS = {
 
 
 def run_jobs(
-    config: Config, jobs: Iterator[TrialJob], watch: StudyWatch, scratch: str, *, stops: bool
+    config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: str, *, stops: bool
 ) -> bool:
     """Run jobs on the cluster until there are none left, or until Ctrl-C.
 

@@ -22,10 +22,10 @@ from search import records
 from search.bridge import OptunaView
 from search.display import Display
 from search.folders import Folder, mirrored
+from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.records import OBJECTIVE, Record
-from search.trial import TrialJob, record_of, write_record
-from search.trials import Trial
+from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
@@ -55,7 +55,7 @@ class StudyWatch(Callback):
         display: Where progress is shown.
         metrics: Ray's metrics of the study.
         tensorboard: Folder of the event files, one folder a trial.
-        views: Draws what a trial sees, (H, W, 3) uint8.
+        views: Draws what a trial sees, (H, W, 3) uint8; None where that means nothing.
         finished: Records that existed before; those that end are added.
 
     Attributes:
@@ -71,7 +71,7 @@ class StudyWatch(Callback):
         display: Display,
         metrics: StudyMetrics,
         tensorboard: Path,
-        views: Callable[[Trial], NDArray[np.uint8]],
+        views: Callable[[Any], NDArray[np.uint8]] | None,
         finished: dict[str, Record],
     ) -> None:
         self._optuna = optuna
@@ -126,7 +126,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe comes after the last epoch, and counts as one more.
-        share = result["epoch"] / (job.trial.pretrain.epochs + 1)
+        share = result["epoch"] / (job.epochs + 1)
         self._display.reported(job.trial.id, share)
 
     @_keeping_errors
@@ -159,7 +159,7 @@ class StudyWatch(Callback):
         write_record(folder, record)
         self._ended(job, record)
 
-    def _ended(self, job: TrialJob, record: Record) -> None:
+    def _ended(self, job: Job, record: Record) -> None:
         self.finished[job.trial.id] = record
         self.running.discard(job.trial.id)
         self._optuna.begin(job.trial)  # it may have failed before it could start
@@ -172,9 +172,8 @@ class StudyWatch(Callback):
                 {
                     "objective": record["objective"],
                     "composition": record["composition"],
-                    "lr": job.trial.pretrain.optimizer.base_lr,
-                    "temperature": job.trial.pretrain.objective.temperature,
                     "repeat": record["repeat"],
+                    **job.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record["metrics"].items()},
                 name="hparams",
@@ -185,7 +184,7 @@ class StudyWatch(Callback):
             record, time.monotonic() - self._started.get(job.trial.id, self._begun)
         )
 
-    def _write_scalars(self, job: TrialJob) -> None:
+    def _write_scalars(self, job: Job) -> None:
         """Bring the trial's event file up to its reports on disk.
 
         The first call in a run begins the file anew, so that a resume leaves no scar.
@@ -194,7 +193,8 @@ class StudyWatch(Callback):
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
             writer = self._writers[job.trial.id] = SummaryWriter(str(folder))
-            writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
+            if self._views is not None:
+                writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
         for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
@@ -208,8 +208,8 @@ def _rows(folder: Folder) -> list[dict[str, Any]]:
     return records.read_jsonl(folder.local / "metrics.jsonl")
 
 
-def _job(trial: TuneTrial) -> TrialJob:
-    job: TrialJob = trial.config["job"]
+def _job(trial: TuneTrial) -> Job:
+    job: Job = trial.config["job"]
     return job
 
 

@@ -25,12 +25,14 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]]) -> Drawing | None:
     drawing = Drawing(
         key="diagnostics",
         title="Equivariance and invariance of the features against the error",
-        alt=f"Scatter plots of {' and '.join(clouds)} against the median error of {total} runs of "
+        alt=f"Scatter plots of {' and '.join(clouds)} against the median error of {total} "
+        f"configurations of "
         f"{', '.join(map(objective_title, variants))}.",
-        caption="One mark a run. Equivariance: held-out R² of predicting the relative "
-        "transformation from both views' features; invariance: cosine similarity of the features "
-        "of two views; both are means over the geometric augmentations."
-        + (f" A random {_MOST} of {total} runs are drawn." if total > _MOST else ""),
+        caption="One mark a configuration, mean over seeds. Equivariance: held-out R² of "
+        "predicting the relative transformation from both views' features, below 0 counted as 0; "
+        "invariance: cosine similarity of the features of two views; both are means over the "
+        "geometric augmentations."
+        + (f" A random {_MOST} of {total} are drawn." if total > _MOST else ""),
         figure=figure,
     )
     generator = np.random.default_rng(0)
@@ -47,8 +49,8 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]]) -> Drawing | None:
             )  # fmt: skip
             drawing.tip(
                 mark,
-                f"{objective_title(point.title)}, {point.record.label}: {name} {point.x:.2f}, "
-                f"{point.error_cm:.2f} cm",
+                f"{objective_title(point.title)}, {point.setting.first.label}: "
+                f"{name} {point.x:.2f}, {point.error_cm:.2f} cm",
             )
         axes.set_xlabel(name)
     panels[0].set_ylabel("median PJE (cm)")

@@ -13,6 +13,7 @@ from analysis.statistics.importances import fanova, partial_dependence
 from analysis.statistics.ranking import Rank, rank_draws
 from analysis.statistics.seeds import Spread, Summary, pooled_spread, summarise
 from analysis.statistics.shapley import interactions, shapley_values
+from analysis.statistics.stratified import spearman_within
 
 __all__ = [
     "Correlation",
@@ -34,6 +35,7 @@ __all__ = [
     "shapley_values",
     "signed_rank_p",
     "spearman",
+    "spearman_within",
     "summarise",
     "welch_p",
 ]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.statistics.bootstrap import Interval
 
-__all__ = ["Correlation", "kendall", "spearman"]
+__all__ = ["Correlation", "bonett_wright", "kendall", "spearman"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -108,11 +108,18 @@ def _large_spearman(x: Sequence[float], y: Sequence[float]) -> Correlation:
     value, n = float(found.statistic), len(x)
     if not np.isfinite(value):
         return Correlation(value=None, p=None, interval=None, n=n)
+    return Correlation(value=value, p=float(found.pvalue), interval=bonett_wright(value, n), n=n)
+
+
+def bonett_wright(value: float, n: int) -> Interval:
+    """95% interval of a rank correlation over many pairs (Bonett and Wright 2000).
+
+    tanh(artanh ρ ± z · sqrt((1 + ρ²/2) / (n - 3))).
+    """
     centre = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
     half = 1.959964 * np.sqrt((1 + value**2 / 2) / (n - 3))
     low, high = np.tanh((centre - half, centre + half))
-    span = Interval(low=float(low), high=float(high))
-    return Correlation(value=value, p=float(found.pvalue), interval=span, n=n)
+    return Interval(low=float(low), high=float(high))
 
 
 def spearman(

@@ -41,11 +41,16 @@ class Spread:
     sd: float
     freedom: int
 
-    def draws(self, seeds: int, count: int, generator: np.random.Generator) -> FloatArray:
-        """(count,) deviations of a mean over so many seeds: sd / sqrt(seeds) · t(freedom)."""
-        scale = self.sd / math.sqrt(seeds)
-        deviations: FloatArray = scale * generator.standard_t(self.freedom, size=count)
-        return deviations
+    def scales(self, count: int, generator: np.random.Generator) -> FloatArray:
+        """(count,) standard deviations that the values allow: sd · sqrt(freedom / χ²(freedom)).
+
+        Shared by all cells of the pool: with one standard normal a cell, scale / sqrt(seeds) times
+        it draws the mean of that cell, and a difference of two follows Student's t exactly.
+        """
+        found: FloatArray = self.sd * np.sqrt(
+            self.freedom / generator.chisquare(self.freedom, size=count)
+        )
+        return found
 
 
 def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:

@@ -54,7 +54,11 @@ def _run(arguments: argparse.Namespace) -> int:
     console.print(table)
     if arguments.out is not None:
         model = PoseModel(
-            encoder, name=arguments.name, size_px=config.size_px, bone_m=result.bone_m
+            encoder,
+            name=arguments.name,
+            size_px=config.size_px,
+            bone_m=result.bone_m,
+            head="linear",
         )
         model.set_layer(result.layer)
         model.cpu().save(arguments.out)

@@ -9,14 +9,13 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from handssl.encoders.resnet import Backbone
+from handssl.encoders.resnet import CLASSIFIER, Backbone
 from handssl.errors import ConfigError, DataError
 
 __all__ = ["imagenet_weights", "load_backbone", "weights_file"]
 
 _CONTAINERS = ("encoder", "state_dict", "model")
 _PREFIXES = ("module.", "encoder.", "backbone.")
-_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
 _PROJECTION = "projection_head."
 
@@ -84,8 +83,14 @@ def weights_file(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], *, source: str) -> None:
-    """Load a state dict strictly; a classifier in it is left out.
+def load_backbone(
+    backbone: nn.Module,
+    weights: dict[str, Tensor],
+    *,
+    source: str,
+    unused: re.Pattern[str] = CLASSIFIER,
+) -> None:
+    """Load a state dict strictly; unknown keys that match `unused` are left out.
 
     Numbered children, as a checkpoint of PeCLR has them, get the backbone's own names.
 
@@ -95,9 +100,7 @@ def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], *, source: st
     own = backbone.state_dict()
     weights = _named(weights, backbone)
     given = {
-        name: tensor
-        for name, tensor in weights.items()
-        if name in own or not name.startswith(_CLASSIFIERS)
+        name: tensor for name, tensor in weights.items() if name in own or not unused.match(name)
     }
     missing = sorted(own.keys() - given.keys())
     unexpected = sorted(given.keys() - own.keys())

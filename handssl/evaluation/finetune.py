@@ -1,6 +1,5 @@
-"""Training an encoder with a linear layer to the pose: frozen, unfrozen, or from scratch."""
+"""Training an encoder with a head for the pose: frozen, unfrozen, or from scratch."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -53,7 +52,7 @@ class Finetuning(Iterator[EpochReport]):
         DataError: If no image has the labels that are needed, or `resume` cannot be read.
 
     Attributes:
-        model: Encoder and layer.
+        model: Encoder and head.
         history: Reports of all epochs so far, those before a resume included.
         step: Optimiser steps so far.
     """
@@ -212,13 +211,9 @@ class Finetuning(Iterator[EpochReport]):
             labels = label_views(
                 torch.empty(len(store), 0), views.matrix.cpu(), store, size_px=size_px
             )
-        frozen = self.config.mode == "frozen"
         with self._timer("encoder"):
             with self._autocast():
-                images = views.images.contiguous(memory_format=torch.channels_last)
-                with torch.no_grad() if frozen else contextlib.nullcontext():
-                    features = self.model.encoder(images)
-                pose = self.model.head(features)
+                pose = self.model(views.images.contiguous(memory_format=torch.channels_last))
             unit = torch.tensor([size_px, size_px, 1.0], device=self._device)
             loss = pose_loss(
                 pose.float().view(-1, 21, 3) * unit,
@@ -262,7 +257,7 @@ def evaluate_model(
 
 
 def stages(model: PoseModel) -> list[list[nn.Parameter]]:
-    """Parameters by depth, from the image on: the backbone's children, then the layer.
+    """Parameters by depth, from the image on: the backbone's children, then the head.
 
     A child without kernels or matrices of its own, such as a norm, belongs to the one before.
     """

@@ -1,4 +1,4 @@
-"""An encoder with a linear layer to the 2.5D pose, and the file that it travels in."""
+"""An encoder with a head for the 2.5D pose, and the file that it travels in."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
 from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
 from handssl.errors import ConfigError, DataError
+from handssl.evaluation.heads import pose_head
 from handssl.evaluation.ridge import LinearMap
-from handssl.skeleton import NUM_JOINTS
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["PoseModel"]
@@ -25,27 +25,32 @@ class PoseModel(nn.Module):
         name: Its name in `ENCODERS`, or `timm:<name>`.
         size_px: Side of the images it is made for.
         bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
+        head: A key of `POSE_HEADS`, or `auto` for the encoder's own.
+
+    Raises:
+        ConfigError: If there is no such head, or the encoder does not give what it reads.
     """
 
-    def __init__(self, encoder: Encoder, *, name: str, size_px: int, bone_m: float) -> None:
+    def __init__(
+        self, encoder: Encoder, *, name: str, size_px: int, bone_m: float, head: str = "auto"
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.feature_dim, 3 * NUM_JOINTS)
-        with torch.no_grad():
-            # A new head says the view's centre at the wrist's depth, plus little.
-            self.head.weight.mul_(0.1)
-            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat(NUM_JOINTS))
+        self.head_name, kind = pose_head(head, encoder)
+        self.head = kind.build(encoder, size_px)
+        self._read = kind.read
         self.name = name
         self.size_px = size_px
         self.bone_m = bone_m
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 63"]:
         """21 × (u, v in fractions of the view's side, z_rel), flat, of images in [0, 1]."""
-        pose: Tensor = self.head(self.encoder(images))
+        pose: Tensor = self.head(self._read(self.encoder, images))
         return pose
 
     def set_layer(self, layer: LinearMap) -> None:
-        """Take over what a probe has fitted."""
+        """Take over what a probe has fitted; the head must be linear."""
+        assert isinstance(self.head, nn.Linear), f"a probe fits no {self.head_name} head"
         with torch.no_grad():
             self.head.weight.copy_(layer.weight.mT)
             self.head.bias.copy_(layer.bias)
@@ -53,7 +58,7 @@ class PoseModel(nn.Module):
     def state(self) -> dict[str, Any]:
         """What a file needs to build the model again, preprocessing included."""
         return {
-            "pose_model": {"name": self.name, "bone_m": self.bone_m},
+            "pose_model": {"name": self.name, "bone_m": self.bone_m, "head": self.head_name},
             "preprocessing": {
                 "size_px": self.size_px,
                 "mean": list(IMAGENET_MEAN),
@@ -99,6 +104,7 @@ class PoseModel(nn.Module):
             name=name,
             size_px=preprocessing["size_px"],
             bone_m=content["pose_model"]["bone_m"],
+            head=content["pose_model"]["head"],
         )
         try:
             model.encoder.backbone.load_state_dict(content["encoder"])

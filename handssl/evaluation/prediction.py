@@ -113,7 +113,7 @@ def _predict_in(
     matrix = torch.eye(3, dtype=torch.float64)[None] * zoom
     matrix[0, :2, 2] = size / 2 - 0.5 - torch.tensor(box.centre_px, dtype=torch.float64) * zoom
     matrix[0, 2, 2] = 1
-    device = model.head.weight.device
+    device = next(model.parameters()).device
     with torch.no_grad():
         view = warp(pixels.to(device), matrix, size)
         pose = model(view).double().cpu().view(1, 21, 3) * torch.tensor([size, size, 1.0])

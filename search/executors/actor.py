@@ -11,7 +11,7 @@ import torch
 from ray import tune
 
 from search.config import TrialConfig
-from search.trial import Report, TrialJob, run
+from search.jobs import Job, Report
 
 __all__ = ["actor_trainable"]
 
@@ -30,8 +30,8 @@ class _ActorTrial(tune.Trainable):
         return True
 
     def _start(self, config: dict[str, Any]) -> None:
-        job: TrialJob = config["job"]
-        self._reports = run(job, device="cuda" if torch.cuda.is_available() else "cpu")
+        job: Job = config["job"]
+        self._reports = job.run(device="cuda" if torch.cuda.is_available() else "cpu")
 
     def step(self) -> dict[str, Any]:
         return dict(next(self._reports))

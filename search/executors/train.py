@@ -16,7 +16,7 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from search.config import TrialConfig
-from search.trial import TrialJob, run
+from search.jobs import Job
 
 __all__ = ["TrainFunction", "train_trainable"]
 
@@ -27,8 +27,8 @@ def _worker(config: dict[str, Any]) -> None:
     """Runs on every worker; Ray Train has joined them into one process group."""
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     torch.set_num_threads(config["threads"])
-    job: TrialJob = config["job"]
-    for report in run(job, device=str(ray.train.torch.get_device())):
+    job: Job = config["job"]
+    for report in job.run(device=str(ray.train.torch.get_device())):
         ray.train.report(dict(report))
 
 
@@ -36,7 +36,7 @@ def train_trainable(trial: TrialConfig, *, retries: int) -> TrainFunction:
     """The Tune function of a trial; its workers hold the resources, itself next to nothing."""
 
     def run_trainer(config: dict[str, Any]) -> None:
-        job: TrialJob = config["job"]
+        job: Job = config["job"]
         trainer = TorchTrainer(
             _worker,
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},

@@ -3,69 +3,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analysis.findings import link_sentences, verdict_sentences
-from analysis.grid import arrange
-from analysis.hypothesis import links, points, verdicts
+from analysis.findings import link_sentences
+from analysis.hypothesis import ALL, WITHIN, links, points
 from analysis.reading import read_studies
-from analysis.uncertainty import estimate
 from tests.analysis.conftest import StudyMaker
 
 Make = Callable[..., StudyMaker]
-RELEASED = {"objective": {"name": "relative", "targets": "released"}}
-STANDARDISED = {"objective": {"name": "relative", "targets": "standardised"}}
-
-
-def planted(study: StudyMaker, *, released: float, standardised: float) -> StudyMaker:
-    """Contrastive at 10 cm and both relative forms elsewhere, three seeds each, on 80 images."""
-    random = np.random.default_rng(0)
-    hardness = random.gamma(9.0, 1 / 9, size=(80, 21))
-    for label in ("T", "S"):
-        for repeat in range(3):
-            for objective, config, level in (
-                ("contrastive", None, 10.0),
-                ("relative", RELEASED, released),
-                ("relative", STANDARDISED, standardised),
-            ):
-                value = level + (label == "S") + 0.05 * repeat
-                study.add(
-                    label, objective, repeat=repeat, config=config, median=value,
-                    errors=value * hardness,
-                )  # fmt: skip
-    study.write_study()
-    return study
-
-
-def sentences(study: StudyMaker) -> list[str]:
-    grid = arrange(read_studies([str(study.folder)]))
-    return verdict_sentences(verdicts(grid, estimate(grid)))
-
-
-def test_a_verdict_that_the_targets_turn_round_is_said_to_change(make_study: Make) -> None:
-    said = sentences(planted(make_study(), released=14.0, standardised=8.0))
-    assert any("released targets" in s and "contrastive wins" in s for s in said)
-    assert any("standardised targets" in s and "relative wins" in s for s in said)
-    assert "changes the verdict" in said[-1]
-
-
-def test_a_verdict_that_holds_is_said_to_hold(make_study: Make) -> None:
-    said = sentences(planted(make_study(), released=14.0, standardised=12.0))
-    assert "does not change the verdict: contrastive wins" in said[-1]
-
-
-def test_a_difference_whose_interval_includes_zero_is_not_claimed(make_study: Make) -> None:
-    said = sentences(planted(make_study(), released=14.0, standardised=10.0))
-    assert any("cannot be told apart" in s for s in said)
-    assert "is open" in said[-1]
-
-
-def test_one_seed_without_errors_gives_no_winner(make_study: Make) -> None:
-    study = make_study()
-    study.add("T", "contrastive")
-    study.add("T", "relative", config=STANDARDISED)
-    study.write_study()
-    (said,) = sentences(study)
-    assert "wins" not in said
-    assert "nobody knows" in said
 
 
 def test_diagnostics_are_averaged_over_geometric_augmentations(make_study: Make) -> None:
@@ -73,20 +16,78 @@ def test_diagnostics_are_averaged_over_geometric_augmentations(make_study: Make)
     study.add("T", metrics={"equivariance/translate": 0.2, "equivariance/rotate": 0.6,
                             "equivariance/color_jitter": 1.0})  # fmt: skip
     study.write_study()
-    (point,) = points(read_studies([str(study.folder)])[0].records, "equivariance")
+    (point,) = points(read_studies([str(study.folder)]), "equivariance")
     assert point.x == pytest.approx(0.4)
 
 
-def test_a_planted_link_is_reported_and_noise_is_not(make_study: Make) -> None:
+def test_seeds_of_a_configuration_are_one_point(make_study: Make) -> None:
     study = make_study()
-    random = np.random.default_rng(1)
-    for repeat in range(40):
-        error = float(random.uniform(8, 20))
-        study.add("T", repeat=repeat, median=error, metrics={
-            "equivariance/rotate": 1 - error / 25 + 0.05 * float(random.normal()),
-            "invariance/rotate": float(random.random()),
-        })  # fmt: skip
+    for repeat, (error, value) in enumerate(((10.0, 0.2), (12.0, 0.4))):
+        study.add("T", repeat=repeat, median=error, metrics={"equivariance/rotate": value})
+    study.add("T", median=9.0, config={"epochs": 4}, metrics={"equivariance/rotate": 0.9})
     study.write_study()
-    said = link_sentences(links(read_studies([str(study.folder)])[0].records))
-    assert said[0].startswith("More equivariance goes with a lower error over all runs")
-    assert any(s.startswith("Invariance says nothing certain") for s in said)
+    found = points(read_studies([str(study.folder)]), "equivariance")
+    assert [(p.x, p.error_cm) for p in found] == [(pytest.approx(0.3), 11.0), (0.9, 9.0)]
+
+
+def test_how_far_an_r2_is_below_zero_does_not_count(make_study: Make) -> None:
+    study = make_study()
+    study.add("T", metrics={"equivariance/translate": -1500.0, "equivariance/rotate": 0.6,
+                            "invariance/rotate": -0.2})  # fmt: skip
+    study.write_study()
+    studies = read_studies([str(study.folder)])
+    assert [point.x for point in points(studies, "equivariance")] == [0.3]
+    assert [point.x for point in points(studies, "invariance")] == [-0.2]
+
+
+def linked(study: StudyMaker, objectives: dict[str, float], slope: float) -> StudyMaker:
+    """Thirty configurations an objective; the error follows equivariance by a slope."""
+    random = np.random.default_rng(1)
+    for objective, level in objectives.items():
+        for index in range(30):
+            value = float(random.uniform(0.2, 0.8))
+            error = 15 + level + slope * value + 0.3 * float(random.normal())
+            noise = float(random.random())
+            study.add("T", objective, median=error, config={"epochs": index}, metrics={
+                "equivariance/rotate": value - level / 10, "invariance/rotate": noise,
+            })  # fmt: skip
+    study.write_study()
+    return study
+
+
+def test_a_planted_link_is_reported_and_noise_is_not(make_study: Make) -> None:
+    study = linked(make_study(), {"contrastive": 0.0}, slope=-8.0)
+    said = link_sentences(links(read_studies([str(study.folder)])))
+    assert said[0].startswith("More equivariance goes with a lower error under contrastive")
+    assert said[1].startswith("Invariance says nothing certain")
+
+
+def test_a_link_between_objectives_alone_is_told_from_one_within_them(make_study: Make) -> None:
+    study = linked(make_study(), {"contrastive": 0.0, "relative": 4.0}, slope=0.0)
+    studies = read_studies([str(study.folder)])
+    found = {link.scope: link.correlation for link in links(studies)[:4]}
+    assert list(found) == [ALL, WITHIN, "contrastive", "relative:standardised"]
+    said = link_sentences(links(studies))
+    assert said[0].startswith("Equivariance says nothing certain about the error within the obj")
+    assert said[1].startswith("More equivariance goes with a lower error over all")
+    assert "not shown within the objectives" in said[1]
+
+
+def test_studies_of_other_fidelity_are_never_pooled(make_study: Make) -> None:
+    one = linked(make_study("one"), {"contrastive": 0.0}, slope=-8.0)
+    other = linked(make_study("other"), {"contrastive": 4.0}, slope=-8.0)
+    other.write_study(data={"fingerprint": "another"})
+    found = links(read_studies([str(one.folder), str(other.folder)]))
+    assert ALL not in {link.scope for link in found}
+    assert found[0].correlation.n == 60
+    assert found[0].correlation.value is not None
+    assert found[0].correlation.value < -0.8
+
+
+def test_a_diagnostic_that_never_varies_says_so(make_study: Make) -> None:
+    study = make_study()
+    for index in range(5):
+        study.add("T", config={"epochs": index}, metrics={"equivariance/rotate": -1.0 - index})
+    study.write_study()
+    said = link_sentences(links(read_studies([str(study.folder)])))
+    assert said == ["Equivariance is the same in every configuration."]

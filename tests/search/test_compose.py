@@ -27,6 +27,7 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "search/random.yaml",
         "search/tpe.yaml",
         "study/embedded.yaml",
+        "study/evidence.yaml",
         "study/paper.yaml",
     }
 
@@ -47,6 +48,19 @@ def test_the_store_has_only_the_keys_that_decide_it() -> None:
         "data",
         "cluster",
     }
+
+
+def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:
+    config = compose_config(
+        [
+            "search.objectives.care={name: care}",
+            "search.space={optimizer.base_lr: {low: 1.0e-4, high: 1.0e-2, log: true}}",
+            "trial.pretrain.magnitudes={rotate.max_deg: 30}",
+        ]
+    )
+    assert list(config.search.objectives) == ["relative", "contrastive", "care"]
+    assert config.search.ranges["optimizer.base_lr"].log
+    assert config.trial.pretrain.magnitudes == {"rotate.max_deg": 30}
 
 
 def test_the_paper_study_has_the_settings_of_the_protocol() -> None:

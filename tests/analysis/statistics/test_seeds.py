@@ -27,9 +27,12 @@ def test_pooled_spread_is_the_root_mean_square_within_groups() -> None:
     assert pooled_spread([[1.0], [2.0]]) is None
 
 
-def test_draws_of_a_mean_follow_student_s_t() -> None:
+def test_means_and_their_differences_follow_student_s_t_of_the_pool() -> None:
     spread = pooled_spread([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0]])
     assert spread is not None
-    draws = spread.draws(4, 4000, np.random.default_rng(0))
-    expected = stats.t(df=3, scale=np.sqrt(2.0) / 2)
-    assert stats.kstest(draws, expected.cdf).pvalue > 0.01
+    random = np.random.default_rng(0)
+    scales = spread.scales(4000, random)
+    first, second = (scales * random.standard_normal(4000) / np.sqrt(n) for n in (4, 2))
+    assert stats.kstest(first, stats.t(df=3, scale=np.sqrt(2 / 4)).cdf).pvalue > 0.01
+    between = stats.t(df=3, scale=np.sqrt(2.0 * (1 / 4 + 1 / 2)))
+    assert stats.kstest(first - second, between.cdf).pvalue > 0.01

@@ -22,6 +22,7 @@ __all__ = [
     "Range",
     "SearchConfig",
     "SecondStage",
+    "StoreConfig",
     "StudyConfig",
     "TrialConfig",
 ]
@@ -449,11 +450,24 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Everything that `build_store.py` can be told.
+
+    Attributes:
+        plan: Print how large the store will be, and stop.
+    """
+
+    plan: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that `run_grid.py` can be told.
 
     Attributes:
-        results: Folder under which studies are written.
+        results: Folder under which studies are written, or s3://BUCKET/PREFIX.
         plan: Print what would run, and stop.
     """
 
@@ -467,6 +481,12 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(self.results != "", "results must name a folder, but got results=''")
+        _require(
+            self.search.storage is not None or not self.results.startswith("s3://"),
+            "search.storage must be a database's URL for results in a bucket, where SQLite cannot "
+            "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
+            "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
+        )
         for key in self.search.ranges:
             _require(
                 _is_key(key, self.trial.pretrain),

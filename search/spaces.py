@@ -270,17 +270,20 @@ def _all_values(
 class _Known:
     """A chooser that decides as a known point did, and notes what it was asked."""
 
-    def __init__(self, point: Point, names: Iterable[str]) -> None:
+    def __init__(self, point: Point, names: Iterable[str], *, partial: bool) -> None:
         composition = Composition.parse(point.composition)
         self._answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
         for name in names:
             self._answers[name] = name in composition.names
             assigned = composition.assignment.get(name, "off")
             self._answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
+        self._partial = partial
         self.parameters: dict[str, Any] = {}
         self.distributions: dict[str, BaseDistribution] = {}
 
-    def _note(self, name: str, distribution: BaseDistribution) -> Any:
+    def _note(self, name: str, distribution: BaseDistribution, open_value: Any) -> Any:
+        if self._partial and name not in self._answers:
+            return open_value
         value = self._answers[name]
         if not distribution._contains(distribution.to_internal_repr(value)):
             raise ValueError(f"{name}={value} is outside {distribution}")
@@ -290,24 +293,43 @@ class _Known:
     def suggest_categorical(
         self, name: str, choices: Sequence[CategoricalChoiceType]
     ) -> CategoricalChoiceType:
-        value: CategoricalChoiceType = self._note(name, CategoricalDistribution(choices))
+        value: CategoricalChoiceType = self._note(
+            name, CategoricalDistribution(choices), choices[0]
+        )
         return value
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        return float(self._note(name, FloatDistribution(low, high, log=log, step=step)))
+        return float(self._note(name, FloatDistribution(low, high, log=log, step=step), low))
 
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
-        return int(self._note(name, IntDistribution(low, high, log=log, step=step)))
+        return int(self._note(name, IntDistribution(low, high, log=log, step=step), low))
 
 
 def parameters_of(
-    point: Point, search: SearchConfig
+    point: Point, search: SearchConfig, *, partial: bool = False
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """A point as Optuna's parameters with their distributions, as if it had been sampled."""
-    known = _Known(point, search.augmentations)
-    choose(known, search)
+    """A point as Optuna's parameters with their distributions, as if it had been sampled.
+
+    Args:
+        point: The point.
+        search: The space.
+        partial: Leave open what the space asks about and the point does not say.
+
+    Raises:
+        ValueError, KeyError: The point lies outside the space.
+    """
+    known = _Known(point, search.augmentations, partial=partial)
+    chosen = choose(known, search)
+    # What the space does not ask about would be lost silently, and the point taken for another.
+    said = tuple((key, value) for key, value in chosen.values if key in known.parameters)
+    if (chosen.objective, chosen.composition, said) != (
+        point.objective,
+        point.composition,
+        point.values,
+    ):
+        raise ValueError(f"{point} is not in the space; the nearest is {chosen}")
     return known.parameters, known.distributions

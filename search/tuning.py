@@ -2,10 +2,8 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,12 +15,13 @@ from handssl.errors import ConfigError
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
 from search.executors import actor_trainable, train_trainable
+from search.folders import delete_tree
 from search.jobs import Job
 from search.preflight import fit_at_once
 from search.records import OBJECTIVE
 from search.watch import StudyWatch
 
-__all__ = ["cluster", "run_jobs"]
+__all__ = ["cluster", "run_jobs", "scheduler"]
 
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine unasked
@@ -36,7 +35,7 @@ _SETTINGS = {
 
 
 def run_jobs(
-    config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: Path, *, stops: bool
+    config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: str, *, stops: bool
 ) -> bool:
     """Run jobs on the cluster until there are none left, or until Ctrl-C.
 
@@ -44,7 +43,8 @@ def run_jobs(
         config: The configuration.
         jobs: What to run; the next one is asked for when there is room for it.
         watch: Told of every event.
-        scratch: Folder for Tune's own files; made anew, and removed at the end.
+        scratch: Place for Tune's own files, which all nodes share; made anew, and removed at the
+            end.
         stops: Whether trials may be stopped early, as configured.
 
     Returns:
@@ -53,7 +53,7 @@ def run_jobs(
     Raises:
         Exception: What the watch met; the trials that were running can be continued.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
+    delete_tree(scratch)
     in_actor = config.trial.runs_in == "actor"
     trainable: Any = actor_trainable(config.trial) if in_actor else train_trainable(config.trial)
     suggestions = Suggestions(jobs)
@@ -62,7 +62,7 @@ def run_jobs(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=suggestions,
-                scheduler=_scheduler(config) if stops else None,
+                scheduler=scheduler(config) if stops else None,
                 num_samples=-1,
                 max_concurrent_trials=_concurrent(config),
                 reuse_actors=in_actor,
@@ -70,7 +70,7 @@ def run_jobs(
             ),
             run_config=tune.RunConfig(
                 name="tune",
-                storage_path=str(scratch.resolve()),
+                storage_path=scratch,
                 callbacks=[watch],
                 stop=_OnError(watch),
                 failure_config=tune.FailureConfig(max_failures=config.search.retries),
@@ -78,7 +78,7 @@ def run_jobs(
             ),
         ).fit()
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        delete_tree(scratch)
     if watch.error is not None:
         raise watch.error
     return suggestions.exhausted and not watch.running
@@ -97,7 +97,8 @@ class _OnError(Stopper):
         return self._watch.error is not None
 
 
-def _scheduler(config: Config) -> TrialScheduler | None:
+def scheduler(config: Config) -> TrialScheduler | None:
+    """What stops trials early, as configured; None where nothing does."""
     stopping = config.search.early_stopping
     common: dict[str, Any] = {"time_attr": "epoch", "metric": OBJECTIVE, "mode": "min"}
     match stopping.name:

@@ -101,13 +101,12 @@ def _build(arguments: argparse.Namespace) -> int:
             dataset, name = arguments.look, name or _SYNTHETIC[arguments.look]
             _generate(arguments, lambda done, total: report("generate", done, total))
         kind = dataset_of(dataset)
-        splits = arguments.splits or kind.present_splits(arguments.root, arguments.annotator)
-        sources = [
-            kind.read(
-                arguments.root, split, annotator=arguments.annotator, strict=arguments.strict
-            )
-            for split in splits
-        ]
+        sources = kind.read_all(
+            arguments.root,
+            arguments.splits,
+            annotator=arguments.annotator,
+            strict=arguments.strict,
+        )
         build_store(
             sources,
             out,

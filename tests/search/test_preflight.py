@@ -189,17 +189,17 @@ def test_a_half_unpacked_freihand_is_refused(
 
 def test_a_study_that_is_being_run_is_refused_to_a_second_driver(tmp_path: Path) -> None:
     with (
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
         pytest.raises(ConfigError, match=r"study\.name=s is being run"),
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
     ):
         pass
-    with exclusive(tmp_path / "s"):
+    with exclusive(f"{tmp_path}/s"):
         pass
 
 
 def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b")
+    check_writable(f"{tmp_path}/a/b")
     assert list(tmp_path.iterdir()) == []
 
 

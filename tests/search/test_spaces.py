@@ -242,6 +242,36 @@ def test_a_point_outside_the_space_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "point",
+    [
+        Point(objective="contrastive", composition="T+CJ"),
+        Point(objective="contrastive", composition="CJ"),
+        Point(objective="contrastive", composition="T", values=(("batch_size", 8),)),
+    ],
+)
+def test_a_point_that_says_more_than_the_space_asks_is_not_taken_for_another(point: Point) -> None:
+    search = SearchConfig(kind="tpe", augmentations=("translate", "rotate"))
+    for partial in (False, True):
+        with pytest.raises(ValueError, match="is not in the space"):
+            parameters_of(point, search, partial=partial)
+
+
+def test_what_a_point_does_not_say_is_left_open_only_on_request() -> None:
+    search = SearchConfig(kind="tpe", space={"optimizer.base_lr": {"low": 1e-5, "high": 1e-2}})
+    point = Point(objective="contrastive", composition="T")
+    with pytest.raises(KeyError):
+        parameters_of(point, search)
+    parameters, _ = parameters_of(point, search, partial=True)
+    assert parameters == {
+        "objective": "contrastive",
+        "translate": True,
+        "scale": False,
+        "color_jitter": False,
+        "rotate": False,
+    }
+
+
+@pytest.mark.parametrize(
     ("space", "expected"),
     [
         ("batch_size: {low: 9, high: 8}", "low must be < high"),

@@ -39,6 +39,9 @@ def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturb
     for trial in found:
         events = EventAccumulator(str(folder / "tensorboard" / trial)).Reload()
         assert [e.step for e in events.Scalars("pretrain/loss")] == [5, 10]
+        # Four images at 32 px, and a pair of views below each.
+        [views] = events.Images("views")
+        assert (views.width, views.height) == (4 * 32, 3 * 32)
         assert (folder / "tensorboard" / trial / "hparams").is_dir()
     assert not (folder / "ray").exists()
     assert not list(folder.rglob("checkpoint.pt"))

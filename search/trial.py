@@ -197,7 +197,7 @@ def _last_report(job: TrialJob, record: Record) -> Report:
         "done": True,
         "status": record["status"],
         "epoch": record["epochs"],
-        **record["metrics"],
+        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
     }
 
 

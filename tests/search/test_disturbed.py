@@ -84,6 +84,7 @@ def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(
         out, errors = process.communicate(timeout=300)
     assert process.returncode == 1, (out, errors)
     assert "3 of 4 trials failed" in out.splitlines()[-1]
+    assert out.splitlines()[-1].endswith("run the same command again to try again")
     assert "Traceback" not in out + errors
     assert_complete(tmp_path, trials=4)
     found = records.read_records(tmp_path / "small")
@@ -100,6 +101,7 @@ def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(
     done = run_grid(base, tmp_path, *overrides)
     assert done.returncode == 1, done.stderr
     assert "2 of 4 trials failed" in done.stdout.splitlines()[-1]
+    assert "again" not in done.stdout.splitlines()[-1]
     assert_complete(tmp_path, trials=4)
     again = records.read_records(tmp_path / "small")
     assert again[lost["trial"]]["status"] == "finished"

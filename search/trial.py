@@ -289,6 +289,8 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
     if isinstance(error, str):
         lines = error.strip().splitlines() or ["unknown"]
         kind, _, message = lines[-1].partition(": ")
+        if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
+            kind, message = "unknown", lines[-1]
         return {"type": kind, "message": message, "traceback": error}
     return {
         "type": type(error).__name__,

@@ -204,7 +204,7 @@ def _last_report(job: TrialJob, record: Record) -> Report:
         "done": True,
         "status": record["status"],
         "epoch": record["epochs"],
-        **record["metrics"],
+        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
     }
 
 
@@ -296,6 +296,8 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
     if isinstance(error, str):
         lines = error.strip().splitlines() or ["unknown"]
         kind, _, message = lines[-1].partition(": ")
+        if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
+            kind, message = "unknown", lines[-1]
         return {"type": kind, "message": message, "traceback": error}
     return {
         "type": type(error).__name__,

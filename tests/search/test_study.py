@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import optuna
@@ -77,7 +78,7 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
     assert_same_outcome(tmp_path, undisturbed)
 
 
-def test_ctrl_c_ends_in_order_and_says_how_to_continue(
+def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     with started(base, tmp_path) as process:
@@ -89,6 +90,20 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
     assert not (tmp_path / "small" / "ray").exists()
     assert 1 <= len(table(tmp_path)) < 6
     assert len(table(tmp_path)) == len(records.read_records(tmp_path / "small"))
+
+    with started(base, tmp_path) as process:
+        await_that(process, lambda: list(tmp_path.glob("small/ray")))
+        processes = children(process)
+        interrupt(process)
+        time.sleep(0.1)
+        while process.poll() is None:  # Python may lose one, inside a destructor
+            interrupt(process)
+            time.sleep(2)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, errors)
+    assert "run the same command again to continue" in out + errors
+    assert "Traceback" not in out + errors
+    assert_all_end(processes)
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr

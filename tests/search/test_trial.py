@@ -148,3 +148,11 @@ def test_a_traceback_as_text_is_taken_apart(job: TrialJob) -> None:
     assert record["error"] == {"type": "ValueError", "message": "no: way", "traceback": error}
     assert record["timings_s"]["total"] == 0
     json.dumps(record)
+
+
+def test_prose_in_place_of_a_traceback_is_the_message(job: TrialJob) -> None:
+    prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
+    error = record_of(job, "failed", [], error=prose)["error"]
+    assert error["type"] == "unknown"
+    assert error["message"] == "The worker has died. Exit type: SYSTEM_ERROR: no"
+    assert error["traceback"] == prose

@@ -12,7 +12,10 @@ from handssl.errors import DataError
 from handssl.evaluation.metrics import PCK_RANGES, joint_errors_cm, pck_auc, pose_metrics
 from handssl.skeleton import JOINT_NAMES, WRIST
 
-__all__ = ["official_scores", "read_submission", "write_submission"]
+__all__ = ["CONTEST_IMAGES", "official_scores", "read_submission", "write_submission"]
+
+CONTEST_IMAGES: Final = 3960
+"""Images of FreiHAND's evaluation set."""
 
 _VERTICES: Final = 778
 
@@ -22,7 +25,7 @@ def write_submission(path: Path, joints_m: NDArray[np.float64]) -> None:
 
     Args:
         path: The zip file.
-        joints_m: (n, 21, 3); the contest has n = 3960. No mesh is predicted: zeros.
+        joints_m: (n, 21, 3); the contest has n = `CONTEST_IMAGES`. No mesh is predicted: zeros.
     """
     mesh = [[[0, 0, 0]] * _VERTICES] * len(joints_m)
     content = json.dumps([np.round(joints_m, 8).tolist(), mesh], separators=(",", ":"))

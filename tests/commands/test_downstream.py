@@ -12,6 +12,7 @@ from handssl.cli import main
 from handssl.data import open_or_build_store
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 from handssl.evaluation import PoseModel
+from handssl.evaluation.contest import read_submission
 from handssl.skeleton import JOINT_NAMES
 from handssl.synthetic import generate_freihand
 
@@ -100,12 +101,15 @@ def test_the_contest_from_images_to_scores(
     hands: Path, pose_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw, out = hands / "raw", tmp_path / "pred.zip"
-    images = sorted(str(path) for path in (raw / "evaluation" / "rgb").iterdir())
-    cameras = str(raw / "evaluation_K.json")
-    arguments = ["predict", *images, "--checkpoint", str(pose_model), "--intrinsics", cameras]
+    images, cameras = str(raw / "evaluation" / "rgb"), str(raw / "evaluation_K.json")
+    arguments = ["predict", images, "--checkpoint", str(pose_model), "--intrinsics", cameras]
+    arguments += ["--scales", str(raw / "evaluation_scale.json")]
     assert main([*arguments, "--freihand-zip", str(out)]) == 0
     labels = str(raw / "evaluation_xyz.json")
-    capsys.readouterr()
+    assert "3 poses; the contest has 3,960" in capsys.readouterr().out
+    scale = json.loads((raw / "evaluation_scale.json").read_text())
+    lengths = np.linalg.norm(np.diff(read_submission(out)[:, 9:11], axis=1), axis=-1)[:, 0]
+    assert lengths.tolist() == pytest.approx(scale, rel=1e-4)
     assert main(["evaluate", str(out), "--labels", labels]) == 0
     lines = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
     assert list(lines) == [
@@ -129,6 +133,7 @@ def test_refusals_are_one_line_each(
     (tmp_path / "text.jpg").write_text("no picture")
     torch.save({"schema": 1, "encoder": {}}, tmp_path / "encoder.pt")
     (tmp_path / "short.pt").write_bytes(pose_model.read_bytes()[:-2000])
+    (tmp_path / "empty").mkdir()
     store = str(hands / "store")
     tune = ["finetune", *probe(hands)[1:], "--checkpoint", str(tmp_path / "pose.pt")]
     good = ["predict", image, "--checkpoint", str(pose_model), "--out", str(tmp_path)]
@@ -136,6 +141,10 @@ def test_refusals_are_one_line_each(
         "singular": [*good, "--intrinsics", str(singular)],
         "one for each of the 1 images": [*good, "--intrinsics", str(two)],
         "--bone-m must be": [*good, "--bone-m", "9"],
+        "got no --intrinsics": [*good, "--freihand-zip", str(tmp_path / "pred.zip")],
+        "00000000 comes more than once": ["predict", image, *good[1:]],
+        "holds none of .jpg": ["predict", str(tmp_path / "empty"), *good[2:]],
+        "for each of the 1 images": [*good, "--scales", str(two)],
         "must be a picture": ["predict", str(tmp_path / "text.jpg"), *good[2:]],
         "an encoder alone": [*good[:3], str(tmp_path / "encoder.pt")],
         "choose the encoder.name": [*probe(hands), "--name", "resnet18"],

@@ -5,15 +5,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import optuna
 import psutil
 import pytest
 from rich.console import Console
 
+from handssl.data import Store
 from handssl.errors import ConfigError, DataError
 from search import records
 from search.command import main
-from search.compose import CONFIG_DIR, compose_config
+from search.compose import CONFIG_DIR, compose_config, plain
+from search.preflight import check_same_study
 from search.transfer_config import TransferStudyConfig
 from search.transfer_study import run_transfer
 
@@ -145,10 +148,6 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(
 def test_a_split_without_labels_is_refused(
     transfer_overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import numpy as np
-
-    from handssl.data import Store
-
     monkeypatch.setattr(
         Store, "valid", property(lambda self: np.zeros((len(self), 21), dtype=bool))
     )
@@ -164,11 +163,7 @@ def test_a_split_without_labels_is_refused(
 def test_a_study_does_not_change_its_training_under_one_name(
     transfer_overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    from search.preflight import check_same_study
-
     def study(*overrides: str) -> dict[str, object]:
-        from search.compose import plain
-
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
         return {"schema": 1, "data": {"fingerprint": "f"}, "config": plain(config)}
 

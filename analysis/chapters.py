@@ -123,7 +123,7 @@ def _single(grid: Grid) -> Chapter:
         key="single",
         title="Each augmentation alone",
         tables=(tables.ablation_table(grid),),
-        drawings=_present([figures.ablation_drawing(grid)]),
+        drawings=tuple(figures.ablation_drawings(grid)),
     )
 
 
@@ -133,11 +133,14 @@ def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
         for column in grid.columns
         if (item := contribution(grid, uncertainty, column)) is not None
     ]
+    shown = [tables.shapley_table(found)] if found else []
+    if pairs := [item for item in found if item.pairs]:
+        shown.append(tables.interaction_table(pairs))
     return Chapter(
         key="contributions",
         title="What each augmentation contributes",
         sentences=tuple(findings.contribution_sentences(found)),
-        tables=(tables.shapley_table(found), tables.interaction_table(found)) if found else (),
+        tables=tuple(shown),
         drawings=tuple(
             figures.contribution_drawing(item, grid.columns.index(item.column)) for item in found
         ),

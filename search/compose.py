@@ -50,11 +50,27 @@ def compose_config(
     ConfigStore.instance().store(name="defaults", node=plain(schema()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=list(overrides))
+            composed = compose(name, overrides=[_opened(own, schema()) for own in overrides])
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, schema)) from error
     return typed(schema, cast("dict[str, Any]", values))
+
+
+def _opened(override: str, config: Any) -> str:
+    """An override inside a key that is itself a mapping may name new keys: Hydra's "++"."""
+    mappings = (key for key, value in _leaves(config, "") if isinstance(value, Mapping))
+    inside = any(re.match(rf"{re.escape(key)}[.=]", override) for key in mappings)
+    return f"++{override}" if inside else override
+
+
+def _leaves(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
 
 
 def _one_line(error: BaseException, schema: type[Any]) -> str:

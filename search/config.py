@@ -4,6 +4,7 @@ The `Attributes` of the docstrings are what `--help` prints. `search.compose` ma
 from the files under `configs/` and the command line.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
@@ -148,11 +149,15 @@ class SecondStage:
     """After the search: run the best points again with new seeds; tables then speak from these.
 
     Attributes:
-        best: How many points; 0 for no second stage.
+        best: How many points; 0 for none.
+        per_objective: Take so many of each objective, instead of all together.
+        also: More points of a grid whatever their rank, as in search.only.
         seeds: How many new trials of each.
     """
 
     best: int = 0
+    per_objective: bool = False
+    also: tuple[str, ...] = ()
     seeds: int = 5
 
     def __post_init__(self) -> None:
@@ -172,8 +177,12 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        singles: More augmentations of a grid, each tried alone.
+        only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
+            where * stands for anything; [] is all.
         objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
-            {name: mixed} also assigns an objective to each augmentation.
+            {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
+            other keys of trial.pretrain, such as optimizer.base_lr.
         space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
             {choices: […]}.
         warm_start: Points to begin a sampled search with: `published` takes the study's best
@@ -190,6 +199,8 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    singles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
             "relative": {"name": "relative"},
@@ -208,16 +219,26 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         names = self.augmentations
-        for name in names:
-            _require(
-                name in AUGMENTATIONS,
-                f"search.augmentations must be among {', '.join(AUGMENTATIONS)}, but got {name}",
-            )
+        for key in ("augmentations", "singles"):
+            for name in getattr(self, key):
+                _require(
+                    name in AUGMENTATIONS,
+                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
+                )
         _require(
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
+        for key, value in (
+            ("only", self.only),
+            ("singles", self.singles),
+            ("second_stage.also", self.second_stage.also),
+        ):
+            _require(
+                self.kind == "grid" or not value,
+                f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
+            )
         for name, least in (("repeats", 1), ("retries", 0), ("concurrent", 1), ("trials", 1)):
             value = getattr(self, name)
             _require(
@@ -274,7 +295,10 @@ class TrialConfig:
     """How one trial runs: its resources, its pretraining, its probe.
 
     Attributes:
-        workers: Workers of one trial; more than one needs the train executor.
+        workers: Workers of one trial; more than one needs the train executor. [fewest, most]
+            is elastic: as many as there is room for, changing while it runs.
+        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
+            costs the epoch under way.
         executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
             workers.
         cpus: CPUs of each worker.
@@ -285,7 +309,8 @@ class TrialConfig:
         diagnostics: What else is learned of its features in the end; decides no trial.
     """
 
-    workers: int = 1
+    workers: int | tuple[int, int] = 1
+    resize_s: float = 60.0
     executor: Literal["auto", "actor", "train"] = "auto"
     cpus: float = 1.0
     gpus: float = 0.0
@@ -295,25 +320,54 @@ class TrialConfig:
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
-        _require(self.workers >= 1, f"trial.workers must be >= 1, but got {self.workers}")
+        fewest, most = self.fewest_workers, self.most_workers
+        shown = self.workers_shown
+        _require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        _require(
+            fewest < most or not self.elastic,
+            f"trial.workers must be a number or [fewest, most], but got {shown}",
+        )
+        _require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
         _require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
         _require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
         _require(
-            not (self.executor == "actor" and self.workers > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={self.workers}; use "
+            not (self.executor == "actor" and most > 1),
+            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
             "trial.executor=train",
         )
+        batch, step = self.pretrain.batch_size, math.lcm(*range(fewest, most + 1))
         _require(
-            self.pretrain.batch_size % self.workers == 0,
-            f"trial.pretrain.batch_size must be a multiple of trial.workers={self.workers}, but "
-            f"got batch_size={self.pretrain.batch_size}",
+            batch % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for trial.workers={shown}, "
+            f"so that any number of them shares it equally, but got batch_size={batch}; take "
+            f"{batch // step * step or step}, or other workers",
         )
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of workers may change."""
+        return not isinstance(self.workers, int)
+
+    @property
+    def workers_shown(self) -> str:
+        """As it is written: a number, or [fewest, most]."""
+        return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
+
+    @property
+    def fewest_workers(self) -> int:
+        """Workers without which a trial waits."""
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
+
+    @property
+    def most_workers(self) -> int:
+        """Workers that a trial takes where there is room."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @property
     def runs_in(self) -> Literal["actor", "train"]:
         """The executor, once `auto` is resolved."""
         if self.executor == "auto":
-            return "actor" if self.workers == 1 else "train"
+            return "actor" if self.most_workers == 1 else "train"
         return self.executor
 
 

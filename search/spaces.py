@@ -8,8 +8,9 @@ only one answer is possible is not asked.
 """
 
 import dataclasses
+import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from optuna.distributions import (
@@ -20,13 +21,22 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from handssl.augment import AUGMENTATIONS, Composition, Regressable, compositions
+from handssl.augment import (
+    AUGMENTATIONS,
+    Composition,
+    Geometric,
+    Regressable,
+    compositions,
+)
 from handssl.errors import ConfigError
 from search.config import Range, SearchConfig
 
-__all__ = ["Chooser", "Point", "choose", "grid", "parameters_of"]
+__all__ = ["Chooser", "Point", "choose", "grid", "matching", "parameters_of"]
 
 ASSIGNMENTS = ("contrastive", "relative", "equivariant")
+_SUFFICES: Mapping[str, type] = {"relative": Regressable, "equivariant": Geometric}
+"""Of these objectives, a composition must have at least one augmentation of that kind."""
+
 _NEGATIVES = ("contrastive", "equivariant", "care")
 """Objectives with a contrastive term, and so with a temperature."""
 
@@ -88,10 +98,10 @@ def choose(chooser: Chooser, search: SearchConfig) -> Point:
 
 
 def _choose_subset(chooser: Chooser, names: Sequence[str], kind: str) -> str:
-    """A subset that the objective can use; regressable augmentations are asked last."""
+    """A subset that the objective can use; augmentations that it needs are asked last."""
 
     def suffices(name: str) -> bool:
-        return kind != "relative" or issubclass(AUGMENTATIONS[name], Regressable)
+        return issubclass(AUGMENTATIONS[name], _SUFFICES.get(kind, object))
 
     order = sorted(names, key=suffices)
     chosen: list[str] = []
@@ -164,7 +174,7 @@ def grid(search: SearchConfig) -> list[Point]:
     by side, all first repeats before the second ones: a study cut short is still comparable.
 
     Raises:
-        ConfigError: A key has a range, which no grid can exhaust.
+        ConfigError: A key has a range, which no grid can exhaust; or `only` leaves no point.
     """
     for key, where in search.ranges.items():
         if where.choices is None:
@@ -172,22 +182,46 @@ def grid(search: SearchConfig) -> list[Point]:
                 f"search.space.{key} must list choices for search.kind=grid, but got a range; "
                 "use search=random or search=tpe"
             )
-    return [
+    points = [
         Point(objective=label, composition=composition, values=values, repeat=repeat)
         for repeat in range(search.repeats)
         for composition, label in _compositions(search)
         for values in _all_values(search, label, composition)
     ]
+    return matching(points, search.only, "search.only") if search.only else points
+
+
+def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
+    """The points that some pattern names, in their order; a pattern is "OBJECTIVE COMPOSITION".
+
+    Raises:
+        ConfigError: A pattern names none.
+    """
+    named = [f"{point.objective} {point.composition}" for point in points]
+    for pattern in patterns:
+        if not fnmatch.filter(named, pattern):
+            raise ConfigError(
+                f"{key} must hold patterns of points such as {named[0]!r}, but got {pattern!r}, "
+                "which names none"
+            )
+    return [
+        point
+        for point, name in zip(points, named, strict=True)
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    ]
 
 
 def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
-    for composition in compositions(search.augmentations):
+    own = [Composition.parse(name) for name in search.singles if name not in search.augmentations]
+    for composition in (*compositions(search.augmentations), *own):
         for label, overrides in search.objectives.items():
             kind = overrides.get("name", label)
             if kind == "mixed":
                 for assigned in _assignments(composition):
                     yield assigned, label
-            elif kind != "relative" or composition.regressable:
+            elif any(
+                isinstance(one, _SUFFICES.get(kind, object)) for one in composition.augmentations
+            ):
                 yield composition.label, label
 
 

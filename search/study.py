@@ -6,14 +6,12 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
 from search import records
@@ -23,6 +21,7 @@ from search.datasets import open_data
 from search.display import Display
 from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
@@ -33,17 +32,14 @@ from search.preflight import (
     exclusive,
 )
 from search.records import Record
-from search.sampling import best_points, sampled, warm_start
+from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
 from search.watch import StudyWatch
 
 __all__ = ["StudyRun", "run_held", "run_study"]
-
-_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
-"""What the disk and the database raise: no defect of the study, which can go on later."""
 
 
 def run_study(
@@ -103,8 +99,10 @@ def run_held(
         try:
             records.write_json(folder / "study.json", study)
             return run()
-        except _NOT_OURS as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+        except Exception as error:
+            reason = outage(error)
+            if reason is None:
+                raise
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
                 "that right, then run the same command again to continue",
@@ -171,7 +169,11 @@ class StudyRun:
             seed=config.study.seed,
             parameters=parameters,
         )
-        self._adopted = self._view.synchronise(self._finished)
+        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        self._adopted = [
+            *self._view.synchronise(self._finished),
+            *(point_from(record["point"]) for record in failed),
+        ]
         self._view.enqueue(first)
 
     def to_the_end(self, *, verbose: bool) -> int:
@@ -219,23 +221,29 @@ class StudyRun:
     def _stage_two(self) -> Iterator[Any]:
         return (trial for trial in self._best_again() if trial.id not in self._finished)
 
-    def _best_again(self) -> Iterable[Trial]:
-        stage, first = self._config.search.second_stage, self._config.search.repeats
+    def _best_again(self) -> Sequence[Trial]:
+        seeds, first = self._config.search.second_stage.seeds, self._config.search.repeats
         points = [
-            Point(objective=p.objective, composition=p.composition, values=p.values, repeat=repeat)
-            for p in best_points(self._finished, stage.best)
-            for repeat in range(first, first + stage.seeds)
+            dataclasses.replace(point, repeat=repeat)
+            for repeat in range(first, first + seeds)
+            for point in again(self._config, self._finished)
         ]
         fingerprint = self._study["data"]["fingerprint"]
         return resolve_all(self._config, points, fingerprint, stage=2)
 
     def _total(self) -> int:
-        search = self._config.search
-        second = search.second_stage.best * search.second_stage.seeds
-        return (len(self._planned) if search.kind == "grid" else search.trials) + second
+        return len(self._finished) + self._left()
 
     def _left(self) -> int:
-        return self._total() - len(self._finished)
+        """Trials without a record; at most so many, while the second stage has not been chosen."""
+        if self._config.search.kind == "grid":
+            first = sum(trial.id not in self._finished for trial in self._planned)
+        else:
+            ended = sum(record["stage"] == 1 for record in self._finished.values())
+            first = max(0, self._config.search.trials - ended)
+        if first:
+            return first + trials_again(self._config)
+        return sum(trial.id not in self._finished for trial in self._best_again())
 
     def _job(self, trial: Any, *, may_stop: bool) -> Job:
         config, search = self._config, self._config.search
@@ -287,8 +295,8 @@ class StudyRun:
 def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
     shutil.rmtree(folder / "ray", ignore_errors=True)
-    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
-        half.unlink(missing_ok=True)
+    for own in (folder, *folder.glob("trials/*")):
+        records.remove_halves(own)
     for trial, record in existing.items():
         if record["status"] != "failed":  # another try may continue from it
             (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)

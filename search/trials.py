@@ -1,7 +1,7 @@
 """From points to trials: everything that decides a trial's numbers, resolved."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from handssl.errors import ConfigError
@@ -48,12 +48,13 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
     values = plain(config.trial.pretrain)
     values["composition"] = point.composition
     values["epochs"] = config.study.epochs
-    overrides = config.search.objectives[point.objective]
+    overrides = dict(config.search.objectives[point.objective])
+    others = overrides.pop("pretrain", {})
     try:
-        values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | dict(overrides)))
+        values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | overrides))
     except ConfigError as error:
         raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
-    for key, value in point.values:
+    for key, value in (*_dotted(others), *point.values):
         _set(values, key, value)
     pretrain = typed(PretrainConfig, values)
     decides = plain(pretrain)
@@ -86,6 +87,15 @@ def resolve_all(
     return list({trial.hash: trial for trial in trials}.values())
 
 
+def _dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted key, whether they were written nested or dotted."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def _set(values: dict[str, Any], key: str, value: Any) -> None:
     """Put a value at a dotted key that must exist; a magnitude's key has a dot of its own."""
     head, _, rest = key.partition(".")
@@ -93,7 +103,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         values[head] = {**values[head], rest: value}
     elif head not in values or (rest and not isinstance(values[head], Mapping)):
         raise ConfigError(
-            f"search.space must name keys of trial.pretrain ({', '.join(values)}), but got {key}"
+            f"search must name keys of trial.pretrain here ({', '.join(values)}), but got {key}"
         )
     elif rest:
         _set(values[head], rest, value)

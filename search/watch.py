@@ -4,7 +4,6 @@ Everything here runs in the driver, between Tune's events. An error here is nobo
 would take it for one, and record a finished trial as failed. So it is kept, and ends the study.
 """
 
-import errno
 import functools
 import shutil
 import time
@@ -21,12 +20,15 @@ from search.bridge import OptunaView
 from search.display import Display
 from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage_in
 from search.records import OBJECTIVE, Record
 from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
-_DISK_FULL = f"[Errno {errno.ENOSPC}]"
+_PENDING = 1_000_000
+"""Scalars that may wait for the thread that writes them; more than a trial has."""
+
 Hook = TypeVar("Hook", bound=Callable[..., None])
 
 
@@ -145,8 +147,9 @@ class StudyWatch(Callback):
         """
         job = _job(trial)
         reason = _last_failure(trial)
-        if _DISK_FULL in reason:
-            raise OSError(errno.ENOSPC, f"no space left on the disk for trial {job.trial.id}")
+        full = outage_in(reason)
+        if full is not None:
+            raise full
         rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
         record = record_of(job, "failed", rows, error=reason)
         write_record(job, record)
@@ -185,12 +188,14 @@ class StudyWatch(Callback):
         if job.trial.id not in self._writers:
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
-            self._writers[job.trial.id] = SummaryWriter(str(folder))
+            # Its thread dies of a full disk: with a short queue, who adds to it waits for ever.
+            self._writers[job.trial.id] = SummaryWriter(str(folder), max_queue=_PENDING)
             self._written[job.trial.id] = 0
         for row in records.read_jsonl(Path(job.directory) / "metrics.jsonl"):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row)
                 self._written[job.trial.id] = row["epoch"]
+        self._writers[job.trial.id].flush()  # here, where an error is seen
 
 
 def _job(trial: TuneTrial) -> Job:

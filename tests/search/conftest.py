@@ -10,6 +10,7 @@ from search.config import Config
 from search.spaces import grid
 from search.trial import TrialJob
 from search.trials import Trial, resolve_all
+from tests.search.running import command, run_grid
 
 SMALLEST = (
     "study.epochs=2",
@@ -33,6 +34,22 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate_freihand(folder / "raw", poses=30, workers=1)
     open_or_build_store(folder / "raw", folder / "store", name="synthetic", processes=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def base(embedded: Path) -> list[str]:
+    """The command of a study of six trials on that data set, but for its results folder."""
+    return command(embedded, SMALLEST)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of that study, run from start to end."""
+    results = tmp_path_factory.mktemp("undisturbed")
+    done = run_grid(base, results)
+    assert done.returncode == 0, done.stderr
+    assert "complete: 6 trials" in done.stdout
+    return results
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from search.spaces import Point, choose, grid, parameters_of
 
 MIXED = SearchConfig(objectives={"mixed": {"name": "mixed"}}, kind="tpe")
 
+T_S_RO = ("translate", "scale", "rotate")
+
 
 def sampled(search: SearchConfig, n: int) -> list[tuple[optuna.trial.FrozenTrial, Point]]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
@@ -40,6 +42,17 @@ def test_what_the_relative_objective_cannot_regress_is_left_out_of_the_space() -
     }
 
 
+@pytest.mark.parametrize("kind", ["grid", "random"])
+def test_the_equivariant_objective_gets_no_composition_without_geometry(kind: str) -> None:
+    search = SearchConfig(
+        kind=kind,  # type: ignore[arg-type]
+        augmentations=("color_jitter", "rotate", "sobel"),
+        objectives={"equivariant": {"name": "equivariant"}},
+    )
+    points = grid(search) if kind == "grid" else [point for _, point in sampled(search, 60)]
+    assert {p.composition for p in points} == {"Ro", "CJ+Ro", "Ro+So", "CJ+Ro+So"}
+
+
 def test_a_grid_multiplies_the_choices_of_other_keys_where_they_mean_something() -> None:
     search = SearchConfig(
         augmentations=("rotate",),
@@ -52,6 +65,31 @@ def test_a_grid_multiplies_the_choices_of_other_keys_where_they_mean_something()
         ("relative", {"batch_size": 8}),
         ("contrastive", {"objective.temperature": 0.1, "batch_size": 8}),
         ("contrastive", {"objective.temperature": 0.5, "batch_size": 8}),
+    ]
+
+
+def test_a_grid_can_be_cut_to_the_points_that_patterns_name() -> None:
+    search = SearchConfig(only=("contrastive T+S", "relative *Ro*"), augmentations=T_S_RO)
+    assert [(p.objective, p.composition) for p in grid(search)] == [
+        ("relative", "S+Ro"),
+        ("relative", "Ro"),
+        ("contrastive", "T+S"),
+        ("relative", "T+S+Ro"),
+        ("relative", "T+Ro"),
+    ]
+    with pytest.raises(ConfigError, match=r"search\.only must hold .* got 'contrastive CJ'"):
+        grid(SearchConfig(only=("contrastive CJ",), augmentations=T_S_RO))
+    with pytest.raises(ConfigError, match=r"search\.only must be \[\] unless search\.kind=grid"):
+        SearchConfig(kind="tpe", only=("contrastive T",))
+
+
+def test_a_grid_tries_more_augmentations_alone_where_the_objective_can() -> None:
+    search = SearchConfig(augmentations=("rotate",), singles=("sobel", "crop", "rotate"))
+    assert [(p.objective, p.composition) for p in grid(search)] == [
+        ("relative", "Ro"),
+        ("contrastive", "Ro"),
+        ("contrastive", "So"),
+        ("contrastive", "Cr"),
     ]
 
 

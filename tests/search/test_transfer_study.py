@@ -90,6 +90,30 @@ def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice
     again = run(command, tmp_path)
     assert again.returncode == 0, again.stderr
     assert "5 trials, 5 already finished" in again.stdout
+    lost = next(trials.glob("pretrain_*/encoder.safetensors"))
+    lost.unlink()
+    unneeded = run(command, tmp_path)
+    assert "5 trials, 5 already finished" in unneeded.stdout
+    next(trials.glob("contrastive_unfrozen_*/record.json")).unlink()
+    mended = run(command, tmp_path)
+    assert mended.returncode == 0, mended.stderr
+    assert "5 trials, 3 already finished" in mended.stdout
+    assert lost.exists()
+
+
+@pytest.mark.slow
+def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = run([*command, "trial.pretrain.optimizer.base_lr=1e30"], tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "2 rows were not run" in done.stdout
+    found = records.read_records(tmp_path / "small")
+    assert sorted(record["status"] for record in found.values()) == [
+        "failed",
+        "finished",
+        "finished",
+    ]
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -1,7 +1,9 @@
 """The contract of the family: every configuration joins through one entry of CASES."""
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -52,6 +54,14 @@ def build(case: str) -> Objective:
 
 def test_every_objective_has_a_case() -> None:
     assert {config.name for config, _ in CASES.values()} == set(OBJECTIVES)
+
+
+def test_the_page_of_methods_lists_every_objective_and_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    section = page.partition("## Objectives")[2]
+    assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(OBJECTIVES)
+    for own in dataclasses.fields(ObjectiveConfig):
+        assert re.search(rf"[`.]{own.name}[`.]", section), own.name
 
 
 def test_it_gives_a_finite_scalar_and_detached_scalar_terms(

@@ -133,6 +133,22 @@ def test_it_computes_in_float32_inside_autocast(
         assert objective(pairs).loss.dtype == torch.float32
 
 
+def test_autocast_reaches_the_heads_and_nothing_behind_them(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
+    expected = objective(pairs)
+    heads = [own for own in objective.modules() if isinstance(own, nn.Linear)]
+    for own in heads:  # in float32, so that any difference comes from what follows them
+        own.register_forward_pre_hook(lambda *_: torch.set_autocast_enabled("cpu", False))
+        own.register_forward_hook(lambda *_: torch.set_autocast_enabled("cpu", True))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = objective(pairs)
+    torch.testing.assert_close(found.loss, expected.loss, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(found.terms, expected.terms, atol=1e-6, rtol=1e-6)
+
+
 def test_an_unknown_name_lists_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match=r'contrastive, relative, .*objective\.name="byol"'):
         build_objective(ObjectiveConfig(name="byol"), Composition.parse("T"), DIM)

@@ -21,12 +21,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gpu, nt_xent, optimizers, probe, report, scaling, step, trials, views
+from benchmarks import (
+    exactness,
+    gpu,
+    nt_xent,
+    optimizers,
+    probe,
+    report,
+    scaling,
+    step,
+    trials,
+    views,
+)
 from benchmarks.figure import ROOT, Row, measured_at
 
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "views": (views.measure, views.__doc__),
     "nt_xent": (nt_xent.measure, nt_xent.__doc__),
+    "exactness": (exactness.measure, exactness.__doc__),
     "step": (step.measure, step.__doc__),
     "scaling": (scaling.measure, scaling.__doc__),
     "trials": (trials.measure, trials.__doc__),

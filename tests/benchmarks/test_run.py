@@ -40,6 +40,16 @@ def test_every_module_runs(tmp_path: Path) -> None:
     out = tmp_path / "benchmarks.md"
     done = run("--quick", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    names = ("views", "nt_xent", "step", "scaling", "trials", "probe", "optimizers", "gpu")
+    names = (
+        "views",
+        "nt_xent",
+        "exactness",
+        "step",
+        "scaling",
+        "trials",
+        "probe",
+        "optimizers",
+        "gpu",
+    )
     for name in names:
         assert f"<!-- {name} -->" in out.read_text()

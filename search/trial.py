@@ -290,7 +290,7 @@ def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, str] | None:
+def _error(error: BaseException | str | None) -> dict[str, Any] | None:
     if error is None:
         return None
     if isinstance(error, str):
@@ -303,6 +303,14 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
         "type": type(error).__name__,
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
+    } | (_circumstances(error) if isinstance(error, NonFiniteLossError) else {})
+
+
+def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:
+    return {
+        "step": error.step,
+        "last_finite_loss": error.last_finite_loss,
+        "parameter_norms": error.parameter_norms,
     }
 
 

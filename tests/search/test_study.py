@@ -159,6 +159,37 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
         assert curve == pytest.approx(single, rel=1e-2)
 
 
+def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_go_on(
+    base: list[str], tmp_path: Path
+) -> None:
+    hot = "{name: adam, base_lr: 1e30, warmup_epochs: 0}"
+    done = run_grid(
+        base,
+        tmp_path,
+        "search.augmentations=[rotate]",
+        "search.second_view=translate",
+        f"+search.objectives.hot={{name: contrastive, pretrain: {{optimizer: {hot}}}}}",
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 3 trials failed" in done.stdout
+    by_label = {r["objective"]: r for r in records.read_records(tmp_path / "small").values()}
+    assert {label: record["status"] for label, record in by_label.items()} == {
+        "relative": "finished",
+        "contrastive": "finished",
+        "hot": "failed",
+    }
+    error = by_label["hot"]["error"]
+    assert error["type"] == "NonFiniteLossError"
+    assert error["step"] > 0
+    assert error["last_finite_loss"] > 0
+    assert "encoder.layer1" in error["parameter_norms"]
+    assert {record["composition"] for record in by_label.values()} == {"Ro/T"}
+    folder = tmp_path / "small" / "trials" / by_label["relative"]["trial"]
+    terms = records.read_jsonl(folder / "metrics.jsonl")[-1]["terms"]
+    # One view is turned, the other shifted: each is told from the other's neutral parameters.
+    assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
+
+
 def test_a_sampled_search_stops_early_and_runs_the_best_again(
     base: list[str], tmp_path: Path
 ) -> None:

@@ -139,6 +139,9 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     assert record["status"] == "failed"
     assert record["error"]["type"] == "NonFiniteLossError"
     assert "step=" in record["error"]["message"]
+    assert record["error"]["step"] > 0
+    assert record["error"]["last_finite_loss"] > 0
+    assert {"encoder.layer1", "objective"} <= record["error"]["parameter_norms"].keys()
     assert "Traceback" in record["error"]["traceback"]
 
 

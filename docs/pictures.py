@@ -1,6 +1,11 @@
-"""Draws the pictures of the README: `python docs/pictures.py STORE` writes docs/images/."""
+"""Draws the pictures of the README into docs/images/.
+
+python docs/pictures.py --store data/stores/synthetic
+python docs/pictures.py --report results/embedded/analysis/report.html     (needs Chromium)
+"""
 
 import argparse
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +51,27 @@ def augmentations(store: Store, path: Path) -> None:
     sheet.save(path, optimize=True)
 
 
+def report(html: Path, path: Path) -> None:
+    """The first screen of a report, as a browser of 1200 by 1000 pixels shows it."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- only for this picture
+
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
+        page.goto(html.absolute().as_uri())
+        page.screenshot(path=path)
+        browser.close()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("store", type=Path)
-    augmentations(open_store(parser.parse_args().store), IMAGES / "augmentations.png")
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--report", type=Path)
+    options = parser.parse_args()
+    if options.store is not None:
+        augmentations(open_store(options.store), IMAGES / "augmentations.png")
+    if options.report is not None:
+        report(options.report, IMAGES / "report.png")

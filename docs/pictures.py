@@ -1,13 +1,15 @@
 """Draws the pictures of the documentation.
 
-    python docs/pictures.py STORE                     docs/images/augmentations.png
-    python docs/pictures.py --real FOLDER SHEET.png   real files with their labels, to look at
+    python docs/pictures.py --store data/stores/synthetic      docs/images/augmentations.png
+    python docs/pictures.py --report REPORT.html               docs/images/report.png (Chromium)
+    python docs/pictures.py --real FOLDER SHEET.png            real files with their labels
 
-The second is for one's own eyes: FreiHAND and InterHand2.6M may not be passed on in this project.
+The last is for one's own eyes: FreiHAND and InterHand2.6M may not be passed on in this project.
 """
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +87,32 @@ def real_samples(folder: Path, path: Path) -> None:
     sheet.save(path)
 
 
+def report(html: Path, path: Path) -> None:
+    """The first screen of a report, as a browser of 1200 by 1000 pixels shows it."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- only for this picture
+
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 1000}, color_scheme="light")
+        page.goto(html.absolute().as_uri())
+        page.screenshot(path=path)
+        browser.close()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("store", type=Path, nargs="?", help="store of embedded hands")
+    parser.add_argument("--store", type=Path, help="store of embedded hands")
+    parser.add_argument("--report", type=Path, help="a study's report.html")
     parser.add_argument("--real", type=Path, nargs=2, metavar=("FOLDER", "SHEET"))
-    arguments = parser.parse_args()
-    if arguments.real:
-        real_samples(*arguments.real)
-    elif arguments.store:
-        augmentations(open_store(arguments.store), IMAGES / "augmentations.png")
-    else:
-        parser.error("give a store, or --real FOLDER SHEET")
+    options = parser.parse_args()
+    if options.store is not None:
+        augmentations(open_store(options.store), IMAGES / "augmentations.png")
+    if options.report is not None:
+        report(options.report, IMAGES / "report.png")
+    if options.real is not None:
+        real_samples(*options.real)

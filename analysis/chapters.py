@@ -11,7 +11,7 @@ from analysis.efficiency import progress
 from analysis.figures import Drawing
 from analysis.grid import Column, Grid
 from analysis.hypothesis import DIAGNOSTICS, links, points
-from analysis.lowshot import LowShot, low_shot
+from analysis.lowshot import LowShot
 from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
@@ -50,6 +50,7 @@ def chapters(
     grid: Grid,
     uncertainty: Uncertainty,
     studies: Sequence[Study],
+    few: LowShot,
     price_per_hour: float | None = None,
 ) -> tuple[Chapter, ...]:
     """All chapters, those of which nothing has been run yet included."""
@@ -82,7 +83,7 @@ def chapters(
             title="Across data sets, and against supervised training",
             tables=tables.transfer_tables(studies),
         ),
-        _low_shot(low_shot(studies)),
+        _low_shot(few),
     )
 
 
@@ -122,7 +123,7 @@ def _single(grid: Grid) -> Chapter:
         key="single",
         title="Each augmentation alone",
         tables=(tables.ablation_table(grid),),
-        drawings=_present([figures.ablation_drawing(grid)]),
+        drawings=tuple(figures.ablation_drawings(grid)),
     )
 
 
@@ -132,11 +133,14 @@ def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
         for column in grid.columns
         if (item := contribution(grid, uncertainty, column)) is not None
     ]
+    shown = [tables.shapley_table(found)] if found else []
+    if pairs := [item for item in found if item.pairs]:
+        shown.append(tables.interaction_table(pairs))
     return Chapter(
         key="contributions",
         title="What each augmentation contributes",
         sentences=tuple(findings.contribution_sentences(found)),
-        tables=(tables.shapley_table(found), tables.interaction_table(found)) if found else (),
+        tables=tuple(shown),
         drawings=tuple(
             figures.contribution_drawing(item, grid.columns.index(item.column)) for item in found
         ),

@@ -20,7 +20,7 @@ from analysis.statistics import (
     spearman,
     welch_p,
 )
-from analysis.uncertainty import Draws, Uncertainty
+from analysis.uncertainty import Draws, Uncertainty, common_cover
 
 __all__ = [
     "Agreement",
@@ -43,6 +43,7 @@ class Difference:
         label: The composition.
         value_cm: Difference of the means over seeds, cm.
         interval: 95% bootstrap interval of it, None where there are no draws.
+        covers: What the interval covers on both sides.
         p_poses: Wilcoxon's signed-rank test over poses, Holm-corrected.
         p_seeds: Welch's t-test over seeds, Holm-corrected.
     """
@@ -50,6 +51,7 @@ class Difference:
     label: str
     value_cm: float
     interval: Interval | None
+    covers: str
     p_poses: float | None
     p_seeds: float | None
 
@@ -123,6 +125,7 @@ def _differences(pairs: Sequence[_Pair]) -> list[Difference]:
             label=pair.label,
             value_cm=pair.first.score - pair.second.score,
             interval=pair.span,
+            covers=common_cover(pair.draws),
             p_poses=p,
             p_seeds=q,
         )

@@ -8,7 +8,7 @@ from analysis.comparison import published_scores
 from analysis.grid import Column, Grid
 from analysis.notation import composition_tokens, full_factorial, is_subset
 from analysis.statistics import Interval, interactions, interval, shapley_values
-from analysis.uncertainty import Uncertainty
+from analysis.uncertainty import Uncertainty, common_cover
 
 __all__ = ["Contribution", "Share", "contribution"]
 
@@ -39,12 +39,14 @@ class Contribution:
         players: The augmentations whose full factorial has finished.
         shapley: One share per augmentation.
         pairs: One share per pair of augmentations.
+        covers: What the intervals cover in every composition.
     """
 
     column: Column
     players: tuple[str, ...]
     shapley: tuple[Share, ...]
     pairs: tuple[Share, ...]
+    covers: str
 
 
 def _game(scores: Mapping[str, Any], players: tuple[str, ...]) -> dict[frozenset[str], Any]:
@@ -81,5 +83,9 @@ def contribution(grid: Grid, uncertainty: Uncertainty, column: Column) -> Contri
         )
 
     return Contribution(
-        column=column, players=players, shapley=shares(shapley_values), pairs=shares(interactions)
+        column=column,
+        players=players,
+        shapley=shares(shapley_values),
+        pairs=shares(interactions),
+        covers=common_cover(own for label, own in found.items() if is_subset(label)),
     )

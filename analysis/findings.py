@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 _ALPHA = 0.05
+_THESE = "for these encoders; how seeds differ is not known"
 _FEWEST = 8
 """Pairs below which a rank correlation has no interval, and no claim is made."""
 
@@ -85,7 +86,9 @@ def verdict_sentences(found: Sequence[Verdict], turned: Sequence[Change]) -> lis
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
-                text += f", by {v.mean_cm:.2f} cm on average ({_span(v.mean_interval)})"
+                side = "above" if v.mean_cm > 0 else "below"
+                text += f"; on average over these, relative is {abs(v.mean_cm):.2f} cm {side}"
+                text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
     for change in turned:
@@ -102,7 +105,7 @@ def _judgement(gap: Gap, winner: str) -> str:
     if not gap.interval.excludes_zero:
         return "they cannot be told apart."
     if "seeds" not in gap.covers:
-        return "so it is for these encoders; how seeds differ is not known, so no winner is named."
+        return f"so it is {_THESE}, so no winner is named."
     return "but not where the best are chosen by the other seeds, so no winner is named."
 
 
@@ -129,7 +132,7 @@ def _change(change: Change) -> str:
     )
     text += f" {side} that with released ones ({_span(gap.interval)})"
     if "seeds" not in gap.covers:
-        return f"{text}, for these encoders."
+        return f"{text}, {_THESE}."
     return f"{text}{'.' if gap.lower else ': no difference is shown.'}"
 
 
@@ -237,9 +240,8 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
             if shares:
                 names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in shares)
                 parts.append(f"{names} {verb}{'s' if len(shares) == 1 else ''} the error")
-        sentences.append(
-            f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}."
-        )
+        text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
+        sentences.append(text + ("." if "seeds" in item.covers else f", {_THESE}."))
     return sentences
 
 

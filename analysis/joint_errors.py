@@ -20,7 +20,9 @@ __all__ = ["COMPACT_ERRORS", "JointErrors"]
 COMPACT_ERRORS = "errors.parquet"
 """The errors of all runs of a study in compact form (`analysis.compact`)."""
 
-_UNREADABLE = (RecordsError, OSError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException)
+_UNREADABLE = (
+    RecordsError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException,
+)  # fmt: skip
 _Parsed = TypeVar("_Parsed")
 
 

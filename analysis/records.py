@@ -251,6 +251,8 @@ def parse_record(raw: Mapping[str, Any], file: str, trial: str) -> tuple[Record,
     metrics = {}
     for name, value in _mapping(raw.get("metrics")).items():
         number = _number(value)
+        if number is not None and number < 0 and name.endswith("_cm"):
+            number = None  # a distance
         if number is None:
             problems.append(
                 Problem(

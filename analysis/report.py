@@ -11,10 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.chapters import Chapter
+from analysis.compact import COMPACT
 from analysis.figures import inline_svg
 from analysis.records import Problem, Study
 from analysis.tables import Table
-from analysis.trials import COLUMNS, trial_rows
+from analysis.trials import COLUMNS, NUMERIC, trial_rows
 
 __all__ = ["write_report"]
 
@@ -25,9 +26,10 @@ def _script_json(value: object) -> Markup:
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped in this line
 
 
-def _minus(text: str) -> str:
-    """A sentence with true minus signs before its numbers."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+def _typeset(text: str) -> str:
+    """A sentence with true minus signs before its numbers, and equations that do not break."""
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    return re.sub(r"(?<=\w) ([=<]) (?=[\d+−])", "\u00a0\\1\u00a0", text)
 
 
 def _pretty(value: Mapping[str, Any]) -> str:
@@ -44,7 +46,7 @@ def _environment() -> Environment:
     )
     environment.filters["svg"] = lambda drawing: Markup(inline_svg(drawing))  # noqa: S704
     environment.filters["script_json"] = _script_json
-    environment.filters["minus"] = _minus
+    environment.filters["typeset"] = _typeset
     environment.filters["pretty"] = _pretty
     return environment
 
@@ -68,6 +70,8 @@ def write_report(
         problems=problems,
         command=command,
         trial_columns=COLUMNS,
+        trial_numbers=NUMERIC,
+        whole=all(record.file != COMPACT for study in studies for record in study.records),
         trials=trial_rows(studies, path.parent.absolute()),
     )  # fmt: skip
     path.write_text(html, encoding="utf-8")

@@ -8,12 +8,15 @@ from pathlib import Path
 from analysis.notation import objective_title
 from analysis.records import Record, Study
 
-__all__ = ["COLUMNS", "trial_rows", "write_trials"]
+__all__ = ["COLUMNS", "NUMERIC", "trial_rows", "write_trials"]
 
 COLUMNS = (
-    "study", "trial", "status", "objective", "composition", "repeat", "seed", "median PJE (cm)",
-    "MPJE (cm)", "encoder steps", "time (s)", "record", "error",
+    "study", "trial", "status", "objective", "composition", "median PJE (cm)", "MPJE (cm)",
+    "encoder steps", "time (s)", "repeat", "seed", "record", "error",
 )  # fmt: skip
+
+NUMERIC = COLUMNS[5:11]
+"""Those that hold numbers."""
 
 
 def _row(study: Study, record: Record, start: Path | None) -> list[str | float | int | None]:
@@ -29,12 +32,12 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         record.status,
         objective_title(record.variant),
         record.label if record.label == record.composition else record.composition,
-        record.repeat,
-        record.seed,
         record.metrics.get("median_pje_cm"),
         record.metrics.get("mpjpe_cm"),
         record.encoder_steps,
         record.timings_s.get("total"),
+        record.repeat,
+        record.seed,
         target,
         ": ".join(error.values()) if error else "",
     ]

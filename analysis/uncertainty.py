@@ -1,6 +1,6 @@
 """Joint draws of every cell's median error: what the spread over poses and seeds leaves open."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from analysis.statistics import (
     pose_medians,
 )
 
-__all__ = ["DRAWS", "Draws", "Uncertainty", "estimate"]
+__all__ = ["DRAWS", "Draws", "Uncertainty", "common_cover", "estimate"]
 
 DRAWS = 1000
 _SEED = 20260101
@@ -92,6 +92,12 @@ class _Reader:
             poses=poses,
             covers="poses",
         )
+
+
+def common_cover(draws: Iterable[Draws | None]) -> str:
+    """What all of the draws vary, "" where one is missing or they have nothing in common."""
+    parts = [set(own.covers.split(" and ")) if own else set() for own in draws]
+    return " and ".join(sorted(set.intersection(*parts))) if parts else ""
 
 
 def estimate(grid: Grid) -> Uncertainty:

@@ -9,7 +9,7 @@ from analysis.errors import RecordsError
 from analysis.grid import RANKED_BY, Column, Grid, Setting
 from analysis.notation import objective_base
 from analysis.statistics import Interval, interval
-from analysis.uncertainty import Draws, Uncertainty
+from analysis.uncertainty import Uncertainty, common_cover
 
 __all__ = ["Change", "Gap", "Verdict", "changes", "verdicts"]
 
@@ -164,7 +164,7 @@ def _gap(grid: Grid, uncertainty: Uncertainty, columns: tuple[Column, Column]) -
     return Gap(
         difference_cm=ours.score - theirs.score,
         interval=interval(a.median_cm - b.median_cm) if a and b else None,
-        covers=_common(a, b) if a and b else "",
+        covers=common_cover([a, b]),
         held_out_cm=None
         if held_out[0] is None or held_out[1] is None
         else held_out[0] - held_out[1],
@@ -176,12 +176,6 @@ def _best(grid: Grid, column: Column) -> tuple[str, Setting]:
     if best is None:
         raise RecordsError(f"column {column.title} must have a finished run, but got none")
     return best
-
-
-def _common(a: Draws, b: Draws) -> str:
-    """What the draws of both vary."""
-    both = set(a.covers.split(" and ")) & set(b.covers.split(" and "))
-    return " and ".join(sorted(both))
 
 
 def _held_out(entrants: Mapping[str, Setting]) -> float | None:

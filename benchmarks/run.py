@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    agreement,
     gpu,
     nt_xent,
     optimizers,
@@ -44,6 +45,7 @@ MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "trials": (trials.measure, trials.__doc__),
     "scheduling": (scheduling.measure, scheduling.__doc__),
     "probe": (probe.measure, probe.__doc__),
+    "agreement": (agreement.measure, agreement.__doc__),
     "optimizers": (optimizers.measure, optimizers.__doc__),
     "samplers": (samplers.measure, samplers.__doc__),
     "report": (report.measure, report.__doc__),

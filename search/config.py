@@ -4,6 +4,7 @@ The `Attributes` of the docstrings are what `--help` prints. `search.compose` ma
 from the files under `configs/` and the command line.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
@@ -295,7 +296,10 @@ class TrialConfig:
     """How one trial runs: its resources, its pretraining, its probe.
 
     Attributes:
-        workers: Workers of one trial; more than one needs the train executor.
+        workers: Workers of one trial; more than one needs the train executor. [fewest, most]
+            is elastic: as many as there is room for, changing while it runs.
+        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
+            costs the epoch under way.
         executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
             workers.
         cpus: CPUs of each worker.
@@ -306,7 +310,8 @@ class TrialConfig:
         diagnostics: What else is learned of its features in the end; decides no trial.
     """
 
-    workers: int = 1
+    workers: int | tuple[int, int] = 1
+    resize_s: float = 60.0
     executor: Literal["auto", "actor", "train"] = "auto"
     cpus: float = 1.0
     gpus: float = 0.0
@@ -316,25 +321,54 @@ class TrialConfig:
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
-        _require(self.workers >= 1, f"trial.workers must be >= 1, but got {self.workers}")
+        fewest, most = self.fewest_workers, self.most_workers
+        shown = self.workers_shown
+        _require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        _require(
+            fewest < most or not self.elastic,
+            f"trial.workers must be a number or [fewest, most], but got {shown}",
+        )
+        _require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
         _require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
         _require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
         _require(
-            not (self.executor == "actor" and self.workers > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={self.workers}; use "
+            not (self.executor == "actor" and most > 1),
+            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
             "trial.executor=train",
         )
+        batch, step = self.pretrain.batch_size, math.lcm(*range(fewest, most + 1))
         _require(
-            self.pretrain.batch_size % self.workers == 0,
-            f"trial.pretrain.batch_size must be a multiple of trial.workers={self.workers}, but "
-            f"got batch_size={self.pretrain.batch_size}",
+            batch % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for trial.workers={shown}, "
+            f"so that any number of them shares it equally, but got batch_size={batch}; take "
+            f"{batch // step * step or step}, or other workers",
         )
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of workers may change."""
+        return not isinstance(self.workers, int)
+
+    @property
+    def workers_shown(self) -> str:
+        """As it is written: a number, or [fewest, most]."""
+        return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
+
+    @property
+    def fewest_workers(self) -> int:
+        """Workers without which a trial waits."""
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
+
+    @property
+    def most_workers(self) -> int:
+        """Workers that a trial takes where there is room."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @property
     def runs_in(self) -> Literal["actor", "train"]:
         """The executor, once `auto` is resolved."""
         if self.executor == "auto":
-            return "actor" if self.workers == 1 else "train"
+            return "actor" if self.most_workers == 1 else "train"
         return self.executor
 
 

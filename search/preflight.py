@@ -19,7 +19,7 @@ from search import buckets, records
 from search.bridge import without_password
 from search.buckets import is_bucket, join
 from search.compose import plain
-from search.config import Config
+from search.config import Config, TrialConfig
 from search.jobs import Planned
 from search.lease import leased
 from search.trials import Trial
@@ -32,6 +32,7 @@ __all__ = [
     "describe",
     "describe_plan",
     "exclusive",
+    "fit_at_once",
     "local_resources",
     "shown_config",
     "without_passwords",
@@ -44,16 +45,32 @@ def local_resources(config: Config) -> dict[str, float]:
     return {"cpus": config.cluster.cpus or os.cpu_count() or 1, "gpus": gpus}
 
 
+def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> int:
+    """Trials at a time that so much holds, at least one; an elastic one takes the rest.
+
+    Args:
+        trial: What one trial needs.
+        cpus: CPUs for all of them.
+        gpus: GPUs for all of them; None where they do not count.
+    """
+    workers = cpus // trial.cpus
+    if trial.gpus > 0 and gpus is not None:
+        workers = min(workers, gpus // trial.gpus)
+    full, rest = divmod(int(workers), trial.most_workers)
+    return max(1, full + (trial.elastic and rest >= trial.fewest_workers))
+
+
 def check_resources(config: Config) -> None:
     """Refuse a trial that this machine can never hold; a cluster may still grow."""
     if config.cluster.address != "local":
         return
     trial = config.trial
     for kind, amount in local_resources(config).items():
-        needed = trial.workers * getattr(trial, kind)
+        each = getattr(trial, kind)
+        needed = trial.fewest_workers * each
         if needed > amount:
             raise ConfigError(
-                f"trial.workers={trial.workers} x trial.{kind}={getattr(trial, kind):g} needs "
+                f"trial.workers={trial.workers_shown} x trial.{kind}={each:g} needs "
                 f"{needed:g} {kind}, but this machine has {amount}; lower one of them, or use "
                 "cluster=auto"
             )

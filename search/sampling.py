@@ -46,12 +46,12 @@ def sampled(
         view: Where points come from.
         fingerprint: Of the data.
         finished: Records by trial id; grows while trials end.
-        adopted: Points that a killed run had begun; they come first.
+        adopted: Points that an earlier run had begun, or that failed in it; they come first.
     """
     handed: set[str] = set()
     for point in adopted:
         trial = resolve(config, point, fingerprint)
-        if trial.id not in finished:
+        if trial.id not in finished and trial.hash not in handed:
             handed.add(trial.hash)
             yield trial
     known_in_a_row = 0

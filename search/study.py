@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.exceptions import StorageInternalError
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
 from search import buckets, records
@@ -25,6 +23,7 @@ from search.display import Display
 from search.folders import Folder, delete_tree, everywhere, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
@@ -38,15 +37,12 @@ from search.records import Record
 from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
 from search.views import view_sheet
 from search.watch import StudyWatch
 
 __all__ = ["StudyRun", "run_held", "run_study"]
-
-_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
-"""What the disk and the database raise: no defect of the study, which can go on later."""
 
 
 def run_study(
@@ -117,8 +113,10 @@ def run_held(
             records.write_json(home.local / "study.json", study)
             home.put("study.json")
             return run()
-        except _NOT_OURS as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+        except Exception as error:
+            reason = outage(error)
+            if reason is None:
+                raise
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
                 f"{buckets.shown(home.place)}: put "
@@ -191,7 +189,11 @@ class StudyRun:
             seed=config.study.seed,
             parameters=parameters,
         )
-        self._adopted = self._view.synchronise(self._finished)
+        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        self._adopted = [
+            *self._view.synchronise(self._finished),
+            *(point_from(record["point"]) for record in failed),
+        ]
         self._view.enqueue(first)
 
     def to_the_end(self, *, verbose: bool) -> int:
@@ -319,8 +321,8 @@ def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     folder = home.local
     delete_tree(join(home.place, "ray"))
     left = buckets.names(home.place) if is_bucket(home.place) else None
-    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
-        half.unlink(missing_ok=True)
+    for own in (folder, *folder.glob("trials/*")):
+        records.remove_halves(own)
     for trial, record in existing.items():
         checkpoint = f"trials/{trial}/checkpoint.pt"
         # Another try of one that failed may continue from it.

@@ -187,7 +187,11 @@ class FitJob:
             seed=self.trial.seed,
         )
         model = PoseModel(
-            encoder, name=config.name, size_px=self.trial.probe.size_px, bone_m=result.bone_m
+            encoder,
+            name=config.name,
+            size_px=self.trial.probe.size_px,
+            bone_m=result.bone_m,
+            head="linear",
         )
         model.set_layer(result.layer)
         return {first: result} | {

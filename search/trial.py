@@ -11,7 +11,8 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
@@ -36,6 +37,8 @@ from search.stores import local_store
 from search.trials import Trial
 
 __all__ = ["Stopwatch", "TrialJob", "epoch_row", "record_of", "run", "write_record"]
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +109,15 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    folder = own(job.directory)
-    directory, log = folder.local, folder.local / "metrics.jsonl"
-    folder.fetch("metrics.jsonl", "checkpoint.pt")
+    folder = own(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
+    log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
+    ended = _agreed(_finished(folder.local), device)
+    if ended is not None:
+        # A worker was lost between its record and its last report: nothing is run twice.
+        yield _last_report(job, ended)
+        return
     started_at, stopwatch = records.now(), Stopwatch()
     train, val = job.splits()
-    checkpoint = directory / "checkpoint.pt"
     run_of_epochs = pretraining(
         job.trial.pretrain,
         train,
@@ -121,6 +127,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         checkpoint=checkpoint,
     )
     writes = not _in_group() or torch.distributed.get_rank() == 0
+    workers = torch.distributed.get_world_size() if _in_group() else 1
     rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
     # An epoch's checkpoint comes before its row: what was killed in between is reported now.
     unreported = run_of_epochs.history[_agreed(len(rows), device) :]
@@ -135,7 +142,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     try:
         for epoch in itertools.chain(unreported, run_of_epochs):
             steps = run_of_epochs.encoder_steps * epoch.step // run_of_epochs.step
-            row = epoch_row(epoch, encoder_steps=steps)
+            row = epoch_row(epoch, encoder_steps=steps, workers=workers)
             at_rung = epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs
             if writes and at_rung and epoch.epoch == run_of_epochs.epoch:
                 result = probe()
@@ -152,9 +159,9 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
         if writes:
             write_record(folder, record)
-        yield {"trial": job.trial.id, "done": True, "status": "failed", "epoch": len(rows)}
+        yield _last_report(job, record)
         return
-    outcome: dict[str, Any] = {}
+    record = record_of(job, "finished", rows, started_at=started_at)
     if writes:
         trained = time.perf_counter()
         result = probe()
@@ -162,26 +169,39 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
         )
         seconds = time.perf_counter() - trained
-        outcome = dict(result.metrics)
         errors = result.error_cm.astype("float32")
-        records.write_npz(directory / "errors.npz", error_cm=errors, group=result.groups)
+        records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
         if job.keep_encoder:
             export_encoder(
                 run_of_epochs.encoder,
-                directory / "encoder.safetensors",
+                folder.local / "encoder.safetensors",
                 size_px=job.trial.pretrain.size_px,
             )
         ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
         record = record_of(
-            job, "finished", [*rows, ending], metrics=outcome | others, started_at=started_at
+            job,
+            "finished",
+            [*rows, ending],
+            metrics=result.metrics | others,
+            started_at=started_at,
         )
         write_record(folder, record)
-    yield {
+    yield _last_report(job, record)
+
+
+def _finished(directory: Path) -> Record | None:
+    path = directory / "record.json"
+    record = records.read_record(path) if path.exists() else None
+    return record if record and record["status"] == "finished" else None
+
+
+def _last_report(job: TrialJob, record: Record) -> Report:
+    return {
         "trial": job.trial.id,
         "done": True,
-        "status": "finished",
-        "epoch": job.trial.pretrain.epochs,
-        **outcome,
+        "status": record["status"],
+        "epoch": record["epochs"],
+        **record["metrics"],
     }
 
 
@@ -243,9 +263,10 @@ def record_of(
 
 
 def write_record(folder: Folder, record: Record) -> None:
-    """Put the record in place, last; a checkpoint that only served to get here goes."""
+    """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
     records.write_json(folder.local / "record.json", record)
     folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
+    records.remove_halves(folder.local)
     if record["status"] != "failed":  # another try may continue from it
         folder.remove("checkpoint.pt")
 
@@ -284,8 +305,8 @@ def _in_group() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _agreed(value: int, device: str) -> int:
-    """The first worker's value, on every worker: reports are counted alike on all of them."""
+def _agreed(value: T, device: str) -> T:
+    """The first worker's value, on every worker: all of them do and report the same."""
     values = [value]
     if _in_group():
         torch.distributed.broadcast_object_list(values, device=torch.device(device))

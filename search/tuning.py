@@ -11,11 +11,13 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.stopper import Stopper
 
+from handssl.errors import ConfigError
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
 from search.executors import actor_trainable, train_trainable
 from search.folders import delete_tree
 from search.jobs import Job
+from search.preflight import fit_at_once
 from search.records import OBJECTIVE
 from search.watch import StudyWatch
 
@@ -53,13 +55,7 @@ def run_jobs(
     """
     delete_tree(scratch)
     in_actor = config.trial.runs_in == "actor"
-    trainable: Any = (
-        actor_trainable(config.trial)
-        if in_actor
-        else train_trainable(config.trial, retries=config.search.retries)
-    )
-    # Under Ray Train the workers are restarted inside the trial.
-    restarts = config.search.retries if in_actor else 0
+    trainable: Any = actor_trainable(config.trial) if in_actor else train_trainable(config.trial)
     suggestions = Suggestions(jobs)
     try:
         tune.Tuner(
@@ -77,7 +73,7 @@ def run_jobs(
                 storage_path=scratch,
                 callbacks=[watch],
                 stop=_OnError(watch),
-                failure_config=tune.FailureConfig(max_failures=restarts),
+                failure_config=tune.FailureConfig(max_failures=config.search.retries),
                 verbose=0,
             ),
         ).fit()
@@ -141,7 +137,16 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
         }
-    context = ray.init(address=config.address, log_to_driver=verbose, logging_level=level, **local)
+    try:
+        context = ray.init(
+            address=config.address, log_to_driver=verbose, logging_level=level, **local
+        )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"cluster.address must be that of a running Ray cluster, but got "
+            f"cluster.address={config.address} ({str(error).splitlines()[0]}); start one, or use "
+            "cluster=local"
+        ) from error
     try:
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
@@ -153,8 +158,4 @@ def _concurrent(config: Config) -> int | None:
     if config.search.concurrent is not None or config.cluster.address != "local":
         return config.search.concurrent
     held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    trial = config.trial
-    fits = [held.get("CPU", 1) // (trial.workers * trial.cpus)]
-    if trial.gpus > 0:
-        fits.append(held.get("GPU", 0) // (trial.workers * trial.gpus))
-    return max(1, int(min(fits)))
+    return fit_at_once(config.trial, held.get("CPU", 1), held.get("GPU", 0))

@@ -4,7 +4,6 @@ Everything here runs in the driver, between Tune's events. An error here is nobo
 would take it for one, and record a finished trial as failed. So it is kept, and ends the study.
 """
 
-import errno
 import functools
 import shutil
 import time
@@ -24,12 +23,15 @@ from search.display import Display
 from search.folders import Folder, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage_in
 from search.records import OBJECTIVE, Record
 from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
-_DISK_FULL = f"[Errno {errno.ENOSPC}]"
+_PENDING = 1_000_000
+"""Scalars that may wait for the thread that writes them; more than a trial has."""
+
 Hook = TypeVar("Hook", bound=Callable[..., None])
 
 
@@ -152,8 +154,9 @@ class StudyWatch(Callback):
         """
         job = _job(trial)
         reason = _last_failure(trial)
-        if _DISK_FULL in reason:
-            raise OSError(errno.ENOSPC, f"no space left on the disk for trial {job.trial.id}")
+        full = outage_in(reason)
+        if full is not None:
+            raise full
         folder = mirrored(job.directory)
         record = record_of(job, "failed", _rows(folder), error=reason)
         write_record(folder, record)
@@ -192,7 +195,9 @@ class StudyWatch(Callback):
         if job.trial.id not in self._writers:
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
-            writer = self._writers[job.trial.id] = SummaryWriter(str(folder))
+            # Its thread dies of a full disk: with a short queue, who adds to it waits for ever.
+            writer = SummaryWriter(str(folder), max_queue=_PENDING)
+            self._writers[job.trial.id] = writer
             if self._views is not None:
                 writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
@@ -200,6 +205,7 @@ class StudyWatch(Callback):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row)
                 self._written[job.trial.id] = row["epoch"]
+        self._writers[job.trial.id].flush()  # here, where an error is seen
 
 
 def _rows(folder: Folder) -> list[dict[str, Any]]:

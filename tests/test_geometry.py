@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
+from handssl.errors import ConfigError
 from handssl.geometry import (
     joints_from_25d,
     joints_to_25d,
@@ -144,3 +145,10 @@ def test_degenerate_samples_are_only_shifted() -> None:
     assert torch.allclose(aligned, target.mean(1, keepdim=True).expand_as(target))
     nothing = procrustes_align(target, target, torch.zeros(4, 21, dtype=torch.bool))
     assert nothing.isfinite().all()
+
+
+def test_a_singular_camera_is_refused_by_its_place_in_the_batch() -> None:
+    cameras = torch.eye(3).repeat(3, 1, 1)
+    cameras[1, 1] = 0
+    with pytest.raises(ConfigError, match=r"singular intrinsics=.* for sample 1"):
+        joints_from_25d(torch.rand(3, 21, 3), torch.ones(3), cameras)

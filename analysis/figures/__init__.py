@@ -1,6 +1,6 @@
 """The figures: what they show (`compositions`, …) and how they are drawn, saved and inlined."""
 
-from analysis.figures.ablation import ablation_drawing
+from analysis.figures.ablation import ablation_drawings
 from analysis.figures.canvas import Drawing, inline_svg, write_drawing
 from analysis.figures.compositions import composition_drawings
 from analysis.figures.contribution import contribution_drawing
@@ -11,7 +11,7 @@ from analysis.figures.search import dependence_drawing, efficiency_drawing
 
 __all__ = [
     "Drawing",
-    "ablation_drawing",
+    "ablation_drawings",
     "agreement_drawing",
     "composition_drawings",
     "contribution_drawing",

@@ -1,5 +1,7 @@
 """Figure 3: each augmentation alone, mean and median error, contrastive at the left."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 
 from analysis.figures.canvas import MUTED, PAPER, SERIES, Drawing, new_figure, wrapped
@@ -8,29 +10,36 @@ from analysis.grid import Column, Grid
 from analysis.notation import TOKENS, objective_base
 from analysis.tables.ablation import REGRESSABLE
 
-__all__ = ["ablation_drawing"]
+__all__ = ["ablation_drawings"]
+
+_MOST = 4
 
 _METRICS = (("mpjpe_cm", "MPJE", 0.45), ("median_pje_cm", "median PJE", 1.0))
 
 
-def ablation_drawing(grid: Grid) -> Drawing | None:
-    """Figure 3 of the study with our numbers; None where there is no objective at all."""
+def ablation_drawings(grid: Grid) -> list[Drawing]:
+    """Figure 3 of the study with our numbers, four columns a drawing; none without objectives."""
     order = {"contrastive": 0, "relative": 1}
-    columns = sorted(grid.columns, key=lambda c: order.get(objective_base(c.variant), 2))[:4]
-    if not columns:
-        return None
+    columns = sorted(grid.columns, key=lambda c: order.get(objective_base(c.variant), 2))
+    return [
+        _drawing(grid, columns[start : start + _MOST], start // _MOST)
+        for start in range(0, len(columns), _MOST)
+    ]
+
+
+def _drawing(grid: Grid, columns: Sequence[Column], position: int) -> Drawing:
     names = [f"{name.replace('_', ' ')} ({token})" for name, token in TOKENS.items()]
     width = min(9.9, 1.8 + 2.6 * len(columns))
     figure, panels = new_figure(width, 1.3 + 1.35 * ROW_IN * len(names), len(columns), sharey=True)
     run = sum(grid.cell(c, t).best is not None for c in columns for t in TOKENS.values())
     drawing = Drawing(
-        key="figure3_single",
-        title="Figure 3: each augmentation alone",
+        key="figure3_single" + (f"_{position + 1}" if position else ""),
+        title="Figure 3: each augmentation alone" + (" (continued)" if position else ""),
         alt=f"Bar charts of mean and median error of single augmentations; {run} of "
         f"{len(columns) * len(TOKENS)} have been run.",
         caption="Mean (light) and median (full) per-joint error in cm of the linear probe after "
-        "pretraining with one augmentation; lower is better. The objectives stand as in the "
-        "study's figure 3, contrastive left.",
+        "pretraining with one augmentation; lower is better; mean over seeds. The objectives "
+        f"stand as in the study's figure 3, contrastive left. {_runs(grid, columns)}",
         figure=figure,
     )
     for column, axes in zip(columns, panels, strict=True):
@@ -46,6 +55,21 @@ def ablation_drawing(grid: Grid) -> Drawing | None:
     return drawing
 
 
+def _runs(grid: Grid, columns: Sequence[Column]) -> str:
+    """Fidelity and number of runs of every study shown."""
+    said = []
+    for study in {column.study.name: column.study for column in columns}.values():
+        cells = [
+            grid.cell(column, token)
+            for column in columns
+            if column.study is study
+            for token in TOKENS.values()
+        ]
+        n = sum(cell.best.seeds for cell in cells if cell.best)
+        said.append(f"{study.credentials}; {n} run{'s' if n != 1 else ''}.")
+    return " ".join(said)
+
+
 def _bars(
     drawing: Drawing, axes: Axes, grid: Grid, column: Column, where: tuple[int, str, str]
 ) -> None:
@@ -57,7 +81,11 @@ def _bars(
             continue
         axes.barh(row + offset, summary.mean, height=0.38, color=PAPER)  # hides the grid
         (bar,) = axes.barh(row + offset, summary.mean, height=0.38, color=colour, alpha=alpha)
-        drawing.tip(bar, f"{token}, {name}: {summary.mean:.2f} cm, {summary.n} seeds")
+        drawing.tip(
+            bar,
+            f"{token}, {name}: {summary.mean:.2f} cm, "
+            f"{summary.n} seed{'s' if summary.n != 1 else ''}",
+        )
     if cell.best is None:
         impossible = objective_base(column.variant) == "relative" and token not in REGRESSABLE
         state = "not regressable" if impossible and cell.state == "not run" else cell.state

@@ -3,7 +3,7 @@
 Matplotlib draws with the light palette below. The inline form swaps each palette colour for a CSS
 variable of the report (``#2563a8`` becomes ``var(--s1)``), so that one drawing serves light and
 dark, and turns the texts given to `Drawing.tip` into SVG ``<title>`` elements, which browsers show
-as tooltips and screen readers read.
+as tooltips. Who cannot point has the same numbers in the tables, and the figure's alt text.
 """
 
 import io
@@ -69,6 +69,7 @@ _STYLE: Any = {
     "savefig.facecolor": PAPER,
     "svg.hashsalt": "analysis",
 }
+_GROUND = "ground"
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 
@@ -110,6 +111,8 @@ def new_figure(
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, columns, sharey=sharey, squeeze=False)
+    for ground in (figure, *axes[0]):
+        ground.patch.set_gid(_GROUND)
     return figure, list(axes[0])
 
 
@@ -170,12 +173,14 @@ def inline_svg(drawing: Drawing) -> str:
 
 def _theme(element: ET.Element, drawing: Drawing, used: set[bytes]) -> None:
     identity = element.get("id", "")
+    if identity == _GROUND:  # the page shows through, and with it the mark of more to scroll to
+        for path in element:
+            path.set("style", "fill: none")
     if identity in drawing.tips:
         title = ET.Element(f"{{{_SVG}}}title")
         title.text = drawing.tips[identity]
         element.insert(0, title)
         element.set("class", "tip")
-        element.set("tabindex", "0")
     if identity:
         if identity.encode() in used:
             element.set("id", f"{drawing.key}-{identity}")

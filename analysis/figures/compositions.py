@@ -31,16 +31,16 @@ def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
         title=f"{column.title}: median error of every composition",
         alt=_alt(grid, column, best[0] if best else None),
         caption=(
-            f"Median per-joint error (cm, lower is better). Bars: {column.study.name}, "
-            f"{column.study.fidelity}; whiskers: one standard deviation over "
-            "seeds where there is more than one. "
+            f"Median per-joint error of the linear probe (cm, lower is better); "
+            f"{column.study.credentials}. Bars: mean over seeds, whiskers: one standard "
+            "deviation. "
             + (
-                "Diamonds: table 5 of the study, on an axis of their own: data and budget differ, "
-                "so compare the order, not the size. "
+                "Diamonds: table 5 of the study, on an axis of its own: data and budget differ, "
+                "so compare the order. "
                 if published
                 else ""
             )
-            + "The best of each is in full colour."
+            + "In full colour: the best."
         ),
         figure=figure,
     )

@@ -10,7 +10,8 @@ __all__ = ["contribution_drawing"]
 def contribution_drawing(contribution: Contribution, position: int) -> Drawing:
     """Shapley values and interactions of one objective."""
     column = contribution.column
-    shares = [*contribution.shapley, *contribution.pairs]
+    pairs = contribution.pairs
+    shares = [*contribution.shapley, *pairs]
     published = all(share.published_cm is not None for share in shares)
     height = 1.0 + ROW_IN * len(shares)
     figure, panels = new_figure(6.4, height, 2 if published else 1, sharey=True)
@@ -20,13 +21,13 @@ def contribution_drawing(contribution: Contribution, position: int) -> Drawing:
         title=f"{column.title}: what each augmentation contributes",
         alt=(
             f"Dot plot of the Shapley values of {len(contribution.players)} augmentations and "
-            f"their {len(contribution.pairs)} interactions. {lowest.name} lowers the error most, "
-            f"by {lowest.value_cm:+.2f} cm relative to the mean."
+            f"their {len(pairs)} interactions. Lowest: {lowest.name}, "
+            f"{lowest.value_cm:+.2f} cm from the mean."
         ),
         caption=(
-            "Upper rows: Shapley value of each augmentation, centred; lower rows (A × B): "
-            "interaction of a pair beyond the sum of both. Left of zero lowers the median error. "
-            "Lines: 95% intervals."
+            "Shapley value of each augmentation, centred"
+            + ("; A × B: interaction of a pair beyond the sum of both" if pairs else "")
+            + ". Left of zero lowers the median error. Lines: 95% intervals."
             + (" Right: the same from the study's table 5, on its own axis." if published else "")
         ),
         figure=figure,

@@ -53,6 +53,7 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]]) -> Drawing | None:
                 f"{name} {point.x:.2f}, {point.error_cm:.2f} cm",
             )
         axes.set_xlabel(name)
+        axes.locator_params(axis="x", nbins=5)
     panels[0].set_ylabel("median PJE (cm)")
     for style, variant in enumerate(variants):
         panels[0].plot(

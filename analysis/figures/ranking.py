@@ -68,8 +68,8 @@ def difference_drawing(
             f"{lower} of them."
         ),
         caption=(
-            f"Difference of the median errors (cm) with 95% intervals. Right of zero: "
-            f"{second.title} has the lower error; left of zero: {first.title} has. "
+            f"Difference of the median errors (cm) with 95% intervals{_over(differences)}. "
+            f"Right of zero: {second.title} has the lower error; left of zero: {first.title} has. "
             "Intervals that cross zero decide nothing."
         ),
         figure=figure,
@@ -78,6 +78,13 @@ def difference_drawing(
     draw_rows(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
     axes.set_xlabel("difference of median PJE (cm)")
     return drawing
+
+
+def _over(differences: Sequence[Difference]) -> str:
+    covers = {difference.covers for difference in differences if difference.interval}
+    if covers == {"poses"}:
+        return " over poses alone: how seeds differ is not known"
+    return f" over {' or '.join(sorted(filter(None, covers)))}" if any(covers) else ""
 
 
 def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | None:
@@ -98,14 +105,14 @@ def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | N
         "line both rankings agree; below it a composition does better here than published.",
         figure=figure,
     )
-    axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED)
+    axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED, linewidth=0.9)
     x = stats.rankdata([published[label] for label in labels])
     y = stats.rankdata([ours[label] for label in labels])
     for label, a, b in zip(labels, x, y, strict=True):
         (mark,) = axes.plot(a, b, "o", color=SERIES[position % len(SERIES)], markersize=5.5)
         drawing.tip(mark, f"{label}: published rank {a:g}, ours {b:g}")
         axes.annotate(label, (a, b), (5, 3), textcoords="offset points", fontsize=7.5, color=INK)
-    ticks = range(1, len(labels) + 1, 2)
+    ticks = range(1, len(labels) + 1, 1 if len(labels) <= 8 else 2)
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
     axes.set_xlabel("published rank")

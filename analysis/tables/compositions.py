@@ -38,7 +38,7 @@ def run_caption(grid: Grid) -> str:
                 "had no part in the choice; the others from the search"
             )
         if any(cell.settings > 1 for cell in cells):
-            parts.append("each cell shows its best configuration")
+            parts.append("each cell shows the best of several configurations, so partly luck")
         sentences.append("; ".join(parts) + ".")
     if not sentences:
         return "Nothing has been run yet."

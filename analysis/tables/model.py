@@ -63,6 +63,7 @@ class Entry:
         text: As shown.
         value: The number behind it, for sorting and CSV.
         sd, n: Standard deviation over seeds and number of seeds, where the value is a mean.
+        high: The upper end, where the value is the lower end of a range.
         best: Whether it is the best of its column.
         href: What it links to in the report.
         absent: Whether it says why there is no number.
@@ -72,6 +73,7 @@ class Entry:
     value: float | None = None
     sd: float | None = None
     n: int | None = None
+    high: float | None = None
     best: bool = False
     href: str = ""
     absent: bool = False
@@ -162,7 +164,7 @@ def span(found: Interval | None, digits: int = 2) -> Entry:
     if found is None:
         return Entry(text="n/a", absent=True)
     text = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "−")
-    return Entry(text=text, value=found.low)
+    return Entry(text=text, value=found.low, high=found.high)
 
 
 def p_value(p: float | None) -> Entry:

@@ -46,7 +46,9 @@ def ranking_table(standings: Mapping[str, Sequence[Standing]]) -> Table:
         caption=INTERVALS + " P(best): share of the draws in which the composition has the lowest "
         "error. p over poses: Wilcoxon's signed-rank test of the median errors per pose; p over "
         "seeds: Welch's t-test between seeds; both Holm-corrected over the compositions of an "
-        "objective. n/a: cannot be known from these records.",
+        "objective. The best was chosen by these very numbers, so the p-values against it are too "
+        "small; P(best) and the ranks allow for the choice. n/a: cannot be known from these "
+        "records.",
     )
 
 
@@ -60,7 +62,9 @@ def _standing(position: int, standing: Standing) -> tuple[Entry, ...]:
         result(standing.setting.summary("median_pje_cm"), "finished", best=behind is None),
         span(standing.interval),
         Entry(text=f"{rank.best:.2f}", value=rank.best) if rank else unknown,
-        Entry(text=f"{rank.low} to {rank.high}", value=rank.low) if rank else unknown,
+        Entry(text=f"{rank.low} to {rank.high}", value=rank.low, high=rank.high)
+        if rank
+        else unknown,
         Entry(text="–", absent=True) if behind is None else signed(behind.value_cm),
         span(behind.interval) if behind else Entry(text="–", absent=True),
         p_value(behind.p_poses) if behind else Entry(text="–", absent=True),

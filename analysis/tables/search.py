@@ -52,50 +52,55 @@ def _progress_line(study: Study) -> str:
 
 
 def efficiency_table(progress: Iterable[Progress], price_per_hour: float | None) -> Table:
-    """Encoder steps, time and cost of each study, and how soon it came close to the best."""
+    """Encoder steps, time and cost of each study, and how soon it came close to the best.
+
+    Without a price there is no column of the cost.
+    """
+    priced = price_per_hour is not None
     rows = []
     for item in progress:
         hours = None if item.total_s is None else item.total_s / 3600
-        cost = None if hours is None or price_per_hour is None else hours * price_per_hour
         done = item.steps[-1] if item.steps else 0.0
-        close = item.steps_to_close
-        rows.append(
-            [
-                Entry(text=item.study.name),
-                Entry(text=item.sampler),
-                Entry(text=str(len(item.steps)), value=len(item.steps)),
-                Entry(text=f"{done:,.0f}", value=done),
-                number(item.best_cm[-1] if item.best_cm else None),
-                Entry(text="never", absent=True)
-                if close is None
-                else Entry(
-                    text=f"{close:,.0f} ({close / done:.0%})" if done else "0", value=close
-                ),
-                number(hours, absent="not recorded"),
-                number(None if item.goodput is None else 100 * item.goodput, 0),
-                number(cost, absent="no price given"),
-            ]
-        )
+        row = [
+            Entry(text=item.study.name),
+            Entry(text=item.sampler),
+            Entry(text=str(len(item.steps)), value=len(item.steps)),
+            Entry(text=f"{done:,.0f}", value=done),
+            number(item.best_cm[-1] if item.best_cm else None),
+            _close(item.steps_to_close, done),
+            number(hours, absent="not recorded"),
+            number(None if item.goodput is None else 100 * item.goodput, 0),
+        ]
+        if price_per_hour is not None:
+            cost = None if hours is None else hours * price_per_hour
+            row.append(number(cost, absent="not recorded"))
+        rows.append(row)
+    columns = [
+        model.Column(name="Study", numeric=False),
+        model.Column(name="Sampler", numeric=False),
+        model.Column(name="trials", group="Search"),
+        model.Column(name="encoder steps", group="Search"),
+        model.Column(name="best median PJE", unit="cm", better="↓", group="Search"),
+        model.Column(name="steps to within 2%", group="Search", better="↓"),
+        model.Column(name="device hours", group="Cost"),
+        model.Column(name="time in the encoder", unit="%", better="↑", group="Cost"),
+    ]
     return Table(
         key="efficiency",
         title="How efficiently each study searched",
-        columns=(
-            model.Column(name="Study", numeric=False),
-            model.Column(name="Sampler", numeric=False),
-            model.Column(name="trials", group="Search"),
-            model.Column(name="encoder steps", group="Search"),
-            model.Column(name="best median PJE", unit="cm", better="↓", group="Search"),
-            model.Column(name="steps to within 2%", group="Cost"),
-            model.Column(name="device hours", group="Cost"),
-            model.Column(name="time in the encoder", unit="%", better="↑", group="Cost"),
-            model.Column(name="cost", group="Cost"),
-        ),
+        columns=(*columns, *([model.Column(name="cost", group="Cost")] if priced else [])),
         sections=one_section(rows),
-        caption="Within 2%: of the best error of all given studies on the same data and "
-        "fidelity. Steps include those of pruned and failed trials. Device hours: the trials' "
-        "wall time added up"
-        + (f", at {price_per_hour:g} an hour." if price_per_hour is not None else "."),
+        caption="Best: the lowest of all single trials, so partly luck. Within 2%: of the best of "
+        "all given studies on the same data and fidelity; in brackets the share of the study's "
+        "own steps. Steps include those of pruned and failed trials. Device hours: the trials' "
+        "wall time added up" + (f", at {price_per_hour:g} an hour." if priced else "."),
     )
+
+
+def _close(steps: float | None, done: float) -> Entry:
+    if steps is None:
+        return Entry(text="never", absent=True)
+    return Entry(text=f"{steps:,.0f} ({steps / done:.0%})" if done else "0", value=steps)
 
 
 def importance_table(samplings: Iterable[Sampling]) -> Table:
@@ -125,8 +130,8 @@ def importance_table(samplings: Iterable[Sampling]) -> Table:
         sections=sections,
         caption="Share of the variance of the median error over the search space that the "
         "parameter explains by itself (Hutter et al. 2014, Optuna's evaluator). "
-        "What is missing to 100% is interactions. A sampler that looks where it is good sees "
-        "less of the rest.",
+        "What is missing to 100% is interactions. Pruned trials have no final error and are left "
+        "out, and a sampler that looks where it is good sees less of the rest.",
     )
 
 

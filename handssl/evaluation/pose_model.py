@@ -1,5 +1,6 @@
 """An encoder with a head for the 2.5D pose, and the file that it travels in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
 from handssl.errors import ConfigError, DataError
 from handssl.evaluation.heads import pose_head
 from handssl.evaluation.ridge import LinearMap
+from handssl.evaluation.root_refiner import RootRefiner
+from handssl.geometry import joints_from_25d
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["PoseModel"]
@@ -26,19 +29,28 @@ class PoseModel(nn.Module):
         size_px: Side of the images it is made for.
         bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
         head: A key of `POSE_HEADS`, or `auto` for the encoder's own.
+        refine_root: Whether a `RootRefiner` corrects the root's depth when a pose is lifted.
 
     Raises:
         ConfigError: If there is no such head, or the encoder does not give what it reads.
     """
 
     def __init__(
-        self, encoder: Encoder, *, name: str, size_px: int, bone_m: float, head: str = "auto"
+        self,
+        encoder: Encoder,
+        *,
+        name: str,
+        size_px: int,
+        bone_m: float,
+        head: str = "auto",
+        refine_root: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head_name, kind = pose_head(head, encoder)
         self.head = kind.build(encoder, size_px)
         self._read = kind.read
+        self.root_refiner = RootRefiner() if refine_root else None
         self.name = name
         self.size_px = size_px
         self.bone_m = bone_m
@@ -47,6 +59,34 @@ class PoseModel(nn.Module):
         """21 × (u, v in fractions of the view's side, z_rel), flat, of images in [0, 1]."""
         pose: Tensor = self.head(self._read(self.encoder, images))
         return pose
+
+    def lift(
+        self,
+        joints_25d: Float[Tensor, "batch 21 3"],
+        bone_m: Float[Tensor, " batch"],
+        intrinsics: Float[Tensor, "batch 3 3"],
+    ) -> Float[Tensor, "batch 21 3"]:
+        """Joints in metres from (u px, v px, z_rel), as `joints_from_25d`."""
+        root = None
+        if self.root_refiner is not None:
+            device = next(self.parameters()).device
+            root = self.root_refiner(joints_25d.to(device), intrinsics.to(device))
+            root = root.to(joints_25d.device)
+        return joints_from_25d(joints_25d, bone_m, intrinsics, root=root)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """What a file holds the weights of, by the name there."""
+        parts = {"encoder": self.encoder.backbone, "head": self.head}
+        return parts if self.root_refiner is None else {**parts, "root_refiner": self.root_refiner}
+
+    def load_parts(self, content: Mapping[str, Any]) -> None:
+        """Take over the weights of a file, strictly.
+
+        Raises:
+            RuntimeError: If they do not fit.
+        """
+        for name, part in self.parts().items():
+            part.load_state_dict(content[name])
 
     def set_layer(self, layer: LinearMap) -> None:
         """Take over what a probe has fitted; the head must be linear."""
@@ -58,14 +98,18 @@ class PoseModel(nn.Module):
     def state(self) -> dict[str, Any]:
         """What a file needs to build the model again, preprocessing included."""
         return {
-            "pose_model": {"name": self.name, "bone_m": self.bone_m, "head": self.head_name},
+            "pose_model": {
+                "name": self.name,
+                "bone_m": self.bone_m,
+                "head": self.head_name,
+                "refine_root": self.root_refiner is not None,
+            },
             "preprocessing": {
                 "size_px": self.size_px,
                 "mean": list(IMAGENET_MEAN),
                 "std": list(IMAGENET_STD),
             },
-            "encoder": self.encoder.backbone.state_dict(),
-            "head": self.head.state_dict(),
+            **{name: part.state_dict() for name, part in self.parts().items()},
         }
 
     def save(self, path: Path) -> None:
@@ -98,18 +142,19 @@ class PoseModel(nn.Module):
                 f"preprocessing must normalise with ImageNet's mean and std, but {path} has "
                 f"mean={preprocessing['mean']}, std={preprocessing['std']}; export it anew"
             )
-        name = content["pose_model"]["name"]
+        about = content["pose_model"]
+        name = about["name"]
         model = cls(
             build_encoder(EncoderConfig(name=name)),
             name=name,
             size_px=preprocessing["size_px"],
-            bone_m=content["pose_model"]["bone_m"],
-            head=content["pose_model"]["head"],
+            bone_m=about["bone_m"],
+            head=about["head"],
+            refine_root=about["refine_root"],
         )
         try:
-            model.encoder.backbone.load_state_dict(content["encoder"])
-            model.head.load_state_dict(content["head"])
-        except RuntimeError as error:
+            model.load_parts(content)
+        except (KeyError, RuntimeError) as error:
             raise DataError(
                 f"the weights of {path} must be those of name={name!r}, but they do not fit "
                 f"({str(error).splitlines()[-1].strip()}); save it again"

@@ -12,7 +12,6 @@ from handssl.data.boxes import MARGIN, Box
 from handssl.data.mirror import mirror_intrinsics, mirror_joints
 from handssl.errors import ConfigError
 from handssl.evaluation.pose_model import PoseModel
-from handssl.geometry import joints_from_25d
 
 __all__ = ["PredictedPose", "default_intrinsics", "predict_pose"]
 
@@ -117,8 +116,8 @@ def _predict_in(
     with torch.no_grad():
         view = warp(pixels.to(device), matrix, size)
         pose = model(view).double().cpu().view(1, 21, 3) * torch.tensor([size, size, 1.0])
-    camera = matrix @ torch.from_numpy(intrinsics)
-    joints_m = joints_from_25d(pose, torch.tensor([bone_m], dtype=torch.float64), camera)
+        camera = matrix @ torch.from_numpy(intrinsics)
+        joints_m = model.lift(pose, torch.tensor([bone_m], dtype=torch.float64), camera)
     joints_px = (pose[0, :, :2] - matrix[0, :2, 2]) / zoom
     return joints_px.numpy(), joints_m[0].numpy()
 

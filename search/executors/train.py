@@ -1,7 +1,9 @@
 """Several workers per trial: a `TorchTrainer` inside a Tune function.
 
 Slower to start than an actor (its workers are new processes every time), but it spans GPUs and
-nodes, restarts lost workers from the last checkpoint, and gives the same loss curve.
+nodes, and gives the same loss curve. An elastic trial begins with as many workers as there is room
+for, and begins again from its last checkpoint, with more or fewer, when nodes come or go: the
+batch stays the same and is shared among them.
 """
 
 import logging
@@ -32,16 +34,21 @@ def _worker(config: dict[str, Any]) -> None:
         ray.train.report(dict(report))
 
 
-def train_trainable(trial: TrialConfig, *, retries: int) -> TrainFunction:
-    """The Tune function of a trial; its workers hold the resources, itself next to nothing."""
+def train_trainable(trial: TrialConfig) -> TrainFunction:
+    """The Tune function of a trial; its workers hold the resources, itself next to nothing.
+
+    A lost worker fails it. Tune starts it again, as it must where the node of this function is
+    lost; were it started again here too, each of the retries would be as many.
+    """
 
     def run_trainer(config: dict[str, Any]) -> None:
         job: Job = config["job"]
         trainer = TorchTrainer(
             _worker,
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},
-            scaling_config=ray.train.ScalingConfig(
+            scaling_config=cast("Any", ray.train.ScalingConfig)(  # typed as its elder
                 num_workers=trial.workers,
+                elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
                 resources_per_worker={"CPU": trial.cpus}
                 | ({"GPU": trial.gpus} if trial.gpus > 0 else {}),
@@ -50,7 +57,7 @@ def train_trainable(trial: TrialConfig, *, retries: int) -> TrainFunction:
                 name=job.trial.id,
                 storage_path=job.scratch,
                 callbacks=[cast("Any", TuneReportCallback)()],  # untyped in Ray
-                failure_config=ray.train.FailureConfig(max_failures=retries),
+                failure_config=ray.train.FailureConfig(max_failures=0),
             ),
         )
         trainer.fit()

@@ -4,11 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.comparison import agreement, compare_columns, rank_column
+from analysis.comparison import Agreement, agreement, compare_columns, rank_column
 from analysis.contribution import contribution
+from analysis.findings import agreement_sentences, best_sentences, contribution_sentences
 from analysis.grid import Grid, arrange
 from analysis.published import COMPOSITIONS
 from analysis.reading import read_studies
+from analysis.statistics import Correlation, Interval
 from analysis.uncertainty import Uncertainty, estimate
 from tests.analysis.conftest import EFFECTS, STUDY_ROWS, StudyMaker
 
@@ -65,11 +67,14 @@ def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: 
     assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
 
 
-def test_a_broken_error_file_is_reported_and_the_rest_goes_on(make_study: Make) -> None:
+@pytest.mark.parametrize("content", [b"PK\x03\x04 cut short", b"", b"text"])
+def test_a_broken_error_file_is_reported_and_the_rest_goes_on(
+    make_study: Make, content: bytes
+) -> None:
     study = make_study()
     trial = study.add("T", errors=np.ones((10, 21)))
     study.add("S", errors=np.full((10, 21), 2.0))
-    (trial / "errors.npz").write_bytes(b"PK\x03\x04 cut short")
+    (trial / "errors.npz").write_bytes(content)
     grid, uncertainty = evaluated(study)
     assert uncertainty.of(grid.columns[0], "T") is None
     assert uncertainty.of(grid.columns[0], "S") is not None
@@ -88,6 +93,7 @@ def test_columns_are_compared_on_the_same_poses(make_study: Make) -> None:
         assert difference.interval.low < difference.value_cm < difference.interval.high
         assert difference.interval.low > 0  # planted: relative is 4 cm worse everywhere
         assert difference.p_seeds is None
+        assert difference.covers == "poses"
 
 
 def test_agreement_of_the_published_numbers_with_themselves_is_perfect(make_study: Make) -> None:
@@ -128,3 +134,62 @@ def test_an_incomplete_factorial_has_no_shapley_values(make_study: Make) -> None
         study.add(label)
     grid, uncertainty = evaluated(study)
     assert contribution(grid, uncertainty, grid.columns[0]) is None
+
+
+@pytest.mark.parametrize(("repeats", "covers"), [(1, "poses"), (3, "poses and seeds")])
+def test_what_stands_out_by_one_seed_is_said_of_these_encoders_alone(
+    make_study: Make, repeats: int, covers: str
+) -> None:
+    study = make_study(images_val=120)
+    study.add_grid(("contrastive",), repeats=repeats, errors=True)
+    grid, uncertainty = evaluated(study)
+    found = contribution(grid, uncertainty, grid.columns[0])
+    assert found is not None
+    assert found.covers == covers
+    (said,) = contribution_sentences([found])
+    assert "T (" in said
+    assert "S (" in said
+    assert said.endswith("seeds differ is not known.") == (repeats == 1)
+
+
+def test_the_best_is_said_to_be_lucky_where_it_was_chosen_among_many(make_study: Make) -> None:
+    study = make_study()
+    for index in range(3):
+        study.add("T", median=10.0 + index, config={"epochs": index})
+    study.add("S", median=9.0)
+    study.add("S", median=9.0, repeat=1)
+    study.add("CJ", median=8.0)
+    grid, uncertainty = evaluated(study)
+    column = grid.columns[0]
+    (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
+    assert "S has the lowest median error of those run again, 9.00 cm" in said
+
+    other = make_study("other")
+    for index in range(3):
+        other.add("T", median=10.0 + index, config={"epochs": index})
+    grid, uncertainty = evaluated(other)
+    column = grid.columns[0]
+    (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
+    assert "from one seed; the best of 3 configurations, so partly luck" in said
+
+
+@pytest.mark.parametrize(
+    ("n", "low", "p", "words"),
+    [
+        (5, None, 0.01, "too few"),
+        (15, 0.2, 0.01, "goes with the published contrastive ranking"),
+        (15, -0.1, 0.01, "no agreement"),  # the interval includes zero
+        (15, 0.2, 0.2, "no agreement"),
+    ],
+)
+def test_agreement_is_claimed_only_with_p_and_interval(
+    make_study: Make, n: int, low: float | None, p: float, words: str
+) -> None:
+    study = make_study()
+    study.add("T")
+    grid, _ = evaluated(study)
+    span = None if low is None else Interval(low=low, high=0.9)
+    found = Correlation(value=0.6, p=p, interval=span, n=n)
+    item = Agreement(column=grid.columns[0], spearman=found, kendall=found)
+    (said,) = agreement_sentences([item])
+    assert words in said

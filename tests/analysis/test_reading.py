@@ -50,8 +50,8 @@ def test_every_kind_of_damage_is_reported_by_file_and_the_rest_is_read(make_stud
         assert words in reasons[damaged[name].name], name
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "12", True])
-def test_a_metric_that_is_no_finite_number_is_left_out_and_reported(
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "12", True, -5.0])
+def test_a_metric_that_is_no_finite_number_or_no_distance_is_left_out_and_reported(
     make_study: Make, value: object
 ) -> None:
     study = make_study()

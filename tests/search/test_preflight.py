@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,22 @@ from rich.console import Console
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
+from handssl.training import PretrainConfig
 from search.command import main
 from search.compose import compose_config
-from search.config import Config
-from search.preflight import check_fits, check_same_study, check_writable, exclusive
+from search.config import ClusterConfig, Config, TrialConfig
+from search.preflight import (
+    check_fits,
+    check_resources,
+    check_same_study,
+    check_writable,
+    exclusive,
+    fit_at_once,
+)
 from search.study import run_study
 from search.trials import Trial
+from search.tuning import cluster
+from tests.search.disk import remount, small_disk
 
 BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
 
@@ -68,6 +79,73 @@ def test_trials_that_could_not_take_a_step_are_refused_before_any_starts(
     trial = dataclasses.replace(small_trials[0], pretrain=pretrain)
     with pytest.raises(ConfigError, match=expected):
         check_fits([trial], store)
+
+
+def test_a_read_only_results_folder_is_refused_to_anyone_even_root(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=1) as disk:
+        remount(disk, "ro")
+        said = refused(capsys, f"results={disk}/results", f"data.store={tmp_path}/store")
+        assert f"results={disk}/results" in said
+        assert "Read-only file system" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permission bits do not bind root")
+def test_a_results_folder_without_permission_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        said = refused(capsys, f"results={tmp_path}/results", "data.store=nowhere")
+        assert "Permission denied" in said
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "held", "expected"),
+    [
+        (1, 0.0, (4, 0), 4),
+        (2, 0.0, (5, 0), 2),
+        (4, 0.0, (2, 0), 1),
+        ((1, 4), 0.0, (8, 0), 2),
+        ((1, 4), 0.0, (9, 0), 3),  # the third takes what is left
+        ((2, 4), 0.0, (9, 0), 2),
+        ((1, 4), 0.5, (64, 3), 2),
+    ],
+)
+def test_elastic_trials_leave_no_worker_idle(
+    workers: int | tuple[int, int], gpus: float, held: tuple[int, int], expected: int
+) -> None:
+    pretrain = PretrainConfig(batch_size=48)
+    trial = TrialConfig(workers=workers, gpus=gpus, pretrain=pretrain)
+    assert fit_at_once(trial, *held) == expected
+
+
+def test_a_machine_that_holds_the_fewest_workers_holds_an_elastic_trial(small: Config) -> None:
+    trial = dataclasses.replace(small.trial, workers=(1, 2))
+    cluster = dataclasses.replace(small.cluster, cpus=1)
+    check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
+    pretrain = dataclasses.replace(small.trial.pretrain, batch_size=24)
+    trial = dataclasses.replace(small.trial, workers=(2, 4), pretrain=pretrain)
+    with pytest.raises(ConfigError, match=r"trial\.workers=\[2, 4\] x trial\.cpus=1 needs 2 cpus"):
+        check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
+
+
+def test_a_cluster_that_does_not_run_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Ray itself would look at every process of the machine, and find the cluster of another.
+    def nowhere(**options: Any) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nMore.")
+
+    monkeypatch.setattr("ray.init", nowhere)
+    with (
+        pytest.raises(ConfigError, match=r"cluster\.address=auto .*running Ray.*cluster=local"),
+        cluster(ClusterConfig(address="auto"), verbose=False),
+    ):
+        pass
 
 
 def test_a_half_unpacked_freihand_is_refused(

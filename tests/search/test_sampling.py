@@ -91,6 +91,15 @@ def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
     assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
 
 
+def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: Path) -> None:
+    config = config_of()
+    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    point = Point(objective="contrastive", composition="T+S")
+    trials = sampled(config, view, "f", {}, [point, point])
+    assert next(trials).point == point
+    assert next(trials).point != point
+
+
 def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
     config = config_of("search.warm_start=published", "search.trials=4")
     done = run(config, f"sqlite:///{tmp_path}/o.db", {})

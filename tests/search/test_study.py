@@ -1,104 +1,28 @@
 """The whole main job at its smallest fidelity, in processes of its own, as a user starts it."""
 
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import optuna
-import psutil
-import pyarrow.parquet as pq
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search import records
+from tests.search.running import (
+    assert_all_end,
+    assert_complete,
+    assert_same_outcome,
+    await_that,
+    children,
+    interrupt,
+    run_grid,
+    started,
+    table,
+    trial_workers,
+)
 
 pytestmark = pytest.mark.slow
-
-RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
-T = TypeVar("T")
-MAY_DIFFER = ("timings_s", "started_at", "finished_at", "git")
-
-
-@pytest.fixture(scope="module")
-def base(embedded: Path, smallest: tuple[str, ...]) -> list[str]:
-    """The command but for its results folder."""
-    return [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        f"data.root={embedded}/raw",
-        f"data.store={embedded}/store",
-        "data.poses=30",
-        "study.name=small",
-        "search.augmentations=[translate,rotate]",
-    ]
-
-
-def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*base, f"results={results}", *overrides],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=results,
-    )
-
-
-@contextmanager
-def started(base: list[str], results: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command on its way; it does not outlive the block."""
-    with subprocess.Popen(
-        [*base, f"results={results}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=results,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def await_that(process: subprocess.Popen[str], found: Callable[[], T]) -> T:
-    """Wait until something is found while the process runs; returns it."""
-    deadline = time.monotonic() + 300
-    while not (result := found()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "it ended too early"
-        time.sleep(0.02)
-    return result
-
-
-def trial_workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The actors that run trials: Ray titles a process with its actor's class."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            found += [child] if "ActorTrial" in child.name() else []
-    return found
-
-
-def table(results: Path) -> list[dict[str, object]]:
-    """trials.parquet without what two runs of the same study may differ in."""
-    rows = pq.read_table(results / "small" / "trials.parquet").to_pylist()
-    return [{key: row[key] for key in row if not key.startswith(MAY_DIFFER)} for row in rows]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of a study that ran from start to end."""
-    results = tmp_path_factory.mktemp("undisturbed")
-    done = run_grid(base, results)
-    assert done.returncode == 0, done.stderr
-    assert "complete: 6 trials" in done.stdout
-    return results
 
 
 def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturbed: Path) -> None:
@@ -140,20 +64,17 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
             process,
             lambda: list(trials.glob("*/record.json")) and list(trials.glob("*/checkpoint.pt")),
         )
-        children = psutil.Process(process.pid).children(recursive=True)
+        processes = children(process)
         process.kill()
-    _, alive = psutil.wait_procs(children, timeout=180)
-    assert not alive, "Ray's processes outlived their driver"
+    assert_all_end(processes)
     finished = len(list(trials.glob("*/record.json")))
     assert finished < 6
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{finished} already finished" in done.stdout
-    assert table(tmp_path) == table(undisturbed)
-    study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
-    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 6
-    assert len({t.user_attrs["hash"] for t in study.trials}) == 6
+    assert_complete(tmp_path, trials=6)
+    assert_same_outcome(tmp_path, undisturbed)
 
 
 def test_ctrl_c_ends_in_order_and_says_how_to_continue(
@@ -161,7 +82,7 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
 ) -> None:
     with started(base, tmp_path) as process:
         await_that(process, lambda: list(tmp_path.glob("small/trials/*/record.json")))
-        process.send_signal(signal.SIGINT)
+        interrupt(process)
         out, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "run the same command again to continue" in out
@@ -171,7 +92,8 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert table(tmp_path) == table(undisturbed)
+    assert_complete(tmp_path, trials=6)
+    assert_same_outcome(tmp_path, undisturbed)
 
 
 def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
@@ -196,7 +118,12 @@ def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
 def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
-    overrides = ["search.augmentations=[rotate]", "cluster.cpus=2", "trial.workers=2"]
+    overrides = [
+        "search.augmentations=[rotate]",
+        "cluster.cpus=2",
+        "cluster.dashboard=true",
+        "trial.workers=2",
+    ]
     done = run_grid(base, tmp_path, *overrides)
     assert done.returncode == 0, done.stderr
     both = records.read_records(tmp_path / "small")

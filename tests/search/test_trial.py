@@ -112,6 +112,21 @@ def test_an_epoch_that_was_saved_but_not_reported_is_reported_on_resuming(
     assert record_and_rows(job) == record_and_rows(cut)
 
 
+def test_a_trial_whose_record_is_there_is_not_run_again(job: TrialJob) -> None:
+    *_, last = run(job, device="cpu")
+    files = {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()}
+    assert list(run(job, device="cpu")) == [last]
+    assert {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()} == files
+
+
+def test_the_record_takes_away_what_a_killed_worker_left_half_written(job: TrialJob) -> None:
+    folder = Path(job.directory)
+    folder.mkdir(parents=True)
+    (folder / ".checkpoint.pt.x1y2").write_bytes(b"half")
+    list(run(job, device="cpu"))
+    assert not list(folder.glob(".*"))
+
+
 def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     trial = job.trial
     hot = OptimizerConfig(name="adam", base_lr=1e30, warmup_epochs=0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
-from handssl.data import Store, open_or_build_store
+from handssl.data import Store, open_or_build_store, open_store
 from handssl.data.datasets import dataset_of
 from handssl.data.forecast import Forecast, forecast
 from handssl.data.plan import plan_build
@@ -38,8 +38,12 @@ def open_data(
     Raises:
         DataError: The raw data is missing or broken, or does not fit the store.
     """
+    if config.name == "joined":
+        with progress_bars(console) as advance:
+            return open_store(local_store(config.store), source_px=config.source_px).prepare(
+                progress=lambda stage, done, total: advance(_STAGES[stage], done, total)
+            )
     root, out = Path(config.root), local_store(config.store, missing_ok=True)
-
     with progress_bars(console) as advance:
 
         def generated(done: int, total: int) -> None:
@@ -69,6 +73,7 @@ def open_data(
             splits=config.splits,
             annotator=config.annotator,
             boxes=config.boxes,
+            boxes_file=config.boxes_file,
             source_px=config.source_px,
             strict=config.strict,
             runner=runner,

@@ -20,12 +20,15 @@ from search.bridge import without_password
 from search.buckets import is_bucket, join
 from search.compose import plain
 from search.config import Config, TrialConfig
+from search.ends import ends
 from search.jobs import Planned
 from search.lease import leased
-from search.trials import Trial
+from search.spaces import grid
+from search.trials import Trial, resolve_all
 
 __all__ = [
     "check_fits",
+    "check_points",
     "check_resources",
     "check_same_study",
     "check_writable",
@@ -76,16 +79,32 @@ def check_resources(config: Config) -> None:
             )
 
 
+def check_points(config: Config) -> None:
+    """Refuse a study with a point that makes no valid trial, before any data is looked at.
+
+    All points of a grid are looked at, and the ends of a sampled space.
+    """
+    search = config.search
+    points = grid(search) if search.kind == "grid" else ends(search)
+    for trial in resolve_all(config, points, fingerprint=""):
+        config.trial.check_batch(trial.pretrain.batch_size)
+        _check_size(trial, config.data.source_px)
+
+
+def _check_size(trial: Trial, source_px: int) -> None:
+    size_px = trial.pretrain.size_px
+    if size_px > source_px:
+        raise ConfigError(
+            "trial.pretrain.size_px must be at most the side of the source crops, "
+            f"{source_px}, but got size_px={size_px}; lower it, or raise data.source_px"
+        )
+
+
 def check_fits(trials: Iterable[Trial], store: Store) -> None:
     """Refuse a study whose trials could not take a single step on these images."""
     images, source_px = len(store.split("train")), store.images.shape[-1]
     for trial in trials:
-        size_px = trial.pretrain.size_px
-        if size_px > source_px:
-            raise ConfigError(
-                "trial.pretrain.size_px must be at most the side of the source crops, "
-                f"{source_px}, but got size_px={size_px}; lower it, or raise data.source_px"
-            )
+        _check_size(trial, source_px)
         step = trial.pretrain.batch_size * trial.pretrain.accumulation
         if step > images:
             raise ConfigError(
@@ -161,7 +180,7 @@ def describe(
             "fingerprint": store.fingerprint,
             "images_train": len(store.split("train")),
             "images_val": len(store.split("val")),
-            "boxes": config.data.boxes,
+            "boxes": store.info["boxes"],
         },
         "versions": records.versions(),
         "git": records.git_state(),

@@ -27,6 +27,7 @@ from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
+    check_points,
     check_resources,
     check_same_study,
     check_writable,
@@ -60,6 +61,7 @@ def run_study(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     check_resources(config)
+    check_points(config)
     place = join(config.results, config.study.name)
     check_writable(place)
     home = mirrored(place)

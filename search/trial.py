@@ -11,14 +11,13 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed
 
 from handssl.data import Store, open_store
-from handssl.encoders import export_encoder
+from handssl.encoders import Encoder, export_encoder
 from handssl.errors import NonFiniteLossError
 from handssl.evaluation import (
     DiagnosticsConfig,
@@ -111,7 +110,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     """
     folder = own(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
     log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
-    ended = _agreed(_finished(folder.local), device)
+    ended = _agreed(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.
         yield _last_report(job, ended)
@@ -168,15 +167,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         others = diagnose(
             run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
         )
+        _write_results(folder, job, run_of_epochs.encoder, result)
         seconds = time.perf_counter() - trained
-        errors = result.error_cm.astype("float32")
-        records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
-        if job.keep_encoder:
-            export_encoder(
-                run_of_epochs.encoder,
-                folder.local / "encoder.safetensors",
-                size_px=job.trial.pretrain.size_px,
-            )
         ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
         record = record_of(
             job,
@@ -189,8 +181,18 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     yield _last_report(job, record)
 
 
-def _finished(directory: Path) -> Record | None:
-    path = directory / "record.json"
+def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: ProbeResult) -> None:
+    """What stays beside the record of a finished trial."""
+    errors = result.error_cm.astype("float32")
+    records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
+    if job.keep_encoder:
+        export_encoder(
+            encoder, folder.local / "encoder.safetensors", size_px=job.trial.pretrain.size_px
+        )
+
+
+def _finished(folder: Folder) -> Record | None:
+    path = folder.local / "record.json"
     record = records.read_record(path) if path.exists() else None
     return record if record and record["status"] == "finished" else None
 
@@ -265,8 +267,8 @@ def record_of(
 def write_record(folder: Folder, record: Record) -> None:
     """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
     records.write_json(folder.local / "record.json", record)
-    folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     records.remove_halves(folder.local)
+    folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record["status"] != "failed":  # another try may continue from it
         folder.remove("checkpoint.pt")
 

@@ -149,3 +149,18 @@ def test_the_studys_four_can_be_regressed_and_no_other(member: Augmentation) -> 
         assert difference.shape == (30, len(member.regressed))
         assert len(member.difference_std()) == len(member.regressed)
         torch.testing.assert_close(member.difference(values_j, values_i), -difference)
+
+
+def test_neutral_parameters_make_the_plain_crop(
+    member: Augmentation, images: UInt8[Tensor, "6 3 64 64"], side_px: Float[Tensor, " 6"]
+) -> None:
+    if not isinstance(member, Regressable):
+        return
+    assert len(member.neutral) == len(member.columns)
+    plain = make_views(images, Composition.identity(), torch.Generator(), size=32, side_px=side_px)
+    neutral = torch.tensor(member.neutral).expand(6, -1)
+    views = apply_views(
+        images, Composition.parse(member.name), {member.key: neutral}, size=32, side_px=side_px
+    )
+    torch.testing.assert_close(views.matrix, plain.matrix)
+    torch.testing.assert_close(views.images, plain.images, atol=1e-6, rtol=0)

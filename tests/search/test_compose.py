@@ -25,6 +25,7 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "cluster/local.yaml",
         "data/freihand.yaml",
         "data/interhand.yaml",
+        "data/joined.yaml",
         "data/synthetic.yaml",
         "fidelity/embedded.yaml",
         "fidelity/paper.yaml",

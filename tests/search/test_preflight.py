@@ -51,6 +51,35 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         (["+study.imagez=3"], "imagez"),
         (["search.augmentations=[flip]"], "flip"),
         (["trial.pretrain.objective.temperature=0"], "temperature=0"),
+        (["trial.pretrain.batch_size=1"], "batch_size must be >= 2, but got batch_size=1"),
+        (["trial.pretrain.size_px=225"], "source crops, 224, but got size_px=225"),
+        (["trial.pretrain.composition=sobel:relative"], "but got sobel:relative"),
+        (["trial.pretrain.magnitudes.rotate.max_deg=181"], "rotate.max_deg=181"),
+        (["trial.pretrain.magnitudes.flip.share=1"], 'augmentation="flip"'),
+        (["trial.pretrain.magnitudes={{cutout.max_side_frac: 2}}"], "cutout.max_side_frac"),
+        (
+            ["search.augmentations=[sobel]", "~search.objectives.contrastive"],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            [
+                "search=tpe",
+                "search.augmentations=[sobel,crop]",
+                "~search.objectives.contrastive",
+            ],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            ["search=tpe", "search.space.magnitudes.rotate.max_deg={{low: 10.0, high: 200.0}}"],
+            "rotate.max_deg=200",
+        ),
+        (["search.second_view=T/S"], "must be the composition of one view"),
+        (["search.second_view=sobel:relative"], "but got sobel:relative"),
+        (["search.second_view=rotate:relative"], "objective.name must be mixed"),
+        (
+            ["trial.workers=2", "search.space.batch_size={{choices: [48, 63]}}"],
+            "multiple of 2 for trial.workers=2, so that",
+        ),
     ],
 )
 def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks import (
     agreement,
+    exactness,
     gpu,
     nt_xent,
     optimizers,
@@ -40,6 +41,7 @@ from benchmarks.figure import ROOT, Row, measured_at
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "views": (views.measure, views.__doc__),
     "nt_xent": (nt_xent.measure, nt_xent.__doc__),
+    "exactness": (exactness.measure, exactness.__doc__),
     "step": (step.measure, step.__doc__),
     "scaling": (scaling.measure, scaling.__doc__),
     "trials": (trials.measure, trials.__doc__),

@@ -55,6 +55,11 @@ def replay(path: Path, console: Console) -> int:
         raise ConfigError(
             f"a record must be finished to be replayed, but {path} has status={record['status']}"
         )
+    if "transfer" in record["config"]:
+        raise ConfigError(
+            f"a record must be of run_grid.py to be replayed, but {path} is a row of "
+            "run_transfer.py; run its study again under another study.name"
+        )
     study = records.read_record(path.parents[2] / "study.json")
     config = typed(Config, study["config"])
     store = open_data(config.data, console)

@@ -309,9 +309,12 @@ class StudyRun:
             )
             return 130
         if failed:
+            why = escape(" ".join(failed[0]["error"]["message"].split()))
+            mends = any(map(_to_run, failed))
             say(
                 f"[red]{len(failed)} of {len(self._finished)} trials failed[/]; the first, "
-                f"{failed[0]['trial']}: {failed[0]['error']['message']}"
+                f"{failed[0]['trial']}: {why}"
+                + ("; run the same command again to try again" if mends else "")
             )
             return 1
         say(f"[green]complete[/]: {len(self._finished)} trials")

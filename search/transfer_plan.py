@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from rich.table import Table
 from handssl.data import Store
 from handssl.evaluation import FinetuneConfig, Finetuning
 from search.display import duration
-from search.plan import calibrate, steps_of
+from search.plan import Cost, calibrate, steps_of
 from search.preflight import local_resources
 from search.records import Record
 from search.transfer_config import TransferStudyConfig
@@ -35,10 +36,14 @@ def print_plan(
     machinery = config.machinery()
     seconds: dict[str, float] = {}
     probe_s: dict[str, float] = {}
+    costs: dict[Any, Cost] = {}
     for own in plan.pretrainings:
         store = joined(stores, own.data, config.transfer.shares)
         name = own.trial.pretrain.encoder.name
-        cost = calibrate(own.trial, machinery, store)
+        kind = (name, own.trial.point.objective, own.data)
+        if kind not in costs:
+            costs[kind] = calibrate(own.trial, machinery, store)
+        cost = costs[kind]
         probe_s[name] = cost.probe_s
         steps = steps_of(own.trial.pretrain, len(store.split("train")))
         seconds[own.trial.id] = steps * cost.step_s + cost.probe_s

@@ -203,7 +203,7 @@ def _last_report(job: TrialJob, record: Record) -> Report:
         "done": True,
         "status": record["status"],
         "epoch": record["epochs"],
-        **record["metrics"],
+        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
     }
 
 
@@ -289,17 +289,27 @@ def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, str] | None:
+def _error(error: BaseException | str | None) -> dict[str, Any] | None:
     if error is None:
         return None
     if isinstance(error, str):
         lines = error.strip().splitlines() or ["unknown"]
         kind, _, message = lines[-1].partition(": ")
+        if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
+            kind, message = "unknown", lines[-1]
         return {"type": kind, "message": message, "traceback": error}
     return {
         "type": type(error).__name__,
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
+    } | (_circumstances(error) if isinstance(error, NonFiniteLossError) else {})
+
+
+def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:
+    return {
+        "step": error.step,
+        "last_finite_loss": error.last_finite_loss,
+        "parameter_norms": error.parameter_norms,
     }
 
 

@@ -33,6 +33,9 @@ _SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # and Tune's snapshot is never read
 }
 
+_WAITING = 16
+"""Trials that wait for room on a cluster, for its autoscaler to see."""
+
 
 def run_jobs(
     config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: str, *, stops: bool
@@ -77,6 +80,10 @@ def run_jobs(
                 verbose=0,
             ),
         ).fit()
+    except Exception:
+        # Where the disk is full, Tune then trips over its own files, cut short; that is no news.
+        if watch.error is None:
+            raise
     finally:
         delete_tree(scratch)
     if watch.error is not None:
@@ -130,7 +137,7 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
     local: dict[str, Any] = {}
     if config.address != "local":
         # Trials that wait for resources are what an autoscaler sees; one would grow one node.
-        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "16")
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(_WAITING))
     else:
         local = {
             "num_cpus": config.cpus,
@@ -157,7 +164,10 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
 
 def _concurrent(config: Config) -> int | None:
     """Trials at a time, unless told: what this machine holds; a cluster grows with the demand."""
-    if config.search.concurrent is not None or config.cluster.address != "local":
+    if config.search.concurrent is not None:
         return config.search.concurrent
+    if config.cluster.address != "local":
+        # Tune bounds the actors that wait for room, but sees none of Ray Train's workers.
+        return None if config.trial.runs_in == "actor" else _WAITING
     held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return fit_at_once(config.trial, held.get("CPU", 1), held.get("GPU", 0))

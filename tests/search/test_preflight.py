@@ -222,9 +222,13 @@ def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> No
 def test_a_plan_is_printed_and_nothing_is_started(
     small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = dataclasses.replace(small, plan=True, results=str(tmp_path / "results"))
+    elastic = dataclasses.replace(small.trial, workers=(1, 2))
+    config = dataclasses.replace(
+        small, plan=True, results=str(tmp_path / "results"), trial=elastic
+    )
     assert run_study(config, console=Console(width=200)) == 0
     said = capsys.readouterr().out
     assert "6: 0 with a record, 6 to run" in said
     assert "relative_T_r0" in said
+    assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
     assert list(tmp_path.iterdir()) == []

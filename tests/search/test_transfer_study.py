@@ -5,15 +5,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import optuna
 import psutil
 import pytest
 from rich.console import Console
 
+from handssl.data import Store
 from handssl.errors import ConfigError, DataError
 from search import records
 from search.command import main
-from search.compose import CONFIG_DIR, compose_config
+from search.compose import CONFIG_DIR, compose_config, plain
+from search.preflight import check_same_study
 from search.transfer_config import TransferStudyConfig
 from search.transfer_study import run_transfer
 
@@ -87,6 +90,30 @@ def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice
     again = run(command, tmp_path)
     assert again.returncode == 0, again.stderr
     assert "5 trials, 5 already finished" in again.stdout
+    lost = next(trials.glob("pretrain_*/encoder.safetensors"))
+    lost.unlink()
+    unneeded = run(command, tmp_path)
+    assert "5 trials, 5 already finished" in unneeded.stdout
+    next(trials.glob("contrastive_unfrozen_*/record.json")).unlink()
+    mended = run(command, tmp_path)
+    assert mended.returncode == 0, mended.stderr
+    assert "5 trials, 3 already finished" in mended.stdout
+    assert lost.exists()
+
+
+@pytest.mark.slow
+def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = run([*command, "trial.pretrain.optimizer.base_lr=1e30"], tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "2 rows were not run" in done.stdout
+    found = records.read_records(tmp_path / "small")
+    assert sorted(record["status"] for record in found.values()) == [
+        "failed",
+        "finished",
+        "finished",
+    ]
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -145,10 +172,6 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(
 def test_a_split_without_labels_is_refused(
     transfer_overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import numpy as np
-
-    from handssl.data import Store
-
     monkeypatch.setattr(
         Store, "valid", property(lambda self: np.zeros((len(self), 21), dtype=bool))
     )
@@ -164,11 +187,7 @@ def test_a_split_without_labels_is_refused(
 def test_a_study_does_not_change_its_training_under_one_name(
     transfer_overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    from search.preflight import check_same_study
-
     def study(*overrides: str) -> dict[str, object]:
-        from search.compose import plain
-
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
         return {"schema": 1, "data": {"fingerprint": "f"}, "config": plain(config)}
 

@@ -147,6 +147,8 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "num_cpus": config.cpus,
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
+            # Otherwise its processes listen on every interface of the machine.
+            "_node_ip_address": "127.0.0.1",
         }
         if config.dashboard:
             # Ray's cleaner of what a stopped trial held asks this address. Where it has to search

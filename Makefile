@@ -13,11 +13,11 @@ help:  ## this list
 setup: $(VENV)/.installed  ## create .venv and install the project into it
 
 $(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"Python >= 3.11 is needed, but $(PYTHON) is {v[0]}.{v[1]}; set PYTHON=") if v < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"Python >= 3.11 is needed, but $(PYTHON) is {v[0]}.{v[1]}; set PYTHON=") if v < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): PyTorch, Ray and their dependencies, a few GB the first time"
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev,dashboards]'
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev,dashboards]'
 	@touch $@
 
 data: setup  ## build the embedded data set and its store

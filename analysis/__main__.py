@@ -80,9 +80,8 @@ def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
     for study in report.studies:
         for problem in report.problems[study.name]:
             console.print(f"note: {study.name}: {problem}", markup=False, style="yellow")
-        waiting = len(study.missing) + len(study.unfinished)
-        if waiting:
-            console.print(f"{study.name}: {waiting} planned trials have no record yet")
+        if study.waiting:
+            console.print(f"{study.name}: {study.waiting}", markup=False, highlight=False)
     lines = [
         f"tables        ls {report.folder / 'tables'}",
         f"figures       ls {report.folder / 'figures'}",

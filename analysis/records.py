@@ -170,6 +170,19 @@ class Study:
         )
 
     @property
+    def waiting(self) -> str:
+        """What has no record yet, as a sentence; "" for a complete study."""
+        here, running, to_come = len(self.records), len(self.unfinished), len(self.missing)
+        if not running and not to_come:
+            return ""
+        parts = [f"{here} trial{'s' if here != 1 else ''} so far"]
+        if running:
+            parts.append(f"{running} running or interrupted")
+        if to_come:
+            parts.append(f"{to_come} not started")
+        return f"Not complete: {', '.join(parts)}."
+
+    @property
     def is_evidence(self) -> bool:
         """Whether the study itself claims more than a demonstration."""
         return bool(self.section("fidelity").get("evidence", False))

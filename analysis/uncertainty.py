@@ -127,7 +127,7 @@ def estimate(grid: Grid) -> Uncertainty:
                 moved = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
                 draws = replace(
                     draws,
-                    median_cm=draws.median_cm + moved,
+                    median_cm=np.maximum(draws.median_cm + moved, 0),  # a distance
                     covers="poses and seeds" if draws.covers else "seeds",
                 )
             if draws is not None:

@@ -15,10 +15,11 @@ __all__ = ["Finished", "run_study"]
 
 
 class Finished(NamedTuple):
-    """One trial: its record, and its reports in epoch order."""
+    """One trial: its record, its reports in epoch order, and when its record was written."""
 
     record: dict[str, Any]
     reports: list[dict[str, Any]]
+    ended_s: float
 
 
 def run_study(
@@ -58,7 +59,8 @@ def run_study(
             Finished(
                 json.loads((own / "record.json").read_text()),
                 [json.loads(line) for line in (own / "metrics.jsonl").open()],
+                (own / "record.json").stat().st_mtime,
             )
             for own in folders
         ]
-    return sorted(trials, key=lambda trial: str(trial.record["finished_at"]))
+    return sorted(trials, key=lambda trial: trial.ended_s)

@@ -236,10 +236,13 @@ class OptunaView:
         return {rung["epoch"]: rung[OBJECTIVE] for rung in record["rungs"]}
 
     def enqueue(self, points: Iterable[Point]) -> None:
-        """Let a sampled search begin with these points, as far as they lie in its space."""
+        """Let a sampled search begin with these points, as far as they lie in its space.
+
+        What the space asks about and a point does not say (a learning rate) is sampled.
+        """
         for point in points:
             try:
-                parameters, _ = self._parameters_of(point)
+                parameters, _ = parameters_of(point, self._search, partial=True)
             except (ValueError, KeyError):
                 continue
             self._study.enqueue_trial(parameters, skip_if_exists=True)

@@ -23,11 +23,19 @@ from pydantic import TypeAdapter, ValidationError
 from handssl.errors import ConfigError
 from search.config import Config
 
-__all__ = ["CONFIG_DIR", "Option", "compose_config", "options", "plain", "typed"]
+__all__ = ["CONFIG_DIR", "Option", "compose_config", "dotted", "options", "plain", "typed"]
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 T = TypeVar("T")
+
+_OPEN = (
+    "trial.pretrain.magnitudes",
+    "trial.pretrain.objective.options",
+    "search.objectives",
+    "search.space",
+)
+"""Mappings whose keys are the user's choice; Hydra would want a + before each."""
 
 
 @overload
@@ -50,27 +58,30 @@ def compose_config(
     ConfigStore.instance().store(name="defaults", node=plain(schema()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=[_opened(own, schema()) for own in overrides])
+            composed = compose(name, overrides=[_opened(own) for own in overrides])
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, schema)) from error
-    return typed(schema, cast("dict[str, Any]", values))
+    found = cast("dict[str, Any]", values)
+    pretrain = found["trial"]["pretrain"]
+    if isinstance(pretrain.get("magnitudes"), Mapping):
+        pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
+    return typed(schema, found)
 
 
-def _opened(override: str, config: Any) -> str:
-    """An override inside a key that is itself a mapping may name new keys: Hydra's "++"."""
-    mappings = (key for key, value in _leaves(config, "") if isinstance(value, Mapping))
-    inside = any(re.match(rf"{re.escape(key)}[.=]", override) for key in mappings)
+def _opened(override: str) -> str:
+    """An override that may add to one of the open mappings, as well as replace."""
+    inside = any(re.match(rf"{re.escape(key)}(\.[^=]*)?=", override) for key in _OPEN)
     return f"++{override}" if inside else override
 
 
-def _leaves(config: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _leaves(value, f"{prefix}{field.name}.")
+def dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted key, whether they were written nested or dotted."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{field.name}", value
+            yield f"{prefix}{key}", value
 
 
 def _one_line(error: BaseException, schema: type[Any]) -> str:

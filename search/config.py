@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from handssl.augment import AUGMENTATIONS
+from handssl.augment import AUGMENTATIONS, Composition
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
@@ -22,6 +22,7 @@ __all__ = [
     "Range",
     "SearchConfig",
     "SecondStage",
+    "StoreConfig",
     "StudyConfig",
     "TrialConfig",
 ]
@@ -38,11 +39,14 @@ class DataConfig:
 
     Attributes:
         name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
-            `synthetic_interhand` are generated where they are missing.
+            `synthetic_interhand` are generated where they are missing, `joined` is a store that
+            `handssl data join` combined from others.
         root: Folder of the raw data set, in its own layout.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
-        boxes: The hand's box: from its joints as in the study (not label-free), or the centre.
+        boxes: The hand's box: from its joints as in the study (not label-free), the centre, or
+            a file.
+        boxes_file: JSON of [x, y, width, height] by source id, with boxes=file.
         annotator: InterHand2.6M's set of annotations.
         splits: Raw splits to convert; null takes those to train and validate on.
         poses: Poses to generate (synthetic only).
@@ -51,11 +55,14 @@ class DataConfig:
         strict: Refuse a corrupt image or label instead of skipping and counting it.
     """
 
-    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand"] = "synthetic"
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand", "joined"] = (
+        "synthetic"
+    )
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
     source_px: int = 224
-    boxes: Literal["joints", "centre"] = "joints"
+    boxes: Literal["joints", "centre", "file"] = "joints"
+    boxes_file: str | None = None
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
     splits: tuple[str, ...] | None = None
     poses: int = 1500
@@ -64,11 +71,16 @@ class DataConfig:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("root", "store"):
+        for name in ("store",) if self.name == "joined" else ("root", "store"):
             _require(
                 getattr(self, name) != "",
                 f"data.{name} must name a folder, but got data.{name}=''; give data.{name}=FOLDER",
             )
+        _require(
+            (self.boxes == "file") == (self.boxes_file is not None),
+            f"data.boxes=file and data.boxes_file go together, but got data.boxes={self.boxes}, "
+            f"data.boxes_file={self.boxes_file}",
+        )
         for name, least in (("source_px", 32), ("poses", 10), ("versions", 1)):
             value = getattr(self, name)
             _require(value >= least, f"data.{name} must be >= {least}, but got {name}={value}")
@@ -177,6 +189,8 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
+            nothing; null gives it what the first view gets.
         singles: More augmentations of a grid, each tried alone.
         only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
             where * stands for anything; [] is all.
@@ -199,6 +213,7 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    second_view: str | None = None
     singles: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
@@ -229,6 +244,12 @@ class SearchConfig:
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
+        _require(
+            "/" not in (self.second_view or ""),
+            "search.second_view must be the composition of one view, but got "
+            f"second_view={self.second_view}",
+        )
+        Composition.parse(self.second_view or "")
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
         for key, value in (
             ("only", self.only),
@@ -335,12 +356,17 @@ class TrialConfig:
             f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
             "trial.executor=train",
         )
-        batch, step = self.pretrain.batch_size, math.lcm(*range(fewest, most + 1))
+        self.check_batch(self.pretrain.batch_size)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that some number of workers would not share equally."""
+        step = math.lcm(*range(self.fewest_workers, self.most_workers + 1))
         _require(
-            batch % step == 0,
-            f"trial.pretrain.batch_size must be a multiple of {step} for trial.workers={shown}, "
-            f"so that any number of them shares it equally, but got batch_size={batch}; take "
-            f"{batch // step * step or step}, or other workers",
+            batch_size % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for "
+            f"trial.workers={self.workers_shown}, so that any number of them shares it equally, "
+            f"but got batch_size={batch_size}; take {batch_size // step * step or step}, or other "
+            "workers",
         )
 
     @property
@@ -424,11 +450,24 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Everything that `build_store.py` can be told.
+
+    Attributes:
+        plan: Print how large the store will be, and stop.
+    """
+
+    plan: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that `run_grid.py` can be told.
 
     Attributes:
-        results: Folder under which studies are written.
+        results: Folder under which studies are written, or s3://BUCKET/PREFIX.
         plan: Print what would run, and stop.
     """
 
@@ -442,6 +481,12 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(self.results != "", "results must name a folder, but got results=''")
+        _require(
+            self.search.storage is not None or not self.results.startswith("s3://"),
+            "search.storage must be a database's URL for results in a bucket, where SQLite cannot "
+            "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
+            "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
+        )
         for key in self.search.ranges:
             _require(
                 _is_key(key, self.trial.pretrain),

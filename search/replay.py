@@ -22,6 +22,7 @@ from search.compose import typed
 from search.config import Config
 from search.datasets import open_data
 from search.records import Record
+from search.stores import local_store
 from search.trial import TrialJob, run
 from search.trials import Trial, point_from
 
@@ -99,7 +100,7 @@ def _job(record: Record, config: Config, folder: Path) -> TrialJob:
         diagnostics=typed(DiagnosticsConfig, record["config"]["diagnostics"]),
         rungs=(),
         may_stop=False,
-        store=str(Path(config.data.store).resolve()),
+        store=str(local_store(config.data.store)),
         source_px=config.data.source_px,
         images=record["config"]["images"],
         directory=str(folder),

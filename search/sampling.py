@@ -3,12 +3,12 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from handssl.errors import ConfigError
-from search import records
+from search import buckets, records
 from search.bridge import OptunaView
 from search.config import Config
+from search.folders import mirrored
 from search.records import OBJECTIVE, Record
 from search.spaces import Point, choose, grid, matching
 from search.trials import Trial, point_from, resolve
@@ -148,7 +148,10 @@ def warm_start(config: Config) -> list[Point]:
             for label, ranking in _PUBLISHED.items()
             for composition in ranking.split()[rank : rank + 1]
         ]
-    points = best_points(records.read_records(Path(source)), config.search.trials)
+    earlier = mirrored(source)
+    with buckets.refusing("search.warm_start", source):
+        earlier.fetch_all("record.json")
+    points = best_points(records.read_records(earlier.local), config.search.trials)
     if not points:
         raise ConfigError(
             "search.warm_start must be published or the folder of a study with finished trials, "

@@ -5,26 +5,29 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 """
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
 from handssl.errors import NonFiniteLossError
-from search import records
+from search import buckets, records
 from search.bridge import OptunaView, Parameters, without_password
+from search.buckets import is_bucket, join
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
+from search.folders import Folder, delete_tree, everywhere, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
+    check_points,
     check_resources,
     check_same_study,
     check_writable,
@@ -37,6 +40,7 @@ from search.spaces import Point, grid
 from search.trial import TrialJob
 from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
+from search.views import view_sheet
 from search.watch import StudyWatch
 
 __all__ = ["StudyRun", "run_held", "run_study"]
@@ -57,8 +61,11 @@ def run_study(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     check_resources(config)
-    folder = Path(config.results) / config.study.name
-    check_writable(folder)
+    check_points(config)
+    place = join(config.results, config.study.name)
+    check_writable(place)
+    home = mirrored(place)
+    folder = home.local
     first = warm_start(config)
     store = open_data(config.data, console)
     if config.study.images is not None:
@@ -67,26 +74,33 @@ def run_study(
     shown = planned or [_example(config, store.fingerprint)]
     check_fits(shown, store)
     if config.plan:
+        home.fetch_all("record.json")
         print_plan(config, shown, records.read_records(folder), store, console)
         return 0
     study = describe(config, planned, store, overrides)
 
     def run() -> int:
         own = StudyRun(
-            config, folder=folder, study=study, planned=planned, first=first, console=console
+            config,
+            home=home,
+            study=study,
+            planned=planned,
+            first=first,
+            views=lambda trial: view_sheet(trial.pretrain, store),
+            console=console,
         )
         return own.to_the_end(verbose=verbose)
 
-    return run_held(folder, study, run, console)
+    return run_held(home, study, run, console)
 
 
 def run_held(
-    folder: Path, study: Mapping[str, Any], run: Callable[[], int], console: Console
+    home: Folder, study: Mapping[str, Any], run: Callable[[], int], console: Console
 ) -> int:
     """Run a study with its folder held against a second driver; returns the exit status.
 
     Args:
-        folder: Of the study.
+        home: Its folder.
         study: Its description.
         run: What runs it to the end.
         console: Where to say why it had to stop.
@@ -94,17 +108,20 @@ def run_held(
     Raises:
         HandSSLError: The folder is another study's, or another process runs it.
     """
-    with exclusive(folder):
-        check_same_study(folder, study)
+    with exclusive(home.place):
+        home.fetch("study.json")
+        check_same_study(home.local, study)
         try:
-            records.write_json(folder / "study.json", study)
+            records.write_json(home.local / "study.json", study)
+            home.put("study.json")
             return run()
         except Exception as error:
             reason = outage(error)
             if reason is None:
                 raise
             console.print(
-                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
+                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
+                f"{buckets.shown(home.place)}: put "
                 "that right, then run the same command again to continue",
                 soft_wrap=True,
             )
@@ -131,10 +148,11 @@ class StudyRun:
 
     Args:
         config: The configuration.
-        folder: Of the study.
+        home: Folder of the study.
         study: Its description.
         planned: The trials of a grid.
         first: Points to begin a sampled search with.
+        views: Draws what a trial sees, for TensorBoard; None where that means nothing.
         console: Where progress goes.
         parameters: How the Optuna study shows a point; as the search space would, unless given.
         compares: Whether all trials answer one question, so that one of them is the best.
@@ -144,24 +162,28 @@ class StudyRun:
         self,
         config: Config,
         *,
-        folder: Path,
+        home: Folder,
         study: Mapping[str, Any],
         planned: Sequence[Trial] = (),
         first: Sequence[Point] = (),
+        views: Callable[[Any], NDArray[np.uint8]] | None = None,
         console: Console,
         parameters: Parameters | None = None,
         compares: bool = True,
     ) -> None:
         self._config = config
-        self._folder = folder
+        self._home = home
+        self._folder = home.local
         self._study = study
         self._planned = planned
+        self._views = views
         self._console = console
         self._compares = compares
-        existing = records.read_records(folder)
-        _tidy(folder, existing)
+        home.fetch_all("record.json")
+        existing = records.read_records(self._folder)
+        _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
-        self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
+        self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
         self._view = OptunaView(
             self._url,
             config.study.name,
@@ -195,6 +217,7 @@ class StudyRun:
                     display=display,
                     metrics=StudyMetrics(self._config.study.name, self._finished.values()),
                     tensorboard=self._folder / "tensorboard",
+                    views=self._views,
                     finished=self._finished,
                 )
                 if dashboard:
@@ -204,13 +227,16 @@ class StudyRun:
                         self._stage_two(), watch, stops=False
                     )
         # What a worker wrote while the driver was being interrupted counts as well.
+        self._home.fetch_all("record.json")
         self._finished = records.read_records(self._folder)
         records.compile_parquet(self._folder, self._finished)
+        self._home.put("trials.parquet")
         return self._conclude(complete)
 
     def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
-        return run_jobs(self._config, jobs, watch, self._folder / "ray", stops=stops)
+        scratch = everywhere(join(self._home.place, "ray"))
+        return run_jobs(self._config, jobs, watch, scratch, stops=stops)
 
     def _stage_one(self) -> Iterator[Any]:
         if self._config.search.kind == "grid":
@@ -254,11 +280,11 @@ class StudyRun:
             diagnostics=config.trial.diagnostics,
             rungs=tuple(sorted({*search.rungs, *stopping})),
             may_stop=bool(stopping),
-            store=str(Path(config.data.store).resolve()),
+            store=everywhere(config.data.store),
             source_px=config.data.source_px,
             images=config.study.images,
-            directory=str((self._folder / "trials" / trial.id).resolve()),
-            scratch=str((self._folder / "ray").resolve()),
+            directory=everywhere(join(self._home.place, "trials", trial.id)),
+            scratch=everywhere(join(self._home.place, "ray")),
             keep_encoder=config.trial.keep_encoder,
             context={
                 "study": self._study["name"],
@@ -273,7 +299,7 @@ class StudyRun:
             self._console.print(text, soft_wrap=True)
 
         failed = [record for record in self._finished.values() if record["status"] == "failed"]
-        say(f"records      {self._folder}/trials.parquet")
+        say(f"records      {buckets.shown(join(self._home.place, 'trials.parquet'))}")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
         say(f"Optuna       optuna-dashboard {without_password(self._url)}")
         if not complete:
@@ -283,23 +309,30 @@ class StudyRun:
             )
             return 130
         if failed:
+            why = escape(" ".join(failed[0]["error"]["message"].split()))
+            mends = any(map(_to_run, failed))
             say(
                 f"[red]{len(failed)} of {len(self._finished)} trials failed[/]; the first, "
-                f"{failed[0]['trial']}: {failed[0]['error']['message']}"
+                f"{failed[0]['trial']}: {why}"
+                + ("; run the same command again to try again" if mends else "")
             )
             return 1
         say(f"[green]complete[/]: {len(self._finished)} trials")
         return 0
 
 
-def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
+def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
-    shutil.rmtree(folder / "ray", ignore_errors=True)
+    folder = home.local
+    delete_tree(join(home.place, "ray"))
+    left = buckets.names(home.place) if is_bucket(home.place) else None
     for own in (folder, *folder.glob("trials/*")):
         records.remove_halves(own)
     for trial, record in existing.items():
-        if record["status"] != "failed":  # another try may continue from it
-            (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint = f"trials/{trial}/checkpoint.pt"
+        # Another try of one that failed may continue from it.
+        if record["status"] != "failed" and (left is None or checkpoint in left):
+            home.remove(checkpoint)
 
 
 def _to_run(record: Record) -> bool:

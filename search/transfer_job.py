@@ -22,7 +22,7 @@ from handssl.evaluation import (
     linear_probe,
 )
 from handssl.training.randomness import random_parameters
-from search import records
+from search import folders, records
 from search.jobs import Report
 from search.transfer_rows import Fit
 from search.trial import Stopwatch, TrialJob, epoch_row, record_of, write_record
@@ -139,7 +139,8 @@ class FitJob:
                     for name in self.trial.evaluate
                 }
         except NonFiniteLossError as error:
-            write_record(self, record_of(self, "failed", rows, started_at=started_at, error=error))
+            record = record_of(self, "failed", rows, started_at=started_at, error=error)
+            write_record(folders.own(self.directory), record)
             yield {
                 "trial": self.trial.id,
                 "done": True,
@@ -154,7 +155,7 @@ class FitJob:
             self, "finished", [*rows, ending], metrics=metrics, started_at=started_at
         )
         record["evaluations"] = {name: own.metrics for name, own in results.items()}
-        write_record(self, record)
+        write_record(folders.own(self.directory), record)
         yield {
             "trial": self.trial.id,
             "done": True,

@@ -16,8 +16,10 @@ from handssl.encoders import build_encoder
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import REFERENCE_BONE
 from search import records
+from search.buckets import is_bucket, join, shown
 from search.config import Config, DataConfig
 from search.datasets import open_data
+from search.folders import Folder, everywhere, mirrored
 from search.jobs import Job
 from search.preflight import (
     check_fits,
@@ -58,8 +60,15 @@ def run_transfer(
     """
     machinery = config.machinery()
     check_resources(machinery)
-    folder = Path(config.results) / config.study.name
-    check_writable(folder)
+    if is_bucket(config.results):
+        raise ConfigError(
+            "results must be a folder that all machines share, but got "
+            f"results={shown(config.results)}; a bucket takes the studies of run_grid.py alone"
+        )
+    place = join(config.results, config.study.name)
+    check_writable(place)
+    home = mirrored(place)
+    folder = home.local
     stores = _open_all(config, console)
     plan = plan_rows(config, stores)
     _check_rows(config, plan, stores)
@@ -70,11 +79,11 @@ def run_transfer(
 
     def run() -> int:
         own = _TransferRun(
-            machinery, config=config, plan=plan, folder=folder, study=study, console=console
+            machinery, config=config, plan=plan, home=home, study=study, console=console
         )
         return own.to_the_end(verbose=verbose)
 
-    return run_held(folder, study, run, console)
+    return run_held(home, study, run, console)
 
 
 def _open_all(config: TransferStudyConfig, console: Console) -> dict[str, Store]:
@@ -174,16 +183,16 @@ class _TransferRun(StudyRun):
         *,
         config: TransferStudyConfig,
         plan: Plan,
-        folder: Path,
+        home: Folder,
         study: Mapping[str, Any],
         console: Console,
     ) -> None:
         self._plan = plan
         self._transfer = config
-        _forget_lost_encoders(folder, plan)
+        _forget_lost_encoders(home.local, plan)
         super().__init__(
             machinery,
-            folder=folder,
+            home=home,
             study=study,
             console=console,
             parameters=parameters_among(plan.trials),
@@ -224,7 +233,7 @@ class _TransferRun(StudyRun):
             own = dataclasses.replace(config.trial, workers=1, executor="actor")
             config = dataclasses.replace(config, trial=own)
         jobs = (self._job(trial, may_stop=False) for trial in trials)
-        return run_jobs(config, jobs, watch, self._folder / "ray", stops=False)
+        return run_jobs(config, jobs, watch, everywhere(str(self._folder / "ray")), stops=False)
 
     def _job(self, trial: Any, *, may_stop: bool) -> Job:
         own = trial.trial if isinstance(trial, Pretraining) else trial

@@ -11,14 +11,13 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed
 
 from handssl.data import Store, open_store
-from handssl.encoders import export_encoder
+from handssl.encoders import Encoder, export_encoder
 from handssl.errors import NonFiniteLossError
 from handssl.evaluation import (
     DiagnosticsConfig,
@@ -30,8 +29,10 @@ from handssl.evaluation import (
 from handssl.training import EpochReport, pretraining
 from search import records
 from search.compose import plain
+from search.folders import Folder, own
 from search.jobs import Job, Report
 from search.records import OBJECTIVE, Record, Status
+from search.stores import local_store
 from search.trials import Trial
 
 __all__ = ["Stopwatch", "TrialJob", "epoch_row", "record_of", "run", "write_record"]
@@ -50,11 +51,12 @@ class TrialJob:
         rungs: Epochs, besides the last, after which the probe runs too.
         may_stop: Whether a scheduler may stop it: then only rungs are reported, each with the
             metric that the scheduler needs.
-        store: Path of the store.
+        store: Path of the store, or its URI in a bucket.
         source_px: Side of its decoded images.
         images: How many of its images the study uses; None for all.
-        directory: The trial's folder; its checkpoint and records live there.
-        scratch: Folder for what Ray writes itself.
+        directory: The trial's folder, or its URI in a bucket; its checkpoint and records live
+            there.
+        scratch: Place for what Ray writes itself.
         keep_encoder: Whether the encoder's weights stay beside the record.
         context: Fields that go into the record unchanged: study, data, versions, git.
     """
@@ -106,15 +108,16 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    directory, log = Path(job.directory), Path(job.directory) / "metrics.jsonl"
-    ended = _agreed(_finished(directory), device)
+    folder = own(job.directory)
+    log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
+    folder.fetch("metrics.jsonl", "checkpoint.pt", "record.json")
+    ended = _agreed(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.
         yield _last_report(job, ended)
         return
     started_at, stopwatch = records.now(), Stopwatch()
     train, val = job.splits()
-    checkpoint = directory / "checkpoint.pt"
     run_of_epochs = pretraining(
         job.trial.pretrain,
         train,
@@ -149,12 +152,13 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             rows.append(row)
             if writes:
                 records.append_jsonl(log, row)
+                folder.put("checkpoint.pt", "metrics.jsonl")
             if at_rung or not job.may_stop:
                 yield {"trial": job.trial.id, "done": False, **row}
     except NonFiniteLossError as error:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
         if writes:
-            write_record(job, record)
+            write_record(folder, record)
         yield _last_report(job, record)
         return
     record = record_of(job, "finished", rows, started_at=started_at)
@@ -164,15 +168,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         others = diagnose(
             run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
         )
+        _write_results(folder, job, run_of_epochs.encoder, result)
         seconds = time.perf_counter() - trained
-        errors = result.error_cm.astype("float32")
-        records.write_npz(directory / "errors.npz", error_cm=errors, group=result.groups)
-        if job.keep_encoder:
-            export_encoder(
-                run_of_epochs.encoder,
-                directory / "encoder.safetensors",
-                size_px=job.trial.pretrain.size_px,
-            )
         ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
         record = record_of(
             job,
@@ -181,12 +178,22 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             metrics=result.metrics | others,
             started_at=started_at,
         )
-        write_record(job, record)
+        write_record(folder, record)
     yield _last_report(job, record)
 
 
-def _finished(directory: Path) -> Record | None:
-    path = directory / "record.json"
+def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: ProbeResult) -> None:
+    """What stays beside the record of a finished trial."""
+    errors = result.error_cm.astype("float32")
+    records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
+    if job.keep_encoder:
+        export_encoder(
+            encoder, folder.local / "encoder.safetensors", size_px=job.trial.pretrain.size_px
+        )
+
+
+def _finished(folder: Folder) -> Record | None:
+    path = folder.local / "record.json"
     record = records.read_record(path) if path.exists() else None
     return record if record and record["status"] == "finished" else None
 
@@ -197,14 +204,14 @@ def _last_report(job: TrialJob, record: Record) -> Report:
         "done": True,
         "status": record["status"],
         "epoch": record["epochs"],
-        **record["metrics"],
+        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
     }
 
 
 @functools.lru_cache(maxsize=1)
 def _splits(path: str, source_px: int, images: int | None) -> tuple[Store, Store]:
     """Training and validation images; kept, because a reused actor runs trial after trial."""
-    store = open_store(path, source_px=source_px)
+    store = open_store(local_store(path), source_px=source_px)
     store = store if images is None else store.take(images)
     return store.split("train"), store.split("val")
 
@@ -258,13 +265,13 @@ def record_of(
     }
 
 
-def write_record(job: Job, record: Record) -> None:
-    """Put the record in place; what only served to get here goes: checkpoint, halves of files."""
-    directory = Path(job.directory)
-    records.write_json(directory / "record.json", record)
-    records.remove_halves(directory)
+def write_record(folder: Folder, record: Record) -> None:
+    """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
+    records.write_json(folder.local / "record.json", record)
+    records.remove_halves(folder.local)
+    folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record["status"] != "failed":  # another try may continue from it
-        (directory / "checkpoint.pt").unlink(missing_ok=True)
+        folder.remove("checkpoint.pt")
 
 
 def epoch_row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
@@ -283,17 +290,27 @@ def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, str] | None:
+def _error(error: BaseException | str | None) -> dict[str, Any] | None:
     if error is None:
         return None
     if isinstance(error, str):
         lines = error.strip().splitlines() or ["unknown"]
         kind, _, message = lines[-1].partition(": ")
+        if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
+            kind, message = "unknown", lines[-1]
         return {"type": kind, "message": message, "traceback": error}
     return {
         "type": type(error).__name__,
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
+    } | (_circumstances(error) if isinstance(error, NonFiniteLossError) else {})
+
+
+def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:
+    return {
+        "step": error.step,
+        "last_finite_loss": error.last_finite_loss,
+        "parameter_norms": error.parameter_norms,
     }
 
 

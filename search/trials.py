@@ -1,13 +1,13 @@
 """From points to trials: everything that decides a trial's numbers, resolved."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig
 from handssl.training import PretrainConfig
-from search.compose import plain, typed
+from search.compose import dotted, plain, typed
 from search.config import Config
 from search.records import canonical_hash, seed_from
 from search.spaces import Point
@@ -54,7 +54,7 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
         values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | overrides))
     except ConfigError as error:
         raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
-    for key, value in (*_dotted(others), *point.values):
+    for key, value in (*dotted(others), *point.values):
         _set(values, key, value)
     pretrain = typed(PretrainConfig, values)
     decides = plain(pretrain)
@@ -68,7 +68,7 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
         "repeat": point.repeat,
     }
     digest = canonical_hash(identity)
-    composition = point.composition.replace("+", "-").replace(":", "=")
+    composition = point.composition.translate(str.maketrans("+:/", "-=~"))
     return Trial(
         id=f"{point.objective}_{composition}_r{point.repeat}_{digest[:8]}",
         hash=digest,
@@ -85,15 +85,6 @@ def resolve_all(
     """`resolve` for each point; points that turn out to be the same trial are one."""
     trials = (resolve(config, point, fingerprint, stage=stage) for point in points)
     return list({trial.hash: trial for trial in trials}.values())
-
-
-def _dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by dotted key, whether they were written nested or dotted."""
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _set(values: dict[str, Any], key: str, value: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 from tensorboardX import SummaryWriter
@@ -18,6 +20,7 @@ from tensorboardX import SummaryWriter
 from search import records
 from search.bridge import OptunaView
 from search.display import Display
+from search.folders import Folder, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage_in
@@ -54,6 +57,7 @@ class StudyWatch(Callback):
         display: Where progress is shown.
         metrics: Ray's metrics of the study.
         tensorboard: Folder of the event files, one folder a trial.
+        views: Draws what a trial sees, (H, W, 3) uint8; None where that means nothing.
         finished: Records that existed before; those that end are added.
 
     Attributes:
@@ -69,12 +73,14 @@ class StudyWatch(Callback):
         display: Display,
         metrics: StudyMetrics,
         tensorboard: Path,
+        views: Callable[[Any], NDArray[np.uint8]] | None,
         finished: dict[str, Record],
     ) -> None:
         self._optuna = optuna
         self._display = display
         self._metrics = metrics
         self._tensorboard = tensorboard
+        self._views = views
         self._writers: dict[str, SummaryWriter] = {}
         self._written: dict[str, int] = {}
         self._begun = time.monotonic()
@@ -97,7 +103,7 @@ class StudyWatch(Callback):
             self._started[job.trial.id] = time.monotonic()
             # A failure that is being tried again has a record already, which must not be taken
             # for the new outcome.
-            (Path(job.directory) / "record.json").unlink(missing_ok=True)
+            mirrored(job.directory).remove("record.json")
         self.running.add(job.trial.id)
         self._optuna.begin(job.trial)
         self._write_scalars(job)
@@ -131,10 +137,11 @@ class StudyWatch(Callback):
     ) -> None:
         """A trial ended by itself (its record is there) or was stopped early (it is not yet)."""
         job = _job(trial)
-        path = Path(job.directory) / "record.json"
+        folder = mirrored(job.directory)
+        folder.fetch("record.json")
+        path = folder.local / "record.json"
         if not path.exists():
-            rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-            write_record(job, record_of(job, "pruned", rows))
+            write_record(folder, record_of(job, "pruned", _rows(folder)))
         self._ended(job, records.read_record(path))
 
     @_keeping_errors
@@ -150,9 +157,9 @@ class StudyWatch(Callback):
         full = outage_in(reason)
         if full is not None:
             raise full
-        rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-        record = record_of(job, "failed", rows, error=reason)
-        write_record(job, record)
+        folder = mirrored(job.directory)
+        record = record_of(job, "failed", _rows(folder), error=reason)
+        write_record(folder, record)
         self._ended(job, record)
 
     def _ended(self, job: Job, record: Record) -> None:
@@ -189,13 +196,22 @@ class StudyWatch(Callback):
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
             # Its thread dies of a full disk: with a short queue, who adds to it waits for ever.
-            self._writers[job.trial.id] = SummaryWriter(str(folder), max_queue=_PENDING)
+            writer = SummaryWriter(str(folder), max_queue=_PENDING)
+            self._writers[job.trial.id] = writer
+            if self._views is not None:
+                writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
-        for row in records.read_jsonl(Path(job.directory) / "metrics.jsonl"):
+        for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row)
                 self._written[job.trial.id] = row["epoch"]
         self._writers[job.trial.id].flush()  # here, where an error is seen
+
+
+def _rows(folder: Folder) -> list[dict[str, Any]]:
+    """A trial's reports so far."""
+    folder.fetch("metrics.jsonl")
+    return records.read_jsonl(folder.local / "metrics.jsonl")
 
 
 def _job(trial: TuneTrial) -> Job:

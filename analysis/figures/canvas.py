@@ -37,13 +37,14 @@ __all__ = [
 INK = "#1b1f24"
 MUTED = "#5f6873"
 GRID = "#d5dae0"
-PAPER = "#fdfdfc"
+PAPER = "#ffffff"
 SERIES = ("#2563a8", "#c2570c", "#2f7d4f", "#7a4fb5", "#a33b6e", "#5b6b1a")
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"} | {
     colour: f"--s{position}" for position, colour in enumerate(SERIES, start=1)
 }
 _STYLE: Any = {
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # TrueType: journals refuse matplotlib's own Type 3
     "font.size": 10,
     "axes.edgecolor": GRID,
     "axes.labelcolor": INK,

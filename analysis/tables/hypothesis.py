@@ -33,13 +33,13 @@ def link_table(links: Iterable[Link]) -> Table:
         columns=(
             model.Column(name="Diagnostic", numeric=False),
             model.Column(name="Among", numeric=False),
-            model.Column(name="configurations"),
+            model.Column(name="n"),
             model.Column(name="Spearman ρ"),
             model.Column(name="95% interval"),
             model.Column(name="p"),
         ),
         sections=one_section(rows),
-        caption="Rank correlation with the median error of the probe over configurations (means "
+        caption="Rank correlation with the median error of the probe over n configurations (means "
         "over seeds): negative means that more of it goes with a lower error. Each diagnostic is "
         "the mean over the geometric augmentations in the record, an R² below 0 counting as 0. "
         "Within the objectives: ranks are taken in each, so that a difference between objectives "

@@ -11,14 +11,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handssl.encoders.hrnet import HRNETS, hrnet
+from handssl.encoders.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_preprocessing,
+    stated_preprocessing,
+)
 from handssl.encoders.resnet import Backbone, timm_backbone, torchvision_resnet
 from handssl.encoders.weights import imagenet_weights, load_backbone, weights_file
 from handssl.errors import ConfigError
 
 __all__ = ["ENCODERS", "Encoder", "EncoderConfig", "MapEncoder", "build_encoder"]
-
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 ENCODERS: Final[Mapping[str, Backbone]] = {
     **{
@@ -130,7 +133,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """Encoder of a configuration, on the CPU; random weights come from torch's current state.
 
     Raises:
-        ConfigError: If ImageNet weights are wanted and cannot be had.
+        ConfigError: If ImageNet weights are wanted and cannot be had, or a file says that it was
+            made for another normalisation.
         DataError: If a file of weights is missing, broken or of another architecture.
     """
     backbone = _backbone(config.name)
@@ -139,7 +143,10 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         weights = imagenet_weights(config.name, backbone)
         load_backbone(module, weights, source="ImageNet", unused=backbone.unused)
     elif config.weights != "random":
-        weights = weights_file(Path(config.weights))
+        path = Path(config.weights)
+        weights = weights_file(path)
+        if (stated := stated_preprocessing(path)) is not None:
+            check_preprocessing(stated, source=path)
         load_backbone(module, weights, source=config.weights, unused=backbone.unused)
     return MapEncoder(module, width) if backbone.gives_map else Encoder(module, width)
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
-from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
-from handssl.errors import ConfigError, DataError
+from handssl.encoders.preprocessing import check_preprocessing, preprocessing_of
+from handssl.errors import DataError
 from handssl.evaluation.heads import pose_head
 from handssl.evaluation.ridge import LinearMap
 from handssl.evaluation.root_refiner import RootRefiner
@@ -104,11 +104,7 @@ class PoseModel(nn.Module):
                 "head": self.head_name,
                 "refine_root": self.root_refiner is not None,
             },
-            "preprocessing": {
-                "size_px": self.size_px,
-                "mean": list(IMAGENET_MEAN),
-                "std": list(IMAGENET_STD),
-            },
+            "preprocessing": preprocessing_of(self.size_px),
             **{name: part.state_dict() for name, part in self.parts().items()},
         }
 
@@ -134,14 +130,7 @@ class PoseModel(nn.Module):
                 "pose to it with `handssl probe --encoder FILE --store STORE --out POSE.pt`"
             )
         preprocessing = content["preprocessing"]
-        if (preprocessing["mean"], preprocessing["std"]) != (
-            list(IMAGENET_MEAN),
-            list(IMAGENET_STD),
-        ):
-            raise ConfigError(
-                f"preprocessing must normalise with ImageNet's mean and std, but {path} has "
-                f"mean={preprocessing['mean']}, std={preprocessing['std']}; export it anew"
-            )
+        check_preprocessing(preprocessing, source=path)
         about = content["pose_model"]
         name = about["name"]
         model = cls(

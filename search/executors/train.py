@@ -8,7 +8,6 @@ batch stays the same and is shared among them.
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import ray.train
@@ -56,7 +55,7 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
             ),
             run_config=ray.train.RunConfig(
                 name=job.trial.id,
-                storage_path=str(Path(job.scratch).resolve()),
+                storage_path=job.scratch,
                 callbacks=[cast("Any", TuneReportCallback)()],  # untyped in Ray
                 failure_config=ray.train.FailureConfig(max_failures=0),
             ),

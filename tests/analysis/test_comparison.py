@@ -54,6 +54,16 @@ def test_without_repeats_or_errors_nothing_is_claimed(make_study: Make) -> None:
     assert all(s.interval is None and s.rank is None for s in standings)
 
 
+def test_no_interval_of_an_error_goes_below_zero(make_study: Make) -> None:
+    study = make_study()
+    for repeat, median in enumerate((10.0, 40.0)):
+        study.add("T", repeat=repeat, median=median)
+    grid, uncertainty = evaluated(study)
+    (standing,) = rank_column(grid, uncertainty, grid.columns[0])
+    assert standing.interval is not None
+    assert standing.interval.low == 0.0
+
+
 def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: Make) -> None:
     study = make_study()
     for repeat, median in enumerate((10.0, 11.0, 12.0)):

@@ -105,6 +105,19 @@ def test_an_empty_running_study_still_makes_a_report(make_study: Make) -> None:
     report = compile_study(study.folder)
     assert "nothing has finished yet" in report.html.read_text()
     assert report.table("table1_best").rows[0][1].text == "not run"
+    assert "Not complete: 0 trials so far, 1 not started." in report.html.read_text()
+
+
+def test_what_is_missing_and_what_is_broken_is_said_at_the_top(make_study: Make) -> None:
+    study = make_study()
+    study.add_grid(("contrastive",))
+    (study.folder / "trials" / "t00003" / "record.json").write_text("{")
+    (study.folder / "trials" / "t00004" / "record.json").unlink()
+    study.plan.append({"trial": "t99", "objective": "contrastive", "composition": "T"})
+    study.write_study()
+    top = compile_study(study.folder).html.read_text().partition("<nav")[0]
+    assert "Not complete: 13 trials so far, 1 running or interrupted, 1 not started." in top
+    assert ">1 problem</a> with files" in top
 
 
 def test_an_unknown_table_is_refused_with_the_names(make_study: Make) -> None:

@@ -1,5 +1,6 @@
 """The driver is killed again and again, at moments that chance decides, and started again."""
 
+import os
 import random
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests.search.running import (
 
 pytestmark = pytest.mark.long
 
-KILLS = 10
+KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
 EVENTS = 40
 """Changes in its folder after which a study is killed, at most; a whole run makes some more."""
 

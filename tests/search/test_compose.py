@@ -6,7 +6,7 @@ import pytest
 from handssl.errors import ConfigError
 from search.command import GROUPS
 from search.compose import CONFIG_DIR, compose_config, options, plain, typed
-from search.config import Config, StudyConfig
+from search.config import Config, StoreConfig, StudyConfig
 from search.transfer_config import TransferStudyConfig
 
 TRANSFER = ("table2", "table3", "table4", "lowshot", "tables")
@@ -20,10 +20,12 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
     names = {str(path.relative_to(CONFIG_DIR)) for path in files}
     assert names == {
         "grid.yaml",
+        "store.yaml",
         "cluster/auto.yaml",
         "cluster/local.yaml",
         "data/freihand.yaml",
         "data/interhand.yaml",
+        "data/joined.yaml",
         "data/synthetic.yaml",
         "fidelity/embedded.yaml",
         "fidelity/paper.yaml",
@@ -49,6 +51,16 @@ def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> N
         assert compose_config(overrides, "transfer", TransferStudyConfig).transfer.rows
     else:
         assert isinstance(compose_config(overrides), Config)
+
+
+def test_the_store_has_only_the_keys_that_decide_it() -> None:
+    config = compose_config(["data=freihand", "data.root=x"], "store", StoreConfig)
+    assert config.data == compose_config(["data=freihand", "data.root=x"]).data
+    assert {option.key.partition(".")[0] for option in options(config)} == {
+        "plan",
+        "data",
+        "cluster",
+    }
 
 
 def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:

@@ -51,6 +51,35 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         (["+study.imagez=3"], "imagez"),
         (["search.augmentations=[flip]"], "flip"),
         (["trial.pretrain.objective.temperature=0"], "temperature=0"),
+        (["trial.pretrain.batch_size=1"], "batch_size must be >= 2, but got batch_size=1"),
+        (["trial.pretrain.size_px=225"], "source crops, 224, but got size_px=225"),
+        (["trial.pretrain.composition=sobel:relative"], "but got sobel:relative"),
+        (["trial.pretrain.magnitudes.rotate.max_deg=181"], "rotate.max_deg=181"),
+        (["trial.pretrain.magnitudes.flip.share=1"], 'augmentation="flip"'),
+        (["trial.pretrain.magnitudes={{cutout.max_side_frac: 2}}"], "cutout.max_side_frac"),
+        (
+            ["search.augmentations=[sobel]", "~search.objectives.contrastive"],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            [
+                "search=tpe",
+                "search.augmentations=[sobel,crop]",
+                "~search.objectives.contrastive",
+            ],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            ["search=tpe", "search.space.magnitudes.rotate.max_deg={{low: 10.0, high: 200.0}}"],
+            "rotate.max_deg=200",
+        ),
+        (["search.second_view=T/S"], "must be the composition of one view"),
+        (["search.second_view=sobel:relative"], "but got sobel:relative"),
+        (["search.second_view=rotate:relative"], "objective.name must be mixed"),
+        (
+            ["trial.workers=2", "search.space.batch_size={{choices: [48, 63]}}"],
+            "multiple of 2 for trial.workers=2, so that",
+        ),
     ],
 )
 def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(
@@ -160,17 +189,17 @@ def test_a_half_unpacked_freihand_is_refused(
 
 def test_a_study_that_is_being_run_is_refused_to_a_second_driver(tmp_path: Path) -> None:
     with (
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
         pytest.raises(ConfigError, match=r"study\.name=s is being run"),
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
     ):
         pass
-    with exclusive(tmp_path / "s"):
+    with exclusive(f"{tmp_path}/s"):
         pass
 
 
 def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b")
+    check_writable(f"{tmp_path}/a/b")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,9 +222,13 @@ def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> No
 def test_a_plan_is_printed_and_nothing_is_started(
     small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = dataclasses.replace(small, plan=True, results=str(tmp_path / "results"))
+    elastic = dataclasses.replace(small.trial, workers=(1, 2))
+    config = dataclasses.replace(
+        small, plan=True, results=str(tmp_path / "results"), trial=elastic
+    )
     assert run_study(config, console=Console(width=200)) == 0
     said = capsys.readouterr().out
     assert "6: 0 with a record, 6 to run" in said
     assert "relative_T_r0" in said
+    assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
     assert list(tmp_path.iterdir()) == []

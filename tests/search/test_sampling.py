@@ -111,6 +111,21 @@ def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
     ]
 
 
+def test_a_published_warm_start_leaves_what_the_study_did_not_vary_to_the_sampler(
+    tmp_path: Path,
+) -> None:
+    config = config_of("search=tpe", "search.warm_start=published", "search.trials=2")
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [(t.point.objective, t.point.composition) for t in done] == [
+        ("contrastive", "T+CJ+S"),
+        ("relative", "T+S"),
+    ]
+    assert [set(dict(t.point.values)) for t in done] == [
+        {"optimizer.base_lr", "objective.temperature"},
+        {"optimizer.base_lr"},
+    ]
+
+
 def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
     config = config_of(f"search.warm_start={tmp_path}/old", "search.trials=2")
     for composition, value in (("CJ", 9.0), ("Ro", 3.0)):

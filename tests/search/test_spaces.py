@@ -1,11 +1,17 @@
+import dataclasses
+
 import optuna
 import pytest
 
 from handssl.augment import Composition, compositions
 from handssl.errors import ConfigError
+from handssl.objectives import OBJECTIVES
+from handssl.objectives.contrastive import ContrastiveObjective
 from search.compose import compose_config
 from search.config import SearchConfig
+from search.ends import ends
 from search.spaces import Point, choose, grid, parameters_of
+from search.trials import resolve_all
 
 MIXED = SearchConfig(objectives={"mixed": {"name": "mixed"}}, kind="tpe")
 
@@ -115,6 +121,85 @@ def test_every_sampled_assignment_is_one_that_a_mixed_objective_takes() -> None:
     assert {point.composition for point in grid(MIXED)} >= seen
 
 
+def test_the_second_view_of_every_pair_may_get_something_else() -> None:
+    search = SearchConfig(augmentations=("rotate", "sobel"), second_view="translate")
+    assert {(p.objective, p.composition) for p in grid(search)} == {
+        (label, composition)
+        for label in ("contrastive", "relative")
+        for composition in ("Ro/T", "So/T", "Ro+So/T")
+    }
+    plain = dataclasses.replace(search, second_view="")
+    assert ("relative", "So/") not in {(p.objective, p.composition) for p in grid(plain)}
+    assert Composition.parse("Ro/").views[1] == Composition.identity()
+    for asymmetric in (search, plain):
+        seen = {(p.objective, p.composition) for _, p in sampled(tpe(asymmetric), 100)}
+        assert seen == {(p.objective, p.composition) for p in grid(asymmetric)}
+    mixed = dataclasses.replace(MIXED, second_view="color_jitter:contrastive")
+    for _, point in sampled(mixed, 20):
+        assert point.composition.endswith("/CJ:contrastive")
+
+
+def tpe(search: SearchConfig) -> SearchConfig:
+    return dataclasses.replace(search, kind="tpe")
+
+
+@pytest.mark.parametrize("kind", ["grid", "tpe"])
+def test_a_magnitude_of_the_second_view_varies_too(kind: str) -> None:
+    space = {"magnitudes.rotate.max_deg": {"choices": [30.0, 60.0]}}
+    search = SearchConfig(augmentations=("scale",), second_view="rotate", space=space)
+    points = grid(search) if kind == "grid" else [p for _, p in sampled(tpe(search), 30)]
+    assert {dict(p.values)["magnitudes.rotate.max_deg"] for p in points} == {30.0, 60.0}
+
+
+def test_a_space_without_a_point_is_refused() -> None:
+    alone = SearchConfig(augmentations=("sobel",), objectives={"relative": {}})
+    with pytest.raises(ConfigError, match="must have one of translate, color_jitter, scale"):
+        grid(alone)
+
+
+def test_an_objective_that_is_only_registered_has_its_temperature_varied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Another(ContrastiveObjective):
+        pass
+
+    monkeypatch.setitem(OBJECTIVES, "another", Another)
+    search = SearchConfig(
+        augmentations=("rotate",),
+        objectives={"another": {"name": "another"}},
+        space={"objective.temperature": {"choices": [0.1, 0.5]}},
+    )
+    points = grid(search)
+    assert [dict(point.values)["objective.temperature"] for point in points] == [0.1, 0.5]
+    config = dataclasses.replace(compose_config(), search=search)
+    assert [trial.pretrain.objective.name for trial in resolve_all(config, points, "f")] == [
+        "another",
+        "another",
+    ]
+
+
+def test_the_ends_of_a_sampled_space_hold_everything_at_both_ends_of_each_range() -> None:
+    space = {
+        "optimizer.base_lr": {"low": 1e-5, "high": 1e-2, "log": True},
+        "batch_size": {"low": 8, "high": 64},
+        "magnitudes.rotate.max_deg": {"choices": [10.0, 90.0]},
+    }
+    found = ends(SearchConfig(kind="tpe", space=space))
+    assert {(p.objective, p.composition) for p in found} == {
+        ("contrastive", "T+CJ+S+Ro"),
+        ("relative", "T+CJ+S+Ro"),
+    }
+    for key, extremes in (
+        ("optimizer.base_lr", {1e-5, 1e-2}),
+        ("batch_size", {8, 64}),
+        ("magnitudes.rotate.max_deg", {10.0, 90.0}),
+    ):
+        assert extremes <= {dict(point.values)[key] for point in found}
+    assigned = {point.composition for point in ends(MIXED)}
+    assert "T:relative+CJ:relative+S:relative+Ro:relative" in assigned
+    assert "T:equivariant+CJ:contrastive+S:equivariant+Ro:equivariant" in assigned
+
+
 def test_temperature_is_only_asked_where_there_is_a_contrastive_term() -> None:
     space = {
         "objective.temperature": {"low": 0.05, "high": 1.0, "log": True},
@@ -154,6 +239,36 @@ def test_a_point_outside_the_space_is_refused() -> None:
     point = Point(objective="contrastive", composition="T", values=(("batch_size", 65),))
     with pytest.raises(ValueError, match="outside"):
         parameters_of(point, search)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Point(objective="contrastive", composition="T+CJ"),
+        Point(objective="contrastive", composition="CJ"),
+        Point(objective="contrastive", composition="T", values=(("batch_size", 8),)),
+    ],
+)
+def test_a_point_that_says_more_than_the_space_asks_is_not_taken_for_another(point: Point) -> None:
+    search = SearchConfig(kind="tpe", augmentations=("translate", "rotate"))
+    for partial in (False, True):
+        with pytest.raises(ValueError, match="is not in the space"):
+            parameters_of(point, search, partial=partial)
+
+
+def test_what_a_point_does_not_say_is_left_open_only_on_request() -> None:
+    search = SearchConfig(kind="tpe", space={"optimizer.base_lr": {"low": 1e-5, "high": 1e-2}})
+    point = Point(objective="contrastive", composition="T")
+    with pytest.raises(KeyError):
+        parameters_of(point, search)
+    parameters, _ = parameters_of(point, search, partial=True)
+    assert parameters == {
+        "objective": "contrastive",
+        "translate": True,
+        "scale": False,
+        "color_jitter": False,
+        "rotate": False,
+    }
 
 
 @pytest.mark.parametrize(

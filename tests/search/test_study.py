@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import optuna
@@ -39,6 +40,9 @@ def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturb
     for trial in found:
         events = EventAccumulator(str(folder / "tensorboard" / trial)).Reload()
         assert [e.step for e in events.Scalars("pretrain/loss")] == [5, 10]
+        # Four images at 32 px, and a pair of views below each.
+        [views] = events.Images("views")
+        assert (views.width, views.height) == (4 * 32, 3 * 32)
         assert (folder / "tensorboard" / trial / "hparams").is_dir()
     assert not (folder / "ray").exists()
     assert not list(folder.rglob("checkpoint.pt"))
@@ -74,7 +78,7 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
     assert_same_outcome(tmp_path, undisturbed)
 
 
-def test_ctrl_c_ends_in_order_and_says_how_to_continue(
+def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     with started(base, tmp_path) as process:
@@ -86,6 +90,20 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
     assert not (tmp_path / "small" / "ray").exists()
     assert 1 <= len(table(tmp_path)) < 6
     assert len(table(tmp_path)) == len(records.read_records(tmp_path / "small"))
+
+    with started(base, tmp_path) as process:
+        await_that(process, lambda: list(tmp_path.glob("small/ray")))
+        processes = children(process)
+        interrupt(process)
+        time.sleep(0.1)
+        while process.poll() is None:  # Python may lose one, inside a destructor
+            interrupt(process)
+            time.sleep(2)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, errors)
+    assert "run the same command again to continue" in out + errors
+    assert "Traceback" not in out + errors
+    assert_all_end(processes)
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -139,6 +157,37 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
         assert curve[0] == pytest.approx(single[0], rel=1e-5)
         assert curve[1] == pytest.approx(single[1], rel=1e-3)
         assert curve == pytest.approx(single, rel=1e-2)
+
+
+def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_go_on(
+    base: list[str], tmp_path: Path
+) -> None:
+    hot = "{name: adam, base_lr: 1e30, warmup_epochs: 0}"
+    done = run_grid(
+        base,
+        tmp_path,
+        "search.augmentations=[rotate]",
+        "search.second_view=translate",
+        f"+search.objectives.hot={{name: contrastive, pretrain: {{optimizer: {hot}}}}}",
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 3 trials failed" in done.stdout
+    by_label = {r["objective"]: r for r in records.read_records(tmp_path / "small").values()}
+    assert {label: record["status"] for label, record in by_label.items()} == {
+        "relative": "finished",
+        "contrastive": "finished",
+        "hot": "failed",
+    }
+    error = by_label["hot"]["error"]
+    assert error["type"] == "NonFiniteLossError"
+    assert error["step"] > 0
+    assert error["last_finite_loss"] > 0
+    assert "encoder.layer1" in error["parameter_norms"]
+    assert {record["composition"] for record in by_label.values()} == {"Ro/T"}
+    folder = tmp_path / "small" / "trials" / by_label["relative"]["trial"]
+    terms = records.read_jsonl(folder / "metrics.jsonl")[-1]["terms"]
+    # One view is turned, the other shifted: each is told from the other's neutral parameters.
+    assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
 
 
 def test_a_sampled_search_stops_early_and_runs_the_best_again(

@@ -139,6 +139,9 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     assert record["status"] == "failed"
     assert record["error"]["type"] == "NonFiniteLossError"
     assert "step=" in record["error"]["message"]
+    assert record["error"]["step"] > 0
+    assert record["error"]["last_finite_loss"] > 0
+    assert {"encoder.layer1", "objective"} <= record["error"]["parameter_norms"].keys()
     assert "Traceback" in record["error"]["traceback"]
 
 
@@ -148,3 +151,11 @@ def test_a_traceback_as_text_is_taken_apart(job: TrialJob) -> None:
     assert record["error"] == {"type": "ValueError", "message": "no: way", "traceback": error}
     assert record["timings_s"]["total"] == 0
     json.dumps(record)
+
+
+def test_prose_in_place_of_a_traceback_is_the_message(job: TrialJob) -> None:
+    prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
+    error = record_of(job, "failed", [], error=prose)["error"]
+    assert error["type"] == "unknown"
+    assert error["message"] == "The worker has died. Exit type: SYSTEM_ERROR: no"
+    assert error["traceback"] == prose

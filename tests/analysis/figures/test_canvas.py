@@ -47,6 +47,7 @@ def test_the_three_files_are_what_their_names_say_and_the_same_twice(
     vector, pixels, page = write_drawing(drawing, tmp_path)
     assert pixels.read_bytes().startswith(b"\x89PNG")
     assert page.read_bytes().startswith(b"%PDF")
+    assert b"/Type3" not in page.read_bytes()
     assert b"error (cm)" in vector.read_bytes()
     before = vector.read_bytes(), pixels.read_bytes(), page.read_bytes()
     write_drawing(drawing, tmp_path)

@@ -30,7 +30,7 @@ run: setup  ## search the compositions on embedded data, then compile the tables
 test: setup  ## every test
 	$(BIN)/python -m pytest
 
-chaos: setup  ## the long tests: a cluster that grows, loses a node in mid-trial and shrinks; every benchmark
+chaos: setup  ## the long tests: studies killed, starved of disk, moved between clusters; every benchmark
 	$(BIN)/python -m pytest -m long
 
 check: setup  ## style, types and formatting

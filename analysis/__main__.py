@@ -11,7 +11,8 @@ from analysis.compact import local_paths, write_compact
 from analysis.compilation import Report, compile_study
 from analysis.errors import RecordsError
 from analysis.reading import read_study
-from analysis.tables import to_console
+from analysis.tables import Table, to_console
+from analysis.transfer import find_runs
 
 __all__ = ["main"]
 
@@ -73,7 +74,7 @@ def _publish(studies: Sequence[str], folder: Path, console: Console) -> None:
 
 def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
     """The tables, the best compositions last, and what to type to see more."""
-    for table in (report.table("table5_compositions"), report.table("table1_best")):
+    for table in _printed(report):
         for part in to_console(table, console.width):
             console.print(part)
     for study in report.studies:
@@ -93,6 +94,20 @@ def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
             lines.append(f"Optuna study  optuna-dashboard sqlite:///{folder / 'optuna.db'}")
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _printed(report: Report) -> list[Table]:
+    """Compositions where any were searched, rows across data sets where any were run."""
+    rows = find_runs(report.studies)
+    tables = [
+        table
+        for chapter in report.chapters
+        for table in chapter.tables
+        if (rows and chapter.key == "transfer") or chapter.key == "lowshot"
+    ]
+    if report.grid.columns or not tables:
+        tables += [report.table("table5_compositions"), report.table("table1_best")]
+    return tables
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from analysis.efficiency import progress
 from analysis.figures import Drawing
 from analysis.grid import Column, Grid
 from analysis.hypothesis import DIAGNOSTICS, links, points
+from analysis.lowshot import LowShot
 from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
@@ -49,6 +50,7 @@ def chapters(
     grid: Grid,
     uncertainty: Uncertainty,
     studies: Sequence[Study],
+    few: LowShot,
     price_per_hour: float | None = None,
 ) -> tuple[Chapter, ...]:
     """All chapters, those of which nothing has been run yet included."""
@@ -81,6 +83,7 @@ def chapters(
             title="Across data sets, and against supervised training",
             tables=tables.transfer_tables(studies),
         ),
+        _low_shot(few),
     )
 
 
@@ -208,4 +211,18 @@ def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
         tables=tuple(shown),
         drawings=_present([*searched, *map(figures.dependence_drawing, sampled)]),
         note="Needs a record of the search.",
+    )
+
+
+def _low_shot(found: LowShot) -> Chapter:
+    shown = [tables.low_shot_table(found)] if found.curves else []
+    shown += [tables.margin_table(found)] if found.margins else []
+    return Chapter(
+        key="lowshot",
+        title="With few labels",
+        sentences=tuple(findings.low_shot_sentences(found.margins)),
+        tables=tuple(shown),
+        drawings=tuple(figures.low_shot_drawings(found)),
+        note="Needs runs with several shares of the labels: `python search/run_transfer.py "
+        "study=lowshot`.",
     )

@@ -9,6 +9,7 @@ from analysis.chapters import Chapter, chapters
 from analysis.errors import RecordsError
 from analysis.figures import write_drawing
 from analysis.grid import Grid, arrange
+from analysis.lowshot import low_shot
 from analysis.reading import read_studies
 from analysis.records import Problem, Study
 from analysis.report import write_report
@@ -85,10 +86,14 @@ def compile_study(
 def _compile(studies: tuple[Study, ...], folder: Path, price_per_hour: float | None) -> Report:
     grid = arrange(studies)
     uncertainty = estimate(grid)
+    few = low_shot(studies)
     problems = {
-        study.name: study.problems + uncertainty.problems.get(study.name, ()) for study in studies
+        study.name: study.problems
+        + uncertainty.problems.get(study.name, ())
+        + few.problems.get(study.name, ())
+        for study in studies
     }
-    parts = chapters(grid, uncertainty, studies, price_per_hour)
+    parts = chapters(grid, uncertainty, studies, few, price_per_hour)
     coverage = coverage_table(grid, studies)
     files = list(write_table(coverage, folder / "tables"))
     files.append(write_trials(studies, folder / "tables" / "trials.csv"))

@@ -6,6 +6,7 @@ from analysis.comparison import Agreement, Standing
 from analysis.contribution import Contribution
 from analysis.grid import Column, Grid
 from analysis.hypothesis import ALL, WITHIN, Link
+from analysis.lowshot import Margin
 from analysis.notation import objective_base, objective_title
 from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
@@ -15,6 +16,7 @@ __all__ = [
     "best_sentences",
     "contribution_sentences",
     "link_sentences",
+    "low_shot_sentences",
     "verdict_sentences",
 ]
 
@@ -240,4 +242,33 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
                 parts.append(f"{names} {verb}{'s' if len(shares) == 1 else ''} the error")
         text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
         sentences.append(text + ("." if "seeds" in item.covers else f", {_THESE}."))
+    return sentences
+
+
+def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
+    """Whether a pretrained encoder beats the same from random weights where labels are few."""
+    sentences = []
+    for m in margins:
+        if m.fraction == 1:
+            continue
+        what = m.title.removeprefix("+ ")
+        head = f"With {m.fraction:.0%} of the labels of {m.key.fit} ({m.study.name}), "
+        side = "below" if m.value_cm < 0 else "above"
+        numbers = f"{abs(m.value_cm):.2f} cm {side} {m.against.lower()} from random weights"
+        numbers = numbers.replace(
+            "random initialisation (frozen) from random weights",
+            "the same probe of a random encoder",
+        )
+        numbers += f" ({m.seeds} {'seed' if m.seeds == 1 else 'seeds'}"
+        numbers += f", {_span(m.interval)} over {m.covers})" if m.interval else ")"
+        if m.decided:
+            verb = "beats it" if m.value_cm < 0 else "is beaten by it"
+            sentences.append(f"{head}{what} is {numbers}: it {verb}.")
+        elif m.interval is None or "seeds" not in m.covers:
+            sentences.append(
+                f"{head}{what} is {numbers}; without repeats nobody knows whether that is more "
+                "than chance."
+            )
+        else:
+            sentences.append(f"{head}{what} does not beat it for certain: {numbers}.")
     return sentences

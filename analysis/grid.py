@@ -203,7 +203,8 @@ def arrange(studies: Iterable[Study]) -> Grid:
     columns = []
     for study in found:
         records = [r for r in study.records if r.label and not is_transfer(r)]
-        planned = {_planned(study, item) for item in study.missing if item.get("composition")}
+        missing = () if study.section("config").get("transfer") else study.missing
+        planned = {_planned(study, item) for item in missing if item.get("composition")}
         for variant in sort_variants({record.variant for record in records} | planned):
             title = objective_title(variant) + (f" · {study.name}" if len(found) > 1 else "")
             columns.append(Column(study=study, variant=variant, title=title))

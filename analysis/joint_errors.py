@@ -41,7 +41,9 @@ class JointErrors:
     def of(self, record: Record) -> PoseErrors | None:
         """The errors of a run; None where it has none, or none that can be read."""
         if record.file.startswith(f"{record.folder}/"):
-            return self._read(f"{record.folder}/errors.npz", _own)
+            return self._read(f"{record.folder}/{record.errors}", _own)
+        if record.errors != "errors.npz":
+            return None  # the compact form has those of a run's first evaluation alone
         if self._compact is None:
             self._compact = self._read(COMPACT_ERRORS, _all) or {}
         return self._compact.get(record.trial)

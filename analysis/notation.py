@@ -46,6 +46,7 @@ _TITLES: dict[str, str] = {
     "care": "CARE",
     "supervised": "Supervised",
     "random": "Random initialisation",
+    "imagenet": "ImageNet weights",
 }
 _FORMS = {
     "relative": ("targets",),

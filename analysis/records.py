@@ -21,6 +21,7 @@ __all__ = [
     "check_schema",
     "parse_json",
     "parse_record",
+    "setting_of",
 ]
 
 SCHEMA = 1
@@ -70,6 +71,8 @@ class Record:
         setting: Identity of the configuration without seed and repeat; equal for repeats.
         stage: 2 where it repeats one of the best of a search with a fresh seed, else 1.
         metrics: Finite metrics only.
+        evaluations: Metrics on each data set, of a run that was evaluated on several.
+        errors: File of the errors behind `metrics`, in the trial's folder.
     """
 
     file: str
@@ -94,6 +97,8 @@ class Record:
     started_at: str
     finished_at: str
     error: Mapping[str, str] | None = None
+    evaluations: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    errors: str = "errors.npz"
 
     @property
     def folder(self) -> str:
@@ -232,7 +237,8 @@ def _rungs(value: object) -> tuple[Rung, ...]:
     return tuple(rungs)
 
 
-def _setting(config: Mapping[str, Any], fallback: str) -> str:
+def setting_of(config: Mapping[str, Any], fallback: str) -> str:
+    """Identity of a configuration, seed and repeat left out."""
     kept = {key: value for key, value in config.items() if key not in _NOT_SETTINGS}
     return json.dumps(kept, sort_keys=True, default=str) if kept else fallback
 
@@ -295,7 +301,7 @@ def parse_record(raw: Mapping[str, Any], file: str, trial: str) -> tuple[Record,
         variant=objective_variant(objective, config.get("objective")),
         composition=composition,
         label=composition_label(composition),
-        setting=_setting(config, f"{objective} {composition}"),
+        setting=setting_of(config, f"{objective} {composition}"),
         config=config,
         metrics=metrics,
         rungs=_rungs(raw.get("rungs")),
@@ -306,5 +312,13 @@ def parse_record(raw: Mapping[str, Any], file: str, trial: str) -> tuple[Record,
         started_at=str(raw.get("started_at") or ""),
         finished_at=str(raw.get("finished_at") or ""),
         error={key: str(error[key]) for key in ("type", "message") if key in error} or None,
+        evaluations={
+            str(name): {
+                key: own
+                for key, value in _mapping(found).items()
+                if (own := _number(value)) is not None
+            }
+            for name, found in _mapping(raw.get("evaluations")).items()
+        },
     )
     return record, problems

@@ -1,18 +1,25 @@
 """Our runs of the cross-dataset and supervised experiments (tables 2 to 4 and 6 to 9).
 
 Such a record's configuration has a part ``transfer``: ``{"pretrain": "FH+IH", "fit": "FH",
-"evaluate": "IH", "mode": "supervised|frozen|unfrozen"}``.
+"evaluate": ["IH"], "mode": "supervised|frozen|unfrozen", "label_fraction": 1.0, "layer_decay":
+1.0}``. A run that was evaluated on several data sets has the metrics of each under
+``evaluations``; in ``metrics`` stand those of the first. A pretraining that several runs start
+from has mode ``pretrain`` and no row of its own.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from analysis.grid import Setting, is_transfer
 from analysis.notation import objective_base, objective_title
-from analysis.records import Record, Study
+from analysis.records import Record, Study, setting_of
 
-__all__ = ["Run", "TransferKey", "find_runs"]
+__all__ = ["FLOORS", "Run", "TransferKey", "evaluated", "find_runs", "fraction_of", "row_of"]
+
+FLOORS = ("random", "imagenet")
+"""What a run may start from instead of a pretraining of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -57,31 +64,63 @@ def _encoder(config: Mapping[str, object]) -> str:
     return next((known for known in ("resnet", "hrnet") if text.startswith(known)), text)
 
 
-def _row(record: Record) -> tuple[str, str]:
-    mode = str(record.config["transfer"].get("mode") or "frozen")
+def row_of(record: Record) -> tuple[str, str]:
+    """Key and title of the row that a run belongs to."""
+    part = record.config["transfer"]
+    mode = str(part.get("mode") or "frozen")
     base = objective_base(record.variant)
     if "supervised" in (base, mode):
         return "supervised", "Supervised"
+    decay = float(part.get("layer_decay") or 1.0)
+    how = mode if decay == 1 else f"{mode}, layer decay {decay:g}"
+    if base in FLOORS:
+        return f"{base}:{how}", f"{objective_title(base)} ({how})"
     if base == "contrastive":
-        return mode, f"+ Contrastive ({mode})"
-    return f"{record.variant}:{mode}", f"+ {objective_title(record.variant)} ({mode})"
+        return how, f"+ Contrastive ({how})"
+    return f"{record.variant}:{how}", f"+ {objective_title(record.variant)} ({how})"
+
+
+def fraction_of(record: Record) -> float:
+    """Share of the labels that a run was fitted with."""
+    return float(record.config["transfer"].get("label_fraction") or 1.0)
+
+
+def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
+    """A run once for each data set that it was evaluated on, as if on that alone.
+
+    Runs that differ in nothing but what else they were evaluated on then have equal settings.
+    """
+    part: Mapping[str, Any] = record.config["transfer"]
+    if record.status != "finished" or part.get("mode") == "pretrain":
+        return []
+    names = part.get("evaluate")
+    found = []
+    for number, name in enumerate(names if isinstance(names, list) else [names]):
+        config = {**record.config, "transfer": {**part, "evaluate": name}}
+        own = replace(
+            record,
+            config=config,
+            setting=setting_of(config, record.setting),
+            metrics=record.evaluations.get(str(name), {} if number else record.metrics),
+            errors=f"errors-{name}.npz" if number else record.errors,
+        )
+        key = TransferKey(
+            encoder=_encoder(config), fit=_data_set(part.get("fit")), evaluate=_data_set(name)
+        )
+        found.append((key, own))
+    return found
 
 
 def find_runs(studies: Iterable[Study]) -> dict[TransferKey, list[Run]]:
-    """All transfer runs, repeats joined, by the half of a table that they belong to."""
+    """All runs with all labels, repeats joined, by the half of a table that they belong to."""
     groups: dict[tuple[TransferKey, str, str, str], list[Record]] = defaultdict(list)
     owners: dict[str, Study] = {}
     for study in studies:
         owners[study.name] = study
-        for record in study.records:
-            if record.status == "finished" and is_transfer(record):
-                part = record.config["transfer"]
-                key = TransferKey(
-                    encoder=_encoder(record.config),
-                    fit=_data_set(part.get("fit")),
-                    evaluate=_data_set(part.get("evaluate")),
-                )
-                groups[key, *_row(record), study.name].append(record)
+        for record in filter(is_transfer, study.records):
+            for key, own in evaluated(record):
+                if fraction_of(own) == 1:
+                    groups[key, *row_of(own), study.name].append(own)
     runs: dict[TransferKey, list[Run]] = defaultdict(list)
     for (key, row, title, study_name), records in groups.items():
         by_setting: dict[str, list[Record]] = defaultdict(list)

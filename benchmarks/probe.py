@@ -2,7 +2,10 @@
 
 The released probe trains the layer for 50 epochs with Adam and an L1 loss, and looks at every
 image anew, augmented, and validates, in every epoch. It is written here as that, run for one epoch
-after a warm-up one, and counted 50 times; the exact probe is run whole. ResNet-18, 64 px.
+after a warm-up one, and counted 50 times; the exact probe is run whole. ResNet-18, 64 px. Nearly
+all time is the encoder's in both, so the passes over the images bound the ratio, however fast a
+pass is: 50 over training and validation against a plain and two augmented ones over training and
+one over validation are 17.9 times as many, with one augmented pass 26.4 times.
 """
 
 import time

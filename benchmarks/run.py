@@ -21,17 +21,35 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gpu, nt_xent, optimizers, probe, report, scaling, step, trials, views
+from benchmarks import (
+    agreement,
+    exactness,
+    gpu,
+    nt_xent,
+    optimizers,
+    probe,
+    report,
+    samplers,
+    scaling,
+    scheduling,
+    step,
+    trials,
+    views,
+)
 from benchmarks.figure import ROOT, Row, measured_at
 
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "views": (views.measure, views.__doc__),
     "nt_xent": (nt_xent.measure, nt_xent.__doc__),
+    "exactness": (exactness.measure, exactness.__doc__),
     "step": (step.measure, step.__doc__),
     "scaling": (scaling.measure, scaling.__doc__),
     "trials": (trials.measure, trials.__doc__),
+    "scheduling": (scheduling.measure, scheduling.__doc__),
     "probe": (probe.measure, probe.__doc__),
+    "agreement": (agreement.measure, agreement.__doc__),
     "optimizers": (optimizers.measure, optimizers.__doc__),
+    "samplers": (samplers.measure, samplers.__doc__),
     "report": (report.measure, report.__doc__),
     "gpu": (gpu.measure, gpu.__doc__),
 }

@@ -15,25 +15,34 @@ __all__ = ["Finished", "run_study"]
 
 
 class Finished(NamedTuple):
-    """One trial: its record, and its reports in epoch order."""
+    """One trial: its record, its reports in epoch order, and when its record was written."""
 
     record: dict[str, Any]
     reports: list[dict[str, Any]]
+    ended_s: float
 
 
-def run_study(overrides: Sequence[str], *, quick: bool) -> list[Finished]:
+def run_study(
+    overrides: Sequence[str], *, quick: bool, results: Path | None = None
+) -> list[Finished]:
     """All trials of `search/run_grid.py` with these overrides, in the order in which they ended.
+
+    Args:
+        overrides: Of the command line.
+        quick: Whether on the few images of --quick.
+        results: Where the study `benchmark` is left; by default it is not kept.
 
     Raises:
         RuntimeError: If the command failed, with the end of what it said.
     """
     embedded(quick=quick)
     data = data_config(quick=quick)
-    with tempfile.TemporaryDirectory() as results:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = results or Path(temporary)
         command = [
             sys.executable,
             str(ROOT / "search" / "run_grid.py"),
-            f"results={results}",
+            f"results={folder}",
             "study.name=benchmark",
             f"data.root={data.root}",
             f"data.store={data.store}",
@@ -45,12 +54,13 @@ def run_study(overrides: Sequence[str], *, quick: bool) -> list[Finished]:
         if done.returncode:
             said = (done.stdout + done.stderr)[-2000:]
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{said}")
-        folders = Path(results).glob("benchmark/trials/*")
+        folders = folder.glob("benchmark/trials/*")
         trials = [
             Finished(
-                json.loads((folder / "record.json").read_text()),
-                [json.loads(line) for line in (folder / "metrics.jsonl").open()],
+                json.loads((own / "record.json").read_text()),
+                [json.loads(line) for line in (own / "metrics.jsonl").open()],
+                (own / "record.json").stat().st_mtime,
             )
-            for folder in folders
+            for own in folders
         ]
-    return sorted(trials, key=lambda trial: str(trial.record["finished_at"]))
+    return sorted(trials, key=lambda trial: trial.ended_s)

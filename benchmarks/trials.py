@@ -2,9 +2,12 @@
 
 `search/run_grid.py` with the actor executor, one core a trial, ResNet-10t at 128 px: relative and
 contrastive, repeated. Goodput is the share of a trial's wall time, from its start to its record,
-in the encoder's forward and backward passes; the probe and the diagnostics count against it.
+in the encoder's forward and backward passes; the probe and the diagnostics count against it. What
+a trial costs beyond its own work is taken from record to record, so that it has all that Ray does
+between two trials: nothing but a message for a reused actor, new processes for Ray Train.
 """
 
+import itertools
 import time
 from statistics import median
 
@@ -46,8 +49,30 @@ def measure(*, quick: bool = False) -> list[Row]:
             "s",
             most=None if quick else 1,
         ),
+        *(_between(executor, quick=quick) for executor in ("actor", "train")),
         *_diagnostics(quick=quick),
     ]
+
+
+def _between(executor: str, *, quick: bool) -> Row:
+    """From one record to the next, one trial at a time, less the trial's own work."""
+    trials = run_study(
+        [
+            "search.augmentations=[rotate]",
+            f"search.repeats={1 if quick else 3}",
+            "search.concurrent=1",
+            f"trial.executor={executor}",
+            "trial.pretrain.batch_size=16",
+        ],
+        quick=quick,
+    )
+    beyond = [
+        after.ended_s
+        - before.ended_s
+        - (after.record["timings_s"]["total"] - after.record["timings_s"]["overhead"])
+        for before, after in itertools.pairwise(trials)
+    ]
+    return row(f"a trial beyond its own work, {executor} executor, median", median(beyond), "s")
 
 
 def _seconds(trials: list[Finished], part: str) -> list[float]:

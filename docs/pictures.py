@@ -1,10 +1,14 @@
-"""Draws the pictures of the README into docs/images/.
+"""Draws the pictures of the documentation.
 
-python docs/pictures.py --store data/stores/synthetic
-python docs/pictures.py --report results/embedded/analysis/report.html     (needs Chromium)
+    python docs/pictures.py --store data/stores/synthetic      docs/images/augmentations.png
+    python docs/pictures.py --report REPORT.html               docs/images/report.png (Chromium)
+    python docs/pictures.py --real FOLDER SHEET.png            real files with their labels
+
+The last is for one's own eyes: FreiHAND and InterHand2.6M may not be passed on in this project.
 """
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -13,7 +17,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from handssl.augment import AUGMENTATIONS, Composition, make_views
-from handssl.data import Store, open_store
+from handssl.data import Store, open_store, read_interhand
+from handssl.data.plausibility import project_px
+from handssl.data.sheet import draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
 VIEW_PX, GAP_PX, LABEL_PX = 96, 4, 116
@@ -51,6 +57,36 @@ def augmentations(store: Store, path: Path) -> None:
     sheet.save(path, optimize=True)
 
 
+def real_samples(folder: Path, path: Path) -> None:
+    """FreiHAND's images in rows of versions with a third party's 2D keypoints, InterHand's hands.
+
+    Args:
+        folder: `interhand/` in its own layout; `freihand/training/rgb` with
+            `training_keypoints_2d_coco.json` beside `training`.
+        path: The sheet; outside this project.
+    """
+    project = Path(__file__).resolve().parents[1]
+    if path.resolve().is_relative_to(project):
+        raise SystemExit(f"{path} lies in the project, where these images do not belong")
+    drawn = []
+    content = json.loads((folder / "freihand" / "training_keypoints_2d_coco.json").read_text())
+    labels = {int(entry["image_id"]): entry["keypoints"] for entry in content["annotations"]}
+    for index in sorted(labels, key=lambda index: (index % 32_560, index)):
+        image = Image.open(folder / "freihand/training/rgb" / f"{index:08d}.jpg").convert("RGB")
+        drawn.append((image, np.reshape(labels[index], (21, 3))[:, :2], np.ones(21, np.bool_)))
+    for sample in read_interhand(folder / "interhand"):
+        points = project_px(sample.joints_m, sample.intrinsics)
+        drawn.append((Image.fromarray(sample.image), points, sample.valid))
+    sheet = Image.new("RGB", (4 * (2 * 224 + GAP_PX), 2 * (2 * 224 + GAP_PX) + 1024), "white")
+    for number, (image, points, valid) in enumerate(drawn):
+        large = image.resize((2 * image.width, 2 * image.height))
+        draw_skeleton(ImageDraw.Draw(large), points, valid, scale=2)
+        row, column = divmod(number, 4)
+        side = 2 * 224 + GAP_PX if row < 2 else sheet.width // 2
+        sheet.paste(large, (column * side, row * (2 * 224 + GAP_PX)))
+    sheet.save(path)
+
+
 def report(html: Path, path: Path) -> None:
     """The first screen of a report, as a browser of 1200 by 1000 pixels shows it."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- only for this picture
@@ -67,11 +103,16 @@ def report(html: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path)
-    parser.add_argument("--report", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--store", type=Path, help="store of embedded hands")
+    parser.add_argument("--report", type=Path, help="a study's report.html")
+    parser.add_argument("--real", type=Path, nargs=2, metavar=("FOLDER", "SHEET"))
     options = parser.parse_args()
     if options.store is not None:
         augmentations(open_store(options.store), IMAGES / "augmentations.png")
     if options.report is not None:
         report(options.report, IMAGES / "report.png")
+    if options.real is not None:
+        real_samples(*options.real)

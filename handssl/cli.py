@@ -34,11 +34,15 @@ COMMANDS: Final[dict[str, Command]] = {
         summary="build, look at and check data sets and stores", module="handssl.commands.data"
     ),
     "evaluate": Command(
-        summary="FreiHAND's official numbers of a submission", module="handssl.commands.evaluate"
+        summary="measure a pose model on a store, or a FreiHAND submission against its labels",
+        module="handssl.commands.evaluate",
     ),
     "export": Command(
-        summary="write the encoder of a pretraining checkpoint for torchvision or timm",
+        summary="write the encoder of a pretraining checkpoint for torchvision, timm or ONNX",
         module="handssl.commands.export",
+    ),
+    "finetune": Command(
+        summary="train an encoder with a head for the pose", module="handssl.commands.finetune"
     ),
     "predict": Command(
         summary="draw and save the hand's pose in images", module="handssl.commands.predict"

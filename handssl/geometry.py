@@ -7,18 +7,21 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from handssl.errors import ConfigError
 from handssl.skeleton import REFERENCE_BONE, WRIST
 
 __all__ = [
     "joints_from_25d",
     "joints_to_25d",
+    "pixel_rays",
     "procrustes_align",
     "project",
+    "root_depth",
     "transform_points",
 ]
 
 _MIN_DEPTH_BONES = 1e-3
-"""Smallest root depth, in reference bones, that the closed form may return."""
+"""Smallest depth of a joint, in reference bones, however wrong the pose is."""
 
 
 def project(
@@ -60,11 +63,58 @@ def joints_from_25d(
     joints_25d: Float[Tensor, "batch 21 3"],
     bone_m: Float[Tensor, " batch"],
     intrinsics: Float[Tensor, "batch 3 3"],
+    *,
+    root: Float[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, "batch 21 3"]:
     """Inverse of `joints_to_25d`: 3D joints in metres from 2.5D, bone length and camera.
 
-    With (x, y, 1) = K⁻¹ (u, v, 1), joint k lies at (x_k, y_k, 1)·(Z + z_k) in units of the bone;
-    the reference bone n→m has length one, so Z solves a Z² + b Z + c = 0 with
+    Joint k lies at (x_k, y_k, 1) · (Z + z_k) in units of the bone, with (x, y, 1) its ray and Z
+    the root's depth. The computation runs in float64 and returns the input's type.
+
+    Args:
+        joints_25d: (u px, v px, z_rel).
+        bone_m: Lengths of the reference bone, metres.
+        intrinsics: Camera matrices.
+        root: Z in bones, if known better than by `root_depth`.
+
+    Raises:
+        ConfigError: If a camera matrix is singular.
+    """
+    uvz = joints_25d.double()
+    rays, z = pixel_rays(uvz[..., :2], intrinsics), uvz[..., 2]
+    depth_of_root = root_depth(rays[..., :2], z) if root is None else root.double()
+    depth = (depth_of_root[:, None] + z).clamp_min(_MIN_DEPTH_BONES)
+    joints_m: Tensor = rays * depth[..., None] * bone_m.double()[:, None, None]
+    return joints_m.to(joints_25d.dtype)
+
+
+def pixel_rays(
+    joints_px: Float[Tensor, "batch joints 2"], intrinsics: Float[Tensor, "batch 3 3"]
+) -> Float[Tensor, "batch joints 3"]:
+    """Rays (x, y, 1) = K⁻¹ (u, v, 1) of pixels, float64.
+
+    Raises:
+        ConfigError: If a camera matrix is singular.
+    """
+    pixels = torch.cat([joints_px, torch.ones_like(joints_px[..., :1])], dim=-1).double()
+    rays, failed = torch.linalg.solve_ex(intrinsics.double(), pixels.mT)
+    if failed.any():
+        index = int(failed.nonzero()[0])
+        raise ConfigError(
+            "intrinsics must be invertible, but got a singular "
+            f"intrinsics={intrinsics[index].tolist()} for sample {index}; check the camera of "
+            "that image"
+        )
+    result: Tensor = rays.mT
+    return result
+
+
+def root_depth(
+    rays: Float[Tensor, "batch 21 2"], z: Float[Tensor, "batch 21"]
+) -> Float[Tensor, " batch"]:
+    """Depth Z of the root in reference bones, from rays (x, y) and relative depths, closed form.
+
+    The reference bone n→m has length one, so Z solves a Z² + b Z + c = 0 with
 
         a = (x_n − x_m)² + (y_n − y_m)²
         b = 2 [z_n (x_n² + y_n² − x_n x_m − y_n y_m) + z_m (x_m² + y_m² − x_n x_m − y_n y_m)]
@@ -72,24 +122,17 @@ def joints_from_25d(
 
     and the larger root lies in front of the camera (Iqbal et al. 2018, eq. 6 and 7). A predicted
     pose may have no real root or a vanishing a (both joints on one ray): the discriminant is
-    clamped at 0, a away from 0 and Z to a positive depth, so the result is always finite, though
-    possibly far off. The computation runs in float64 and returns the input's type.
+    clamped at 0 and a away from 0, so the result is always finite, though possibly far off.
     """
-    uvz = joints_25d.double()
-    ones = torch.ones_like(uvz[..., :1])
-    rays = torch.linalg.solve(intrinsics.double(), torch.cat([uvz[..., :2], ones], dim=-1).mT).mT
-    z = uvz[..., 2]
     n, m = REFERENCE_BONE
-    ray_n, ray_m, z_n, z_m = rays[:, n, :2], rays[:, m, :2], z[:, n], z[:, m]
+    ray_n, ray_m, z_n, z_m = rays[:, n], rays[:, m], z[:, n], z[:, m]
     dot = (ray_n * ray_m).sum(-1)
     a = (ray_n - ray_m).square().sum(-1)
     b = 2 * (z_n * (ray_n.square().sum(-1) - dot) + z_m * (ray_m.square().sum(-1) - dot))
     c = (ray_n * z_n[:, None] - ray_m * z_m[:, None]).square().sum(-1) + (z_n - z_m).square() - 1
     discriminant = (b.square() - 4 * a * c).clamp_min(0)
-    root = (-b + discriminant.sqrt()) / (2 * a.clamp_min(1e-12))
-    depth = (root[:, None] + z).clamp_min(_MIN_DEPTH_BONES)
-    joints_m: Tensor = rays * depth[..., None] * bone_m.double()[:, None, None]
-    return joints_m.to(joints_25d.dtype)
+    root: Tensor = (-b + discriminant.sqrt()) / (2 * a.clamp_min(1e-12))
+    return root
 
 
 def procrustes_align(

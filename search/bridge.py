@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
@@ -22,9 +23,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from handssl.errors import ConfigError
 from search.compose import plain
 from search.config import SearchConfig
+from search.jobs import Planned
 from search.records import OBJECTIVE, Record, seed_from
 from search.spaces import Point, parameters_of
-from search.trials import Trial, point_from
+from search.trials import point_from
 
 __all__ = ["SAMPLERS", "OptunaView", "Suggestions", "without_password"]
 
@@ -49,6 +51,10 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+
+
+Parameters = Callable[[Point], tuple[dict[str, Any], dict[str, BaseDistribution]]]
+"""Values and distributions of the parameters that make a point; ValueError if none do."""
 
 
 class Suggestions(Searcher):
@@ -98,9 +104,18 @@ class OptunaView:
         search: The search space and the sampler.
         seed: The sampler's seed derives from it and from the trials that are there already, or
             the first choices after a restart would be those of the run before.
+        parameters: How a point is shown; as the search space would have chosen it, unless given.
     """
 
-    def __init__(self, url: str, name: str, search: SearchConfig, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        search: SearchConfig,
+        *,
+        seed: int = 0,
+        parameters: Parameters | None = None,
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # A server may close connections while trials train: each is tried before it is used.
         patient: dict[str, Any] = (
@@ -117,6 +132,7 @@ class OptunaView:
             ) from error
         self._name = name
         self._search = search
+        self._parameters_of = parameters or (lambda point: parameters_of(point, search))
         self._study = self._open()
         asked = len(self._study.get_trials(deepcopy=False))
         self._study.sampler = SAMPLERS[search.kind](seed_from(seed, asked))
@@ -179,7 +195,7 @@ class OptunaView:
             if point is None:
                 continue
             try:
-                _, distributions = parameters_of(point_from(point), self._search)
+                _, distributions = self._parameters_of(point_from(point))
             except (ValueError, KeyError, TypeError):
                 return False
             if distributions != frozen.distributions:
@@ -192,7 +208,7 @@ class OptunaView:
     def _add(self, record: Record) -> None:
         point = point_from(record["point"])
         try:
-            parameters, distributions = parameters_of(point, self._search)
+            parameters, distributions = self._parameters_of(point)
         except (ValueError, KeyError):
             return  # outside the search space as it is now
         state = _STATES[record["status"]]
@@ -220,10 +236,13 @@ class OptunaView:
         return {rung["epoch"]: rung[OBJECTIVE] for rung in record["rungs"]}
 
     def enqueue(self, points: Iterable[Point]) -> None:
-        """Let a sampled search begin with these points, as far as they lie in its space."""
+        """Let a sampled search begin with these points, as far as they lie in its space.
+
+        What the space asks about and a point does not say (a learning rate) is sampled.
+        """
         for point in points:
             try:
-                parameters, _ = parameters_of(point, self._search)
+                parameters, _ = parameters_of(point, self._search, partial=True)
             except (ValueError, KeyError):
                 continue
             self._study.enqueue_trial(parameters, skip_if_exists=True)
@@ -244,14 +263,14 @@ class OptunaView:
         else:
             self._study.tell(live, state=state)
 
-    def begin(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
+    def begin(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
         """Show a trial as running; a second begin of the same trial continues the first."""
         if trial.hash in self._live:
             return
         attributes = _attributes(trial.hash, trial.id, trial.point, stage=trial.stage)
         if asked is None:
             # In one transaction: killed anywhere, there is the whole trial or none.
-            parameters, distributions = parameters_of(trial.point, self._search)
+            parameters, distributions = self._parameters_of(trial.point)
             begun = create_trial(
                 state=TrialState.RUNNING,
                 params=parameters,
@@ -265,7 +284,7 @@ class OptunaView:
                 asked.set_user_attr(key, value)
         self._live[trial.hash] = asked
 
-    def report(self, trial: Trial, epoch: int, value: float) -> None:
+    def report(self, trial: Planned, epoch: int, value: float) -> None:
         """Show an intermediate value; one that was shown before (by a killed run) stays."""
         if len(self._study.directions) > 1:
             return

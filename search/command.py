@@ -3,18 +3,17 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.padding import Padding
 
 from handssl.errors import HandSSLError
 from search.compose import CONFIG_DIR, compose_config, options
-from search.config import Config
 
 __all__ = ["GROUPS", "Command", "main"]
 
-GROUPS = ("cluster", "data", "search", "study")
+GROUPS = ("cluster", "data", "fidelity", "search", "study")
 """Folders of `configs/` that hold Hydra groups; the others hold files for other programs."""
 
 _USAGE = """\
@@ -32,18 +31,36 @@ Exit status: 0 complete, 1 some trials failed or the study had to stop, 2 refuse
 """
 
 
-class Command(Protocol):
+ConfigT = TypeVar("ConfigT")
+ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
+
+
+class Command(Protocol[ConfigT_contra]):
     """What a command does with a checked configuration; returns the exit status."""
 
     def __call__(
-        self, config: Config, *, console: Console, verbose: bool, overrides: Sequence[str]
+        self, config: ConfigT_contra, *, console: Console, verbose: bool, overrides: Sequence[str]
     ) -> int:
         """Run it."""
         ...
 
 
-def main(name: str, run: Command, description: str, argv: Sequence[str] | None = None) -> int:
-    """Compose `configs/<name>.yaml` with the command line and run; returns the exit status."""
+def main(
+    name: str,
+    schema: type[ConfigT],
+    run: Command[ConfigT],
+    description: str,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Compose `configs/<name>.yaml` with the command line and run; returns the exit status.
+
+    Args:
+        name: Of the file.
+        schema: What it is composed into.
+        run: The command.
+        description: What `--help` begins with.
+        argv: The command line; default this process's.
+    """
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-h", "--help", action="store_true")
@@ -52,7 +69,7 @@ def main(name: str, run: Command, description: str, argv: Sequence[str] | None =
     arguments = parser.parse_intermixed_args(sys.argv[1:] if argv is None else argv)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
-        config = compose_config(arguments.overrides, name)
+        config = compose_config(arguments.overrides, name, schema)
         if arguments.help:
             _help(console, description, config)
             return 0
@@ -72,12 +89,14 @@ def main(name: str, run: Command, description: str, argv: Sequence[str] | None =
         return 130
 
 
-def _help(console: Console, description: str, config: Config) -> None:
+def _help(console: Console, description: str, config: Any) -> None:
     def show(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
     show(f"{description.strip()}\n\n{_USAGE}")
     for group in GROUPS:
+        if not hasattr(config, group):
+            continue
         members = "|".join(sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml")))
         show(f"  {group}={members}")
     show("\nThese are the keys, with the values they have now:\n")
@@ -87,7 +106,7 @@ def _help(console: Console, description: str, config: Config) -> None:
     show(_FLAGS)
 
 
-def _yaml(config: Config) -> Iterator[str]:
+def _yaml(config: Any) -> Iterator[str]:
     """The configuration as YAML, each key with its meaning behind it."""
     open_groups: list[str] = []
     for option in options(config):

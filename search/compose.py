@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -23,34 +23,72 @@ from pydantic import TypeAdapter, ValidationError
 from handssl.errors import ConfigError
 from search.config import Config
 
-__all__ = ["CONFIG_DIR", "Option", "compose_config", "options", "plain", "typed"]
+__all__ = ["CONFIG_DIR", "Option", "compose_config", "dotted", "options", "plain", "typed"]
 
 CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 T = TypeVar("T")
 
+_OPEN = (
+    "trial.pretrain.magnitudes",
+    "trial.pretrain.objective.options",
+    "search.objectives",
+    "search.space",
+)
+"""Mappings whose keys are the user's choice; Hydra would want a + before each."""
 
-def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config:
+
+@overload
+def compose_config(overrides: Sequence[str] = (), name: str = "grid") -> Config: ...
+@overload
+def compose_config(overrides: Sequence[str], name: str, schema: type[T]) -> T: ...
+def compose_config(
+    overrides: Sequence[str] = (), name: str = "grid", schema: type[Any] = Config
+) -> Any:
     """Compose `configs/<name>.yaml` and command-line overrides over the defaults; check it.
+
+    Args:
+        overrides: Of the command line.
+        name: Of the file.
+        schema: The dataclass whose defaults it changes, and which checks them.
 
     Raises:
         ConfigError: An unknown key or group member, a wrong type, or a refused value.
     """
-    ConfigStore.instance().store(name="defaults", node=plain(Config()))
+    ConfigStore.instance().store(name="defaults", node=plain(schema()))
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=list(overrides))
+            composed = compose(name, overrides=[_opened(own) for own in overrides])
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error)) from error
-    return typed(Config, cast("dict[str, Any]", values))
+        raise ConfigError(_one_line(error, schema)) from error
+    found = cast("dict[str, Any]", values)
+    pretrain = found["trial"]["pretrain"]
+    if isinstance(pretrain.get("magnitudes"), Mapping):
+        pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
+    return typed(schema, found)
 
 
-def _one_line(error: BaseException) -> str:
+def _opened(override: str) -> str:
+    """An override that may add to one of the open mappings, as well as replace."""
+    inside = any(re.match(rf"{re.escape(key)}(\.[^=]*)?=", override) for key in _OPEN)
+    return f"++{override}" if inside else override
+
+
+def dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by dotted key, whether they were written nested or dotted."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _one_line(error: BaseException, schema: type[Any]) -> str:
     """Hydra explains in paragraphs and chains; the lines that name the key are enough."""
     unknown = re.search(r"Could not override '([^']+)'", str(error))
     if unknown:
-        near = difflib.get_close_matches(unknown[1], [o.key for o in options(Config())], n=1)
+        near = difflib.get_close_matches(unknown[1], [o.key for o in options(schema())], n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"{unknown[1]} is no key of the configuration; {hint}--help lists them all"
     lines: list[str] = []
@@ -94,6 +132,12 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
                 f"{prefix}{key} is no key{hint} (valid here: {', '.join(names)}), but got "
                 f"{key}={value!r}"
             )
+        if get_origin(hints[key]) is Mapping and isinstance(value, Mapping):
+            member = get_args(hints[key])[1]
+            for name, own in value.items():
+                if dataclasses.is_dataclass(member) and isinstance(own, Mapping):
+                    _refuse_unknown(member, own, f"{prefix}{key}.{name}.")
+            continue
         for candidate in (hints[key], *get_args(hints[key])):
             if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
                 _refuse_unknown(candidate, value, f"{prefix}{key}.")

@@ -4,11 +4,12 @@ The `Attributes` of the docstrings are what `--help` prints. `search.compose` ma
 from the files under `configs/` and the command line.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from handssl.augment import AUGMENTATIONS
+from handssl.augment import AUGMENTATIONS, Composition
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
@@ -21,6 +22,7 @@ __all__ = [
     "Range",
     "SearchConfig",
     "SecondStage",
+    "StoreConfig",
     "StudyConfig",
     "TrialConfig",
 ]
@@ -36,35 +38,49 @@ class DataConfig:
     """Which images, where they are, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` is generated where it is missing.
+        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+            `synthetic_interhand` are generated where they are missing, `joined` is a store that
+            `handssl data join` combined from others.
         root: Folder of the raw data set, in its own layout.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
-        boxes: The hand's box: from its joints as in the study (not label-free), or the centre.
+        boxes: The hand's box: from its joints as in the study (not label-free), the centre, or
+            a file.
+        boxes_file: JSON of [x, y, width, height] by source id, with boxes=file.
         annotator: InterHand2.6M's set of annotations.
+        splits: Raw splits to convert; null takes those to train and validate on.
         poses: Poses to generate (synthetic only).
-        versions: Backgrounds of each pose (synthetic only).
+        versions: Backgrounds of each pose, or cameras (synthetic only).
         seed: Seed of the generator (synthetic only).
         strict: Refuse a corrupt image or label instead of skipping and counting it.
     """
 
-    name: Literal["synthetic", "freihand", "interhand"] = "synthetic"
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand", "joined"] = (
+        "synthetic"
+    )
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
     source_px: int = 224
-    boxes: Literal["joints", "centre"] = "joints"
+    boxes: Literal["joints", "centre", "file"] = "joints"
+    boxes_file: str | None = None
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
+    splits: tuple[str, ...] | None = None
     poses: int = 1500
     versions: int = 4
     seed: int = 0
     strict: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("root", "store"):
+        for name in ("store",) if self.name == "joined" else ("root", "store"):
             _require(
                 getattr(self, name) != "",
                 f"data.{name} must name a folder, but got data.{name}=''; give data.{name}=FOLDER",
             )
+        _require(
+            (self.boxes == "file") == (self.boxes_file is not None),
+            f"data.boxes=file and data.boxes_file go together, but got data.boxes={self.boxes}, "
+            f"data.boxes_file={self.boxes_file}",
+        )
         for name, least in (("source_px", 32), ("poses", 10), ("versions", 1)):
             value = getattr(self, name)
             _require(value >= least, f"data.{name} must be >= {least}, but got {name}={value}")
@@ -145,11 +161,15 @@ class SecondStage:
     """After the search: run the best points again with new seeds; tables then speak from these.
 
     Attributes:
-        best: How many points; 0 for no second stage.
+        best: How many points; 0 for none.
+        per_objective: Take so many of each objective, instead of all together.
+        also: More points of a grid whatever their rank, as in search.only.
         seeds: How many new trials of each.
     """
 
     best: int = 0
+    per_objective: bool = False
+    also: tuple[str, ...] = ()
     seeds: int = 5
 
     def __post_init__(self) -> None:
@@ -169,8 +189,14 @@ class SearchConfig:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
         augmentations: Every non-empty subset of these is a composition.
+        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
+            nothing; null gives it what the first view gets.
+        singles: More augmentations of a grid, each tried alone.
+        only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
+            where * stands for anything; [] is all.
         objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
-            {name: mixed} also assigns an objective to each augmentation.
+            {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
+            other keys of trial.pretrain, such as optimizer.base_lr.
         space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
             {choices: […]}.
         warm_start: Points to begin a sampled search with: `published` takes the study's best
@@ -187,6 +213,9 @@ class SearchConfig:
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    second_view: str | None = None
+    singles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
             "relative": {"name": "relative"},
@@ -205,16 +234,32 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         names = self.augmentations
-        for name in names:
-            _require(
-                name in AUGMENTATIONS,
-                f"search.augmentations must be among {', '.join(AUGMENTATIONS)}, but got {name}",
-            )
+        for key in ("augmentations", "singles"):
+            for name in getattr(self, key):
+                _require(
+                    name in AUGMENTATIONS,
+                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
+                )
         _require(
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
         )
+        _require(
+            "/" not in (self.second_view or ""),
+            "search.second_view must be the composition of one view, but got "
+            f"second_view={self.second_view}",
+        )
+        Composition.parse(self.second_view or "")
         _require(bool(self.objectives), "search.objectives must name at least one, but got {}")
+        for key, value in (
+            ("only", self.only),
+            ("singles", self.singles),
+            ("second_stage.also", self.second_stage.also),
+        ):
+            _require(
+                self.kind == "grid" or not value,
+                f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
+            )
         for name, least in (("repeats", 1), ("retries", 0), ("concurrent", 1), ("trials", 1)):
             value = getattr(self, name)
             _require(
@@ -271,7 +316,10 @@ class TrialConfig:
     """How one trial runs: its resources, its pretraining, its probe.
 
     Attributes:
-        workers: Workers of one trial; more than one needs the train executor.
+        workers: Workers of one trial; more than one needs the train executor. [fewest, most]
+            is elastic: as many as there is room for, changing while it runs.
+        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
+            costs the epoch under way.
         executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
             workers.
         cpus: CPUs of each worker.
@@ -282,7 +330,8 @@ class TrialConfig:
         diagnostics: What else is learned of its features in the end; decides no trial.
     """
 
-    workers: int = 1
+    workers: int | tuple[int, int] = 1
+    resize_s: float = 60.0
     executor: Literal["auto", "actor", "train"] = "auto"
     cpus: float = 1.0
     gpus: float = 0.0
@@ -292,25 +341,59 @@ class TrialConfig:
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
-        _require(self.workers >= 1, f"trial.workers must be >= 1, but got {self.workers}")
+        fewest, most = self.fewest_workers, self.most_workers
+        shown = self.workers_shown
+        _require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        _require(
+            fewest < most or not self.elastic,
+            f"trial.workers must be a number or [fewest, most], but got {shown}",
+        )
+        _require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
         _require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
         _require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
         _require(
-            not (self.executor == "actor" and self.workers > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={self.workers}; use "
+            not (self.executor == "actor" and most > 1),
+            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
             "trial.executor=train",
         )
+        self.check_batch(self.pretrain.batch_size)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that some number of workers would not share equally."""
+        step = math.lcm(*range(self.fewest_workers, self.most_workers + 1))
         _require(
-            self.pretrain.batch_size % self.workers == 0,
-            f"trial.pretrain.batch_size must be a multiple of trial.workers={self.workers}, but "
-            f"got batch_size={self.pretrain.batch_size}",
+            batch_size % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for "
+            f"trial.workers={self.workers_shown}, so that any number of them shares it equally, "
+            f"but got batch_size={batch_size}; take {batch_size // step * step or step}, or other "
+            "workers",
         )
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of workers may change."""
+        return not isinstance(self.workers, int)
+
+    @property
+    def workers_shown(self) -> str:
+        """As it is written: a number, or [fewest, most]."""
+        return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
+
+    @property
+    def fewest_workers(self) -> int:
+        """Workers without which a trial waits."""
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
+
+    @property
+    def most_workers(self) -> int:
+        """Workers that a trial takes where there is room."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @property
     def runs_in(self) -> Literal["actor", "train"]:
         """The executor, once `auto` is resolved."""
         if self.executor == "auto":
-            return "actor" if self.workers == 1 else "train"
+            return "actor" if self.most_workers == 1 else "train"
         return self.executor
 
 
@@ -367,11 +450,24 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Everything that `build_store.py` can be told.
+
+    Attributes:
+        plan: Print how large the store will be, and stop.
+    """
+
+    plan: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that `run_grid.py` can be told.
 
     Attributes:
-        results: Folder under which studies are written.
+        results: Folder under which studies are written, or s3://BUCKET/PREFIX.
         plan: Print what would run, and stop.
     """
 
@@ -385,6 +481,12 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(self.results != "", "results must name a folder, but got results=''")
+        _require(
+            self.search.storage is not None or not self.results.startswith("s3://"),
+            "search.storage must be a database's URL for results in a bucket, where SQLite cannot "
+            "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
+            "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
+        )
         for key in self.search.ranges:
             _require(
                 _is_key(key, self.trial.pretrain),

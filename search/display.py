@@ -33,12 +33,16 @@ class Display:
         console: Where to print.
         total: Trials of the study, ended ones included.
         done: Records that exist already.
+        compares: Whether their errors can be compared, so that one is the best.
     """
 
-    def __init__(self, console: Console, *, total: int, done: Iterable[Record]) -> None:
+    def __init__(
+        self, console: Console, *, total: int, done: Iterable[Record], compares: bool = True
+    ) -> None:
         self._console = console
         self._total = total
         self._best: Record | None = None
+        self._compares = compares
         self._ended = 0
         self._failed = 0
         for record in done:
@@ -74,6 +78,7 @@ class Display:
         self._count(record)
         line = Text(f"[{self._ended:>{len(str(self._total))}}/{self._total}] ")
         line.append(f"{record['objective']:<12} {record['composition']:<12}")
+        line.append(_transfer(record))
         if record["status"] == "finished":
             line.append(f" median {record['metrics'][OBJECTIVE]:7.2f} cm")
             if self._best is not previous:
@@ -90,7 +95,7 @@ class Display:
     def _count(self, record: Record) -> None:
         self._ended += 1
         self._failed += record["status"] == "failed"
-        if record["status"] == "finished" and (
+        if (record["status"] == "finished" and self._compares) and (
             self._best is None or record["metrics"][OBJECTIVE] < self._best["metrics"][OBJECTIVE]
         ):
             self._best = record
@@ -109,9 +114,20 @@ class Display:
         state = f"{self._ended} done · {len(self._progress)} running · {waiting} to go"
         if self._failed:
             state += f" · {self._failed} failed"
-        best = "no result yet"
+        best = "no result yet" if self._compares else ""
         if self._best is not None:
             value = self._best["metrics"][OBJECTIVE]
             best = f"best {self._best['objective']} {self._best['composition']} {value:.2f} cm"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
+
+
+def _transfer(record: Record) -> str:
+    """Of a row of the transfer tables: what was done, on which data, with how many labels."""
+    part = record["config"].get("transfer")
+    if part is None:
+        return ""
+    if part["mode"] == "pretrain":
+        return f" pretrain on {part['pretrain']}, {record['config']['encoder']['name']}"
+    tested = "+".join(part["evaluate"])
+    return f" {part['mode']:<10} {part['fit']}→{tested}, {part['label_fraction']:.0%} of labels"

@@ -17,8 +17,9 @@ from handssl.evaluation import linear_probe
 from handssl.training import PretrainConfig, pretraining
 from search.config import Config
 from search.display import duration
-from search.preflight import local_resources
+from search.preflight import fit_at_once, local_resources
 from search.records import Record
+from search.sampling import trials_again
 from search.trials import Trial
 
 __all__ = ["Cost", "calibrate", "print_plan", "steps_of"]
@@ -95,8 +96,7 @@ def print_plan(
         console: Where to print.
     """
     sampled = config.search.kind != "grid"
-    second = config.search.second_stage.best * config.search.second_stage.seeds
-    total = (config.search.trials if sampled else len(trials)) + second
+    total = (config.search.trials if sampled else len(trials)) + trials_again(config)
     left = max(0, total - (len(existing) if sampled else sum(t.id in existing for t in trials)))
     pretrain, trial = trials[0].pretrain, config.trial
     train, val = store.split("train"), store.split("val")
@@ -104,7 +104,7 @@ def print_plan(
     cost = calibrate(trials[0], config, store)
     seconds = steps * cost.step_s + cost.probe_s
     held = local_resources(config)
-    at_once = max(1, int(held["cpus"] // (trial.workers * trial.cpus)))
+    at_once = fit_at_once(trial, held["cpus"])
     at_once = min(at_once, config.search.concurrent or at_once)
     hours = left * seconds / 3600
     # Weights, gradients' two moments, heads: a checkpoint is some four times the weights.
@@ -116,8 +116,8 @@ def print_plan(
         "trials": f"{total}: {total - left} with a record, {left} to run",
         "a trial": f"{config.study.epochs} epochs, {steps} steps of {pretrain.batch_size} x "
         f"{pretrain.accumulation} images at {pretrain.size_px} px, {pretrain.encoder.name}",
-        "holds": f"{trial.workers} x ({trial.cpus:g} CPU, {trial.gpus:g} GPU), {trial.runs_in} "
-        f"executor, {at_once} at a time here",
+        "holds": f"{trial.workers_shown} x ({trial.cpus:g} CPU, {trial.gpus:g} GPU), "
+        f"{trial.runs_in} executor, {at_once} at a time here",
         "measured here": f"{cost.step_s:.2f} s a step, {duration(cost.probe_s)} a probe, "
         f"{duration(seconds)} a trial of {trials[0].point.objective} {pretrain.composition}",
         "all steps": f"{steps * left:,}",

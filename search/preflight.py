@@ -15,20 +15,30 @@ from filelock import FileLock, Timeout
 
 from handssl.data import Store
 from handssl.errors import ConfigError
-from search import records
+from search import buckets, records
 from search.bridge import without_password
+from search.buckets import is_bucket, join
 from search.compose import plain
-from search.config import Config
-from search.trials import Trial
+from search.config import Config, TrialConfig
+from search.ends import ends
+from search.jobs import Planned
+from search.lease import leased
+from search.spaces import grid
+from search.trials import Trial, resolve_all
 
 __all__ = [
     "check_fits",
+    "check_points",
     "check_resources",
     "check_same_study",
     "check_writable",
     "describe",
+    "describe_plan",
     "exclusive",
+    "fit_at_once",
     "local_resources",
+    "shown_config",
+    "without_passwords",
 ]
 
 
@@ -38,31 +48,63 @@ def local_resources(config: Config) -> dict[str, float]:
     return {"cpus": config.cluster.cpus or os.cpu_count() or 1, "gpus": gpus}
 
 
+def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> int:
+    """Trials at a time that so much holds, at least one; an elastic one takes the rest.
+
+    Args:
+        trial: What one trial needs.
+        cpus: CPUs for all of them.
+        gpus: GPUs for all of them; None where they do not count.
+    """
+    workers = cpus // trial.cpus
+    if trial.gpus > 0 and gpus is not None:
+        workers = min(workers, gpus // trial.gpus)
+    full, rest = divmod(int(workers), trial.most_workers)
+    return max(1, full + (trial.elastic and rest >= trial.fewest_workers))
+
+
 def check_resources(config: Config) -> None:
     """Refuse a trial that this machine can never hold; a cluster may still grow."""
     if config.cluster.address != "local":
         return
     trial = config.trial
     for kind, amount in local_resources(config).items():
-        needed = trial.workers * getattr(trial, kind)
+        each = getattr(trial, kind)
+        needed = trial.fewest_workers * each
         if needed > amount:
             raise ConfigError(
-                f"trial.workers={trial.workers} x trial.{kind}={getattr(trial, kind):g} needs "
+                f"trial.workers={trial.workers_shown} x trial.{kind}={each:g} needs "
                 f"{needed:g} {kind}, but this machine has {amount}; lower one of them, or use "
                 "cluster=auto"
             )
+
+
+def check_points(config: Config) -> None:
+    """Refuse a study with a point that makes no valid trial, before any data is looked at.
+
+    All points of a grid are looked at, and the ends of a sampled space.
+    """
+    search = config.search
+    points = grid(search) if search.kind == "grid" else ends(search)
+    for trial in resolve_all(config, points, fingerprint=""):
+        config.trial.check_batch(trial.pretrain.batch_size)
+        _check_size(trial, config.data.source_px)
+
+
+def _check_size(trial: Trial, source_px: int) -> None:
+    size_px = trial.pretrain.size_px
+    if size_px > source_px:
+        raise ConfigError(
+            "trial.pretrain.size_px must be at most the side of the source crops, "
+            f"{source_px}, but got size_px={size_px}; lower it, or raise data.source_px"
+        )
 
 
 def check_fits(trials: Iterable[Trial], store: Store) -> None:
     """Refuse a study whose trials could not take a single step on these images."""
     images, source_px = len(store.split("train")), store.images.shape[-1]
     for trial in trials:
-        size_px = trial.pretrain.size_px
-        if size_px > source_px:
-            raise ConfigError(
-                "trial.pretrain.size_px must be at most the side of the source crops, "
-                f"{source_px}, but got size_px={size_px}; lower it, or raise data.source_px"
-            )
+        _check_size(trial, source_px)
         step = trial.pretrain.batch_size * trial.pretrain.accumulation
         if step > images:
             raise ConfigError(
@@ -72,8 +114,14 @@ def check_fits(trials: Iterable[Trial], store: Store) -> None:
             )
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a results folder that cannot be made or written to; leaves no trace."""
+def check_writable(place: str) -> None:
+    """Refuse a results folder or bucket that cannot be made or written to; leaves no trace."""
+    if is_bucket(place):
+        with buckets.refusing("results", place):
+            buckets.write(join(place, ".probe"), b"")
+            buckets.delete(join(place, ".probe"))
+        return
+    folder = Path(place)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryDirectory(dir=existing):
@@ -86,8 +134,17 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the study against a second driver; the lock goes with the process, however it ends."""
+def exclusive(place: str) -> Iterator[None]:
+    """Hold the study against a second driver; the lock goes with the process, however it ends.
+
+    In a bucket it is a lease, with the limits that `search.lease` states.
+    """
+    if is_bucket(place):
+        name = buckets.shown(place).partition("?")[0].rpartition("/")[2]
+        with leased(join(place, ".lock"), name):
+            yield
+        return
+    folder = Path(place)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
@@ -107,7 +164,7 @@ def describe(
     return {
         "schema": records.SCHEMA,
         "name": config.study.name,
-        "command": " ".join(["python search/run_grid.py", *map(_without_password, overrides)]),
+        "command": " ".join(["python search/run_grid.py", *without_passwords(overrides)]),
         "created_at": records.now(),
         "fidelity": {
             "label": config.study.label,
@@ -123,36 +180,59 @@ def describe(
             "fingerprint": store.fingerprint,
             "images_train": len(store.split("train")),
             "images_val": len(store.split("val")),
-            "boxes": config.data.boxes,
+            "boxes": store.info["boxes"],
         },
         "versions": records.versions(),
         "git": records.git_state(),
-        "plan": [
-            {
-                "trial": trial.id,
-                "hash": trial.hash,
-                "objective": trial.point.objective,
-                "composition": trial.point.composition,
-                "seed": trial.seed,
-                "repeat": trial.point.repeat,
-            }
-            for trial in trials
-        ],
-        "config": _shown(config),
+        "plan": describe_plan(trials),
+        "config": shown_config(config, config.search.storage, "search"),
     }
 
 
-def _shown(config: Config) -> dict[str, Any]:
-    """The configuration as it may be stored and shared: no password of a database in it."""
-    shown: dict[str, Any] = plain(config)
-    if config.search.storage:
-        shown["search"]["storage"] = without_password(config.search.storage)
+def describe_plan(trials: Iterable[Planned]) -> list[dict[str, Any]]:
+    """The planned trials as study.json lists them."""
+    return [
+        {
+            "trial": trial.id,
+            "hash": trial.hash,
+            "objective": trial.point.objective,
+            "composition": trial.point.composition,
+            "seed": trial.seed,
+            "repeat": trial.point.repeat,
+        }
+        for trial in trials
+    ]
+
+
+def shown_config(config: Any, storage: str | None, part: str) -> dict[str, Any]:
+    """A configuration as it may be stored and shared: no password of a database in it.
+
+    Args:
+        config: The configuration.
+        storage: URL of the database.
+        part: The part of the configuration that has it, as `storage`.
+    """
+    shown: dict[str, Any] = _without_keys(plain(config))
+    if storage:
+        shown[part]["storage"] = without_password(storage)
     return shown
 
 
-def _without_password(override: str) -> str:
-    key, equals, value = override.partition("=")
-    return key + equals + (without_password(value) if key == "search.storage" else value)
+def _without_keys(value: Any) -> Any:
+    """The same without the keys that URIs of buckets may hold."""
+    if isinstance(value, dict):
+        return {key: _without_keys(item) for key, item in value.items()}
+    return buckets.shown(value) if isinstance(value, str) else value
+
+
+def without_passwords(overrides: Sequence[str]) -> list[str]:
+    """A command line as it may be stored and shared."""
+    shown = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        secret = key.endswith(".storage")
+        shown.append(key + equals + (without_password(value) if secret else buckets.shown(value)))
+    return shown
 
 
 def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
@@ -160,10 +240,10 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
     path = folder / "study.json"
     if not path.exists():
         return
-    before = records.read_record(path)
+    before, name = records.read_record(path), study["config"]["study"]["name"]
     if before["data"]["fingerprint"] != study["data"]["fingerprint"]:
         raise ConfigError(
-            f"the data set changed under study.name={folder.name} (fingerprint "
+            f"the data set changed under study.name={name} (fingerprint "
             f"{before['data']['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
             "now); choose another study.name, or restore the data"
         )
@@ -171,7 +251,7 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
     if changed:
         key, old, new = changed[0]
         raise ConfigError(
-            f"study.name={folder.name} was run with {key}={old}, but now got {key}={new}; "
+            f"study.name={name} was run with {key}={old}, but now got {key}={new}; "
             "choose another study.name"
         )
 
@@ -185,7 +265,17 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
         "study.seed": config["study"]["seed"],
         **{f"trial.pretrain.{key}": value for key, value in trial["pretrain"].items()},
         **{f"trial.probe.{key}": value for key, value in trial["probe"].items()},
+        **{f"transfer.{key}": value for key, value in _fixed_transfer(config)},
     }
+
+
+def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Of a transfer study: all but its rows and what they may be made of."""
+    for key, value in config.get("transfer", {}).items():
+        if key == "finetune":
+            yield from ((f"finetune.{own}", setting) for own, setting in value.items())
+        elif key in ("shares", "pretrain_repeats", "evaluate_on", "least_steps"):
+            yield key, value
 
 
 def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -41,6 +41,7 @@ __all__ = [
     "read_jsonl",
     "read_record",
     "read_records",
+    "remove_halves",
     "seed_from",
     "versions",
     "write_json",
@@ -83,6 +84,14 @@ def _atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove the halves of files that killed writers left in a folder."""
+    for half in folder.glob(".*.*"):
+        # A network file system keeps its own there, of files that are deleted and still open.
+        if half.is_file() and not half.name.startswith(".nfs"):
+            half.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from search.compose import typed
 from search.config import Config
 from search.datasets import open_data
 from search.records import Record
+from search.stores import local_store
 from search.trial import TrialJob, run
 from search.trials import Trial, point_from
 
@@ -53,6 +54,11 @@ def replay(path: Path, console: Console) -> int:
     if record["status"] != "finished":
         raise ConfigError(
             f"a record must be finished to be replayed, but {path} has status={record['status']}"
+        )
+    if "transfer" in record["config"]:
+        raise ConfigError(
+            f"a record must be of run_grid.py to be replayed, but {path} is a row of "
+            "run_transfer.py; run its study again under another study.name"
         )
     study = records.read_record(path.parents[2] / "study.json")
     config = typed(Config, study["config"])
@@ -94,7 +100,7 @@ def _job(record: Record, config: Config, folder: Path) -> TrialJob:
         diagnostics=typed(DiagnosticsConfig, record["config"]["diagnostics"]),
         rungs=(),
         may_stop=False,
-        store=str(Path(config.data.store).resolve()),
+        store=str(local_store(config.data.store)),
         source_px=config.data.source_px,
         images=record["config"]["images"],
         directory=str(folder),

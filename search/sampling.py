@@ -1,17 +1,19 @@
 """A sampled search: points from Optuna, one by one, until the budget is met."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from handssl.errors import ConfigError
-from search import records
+from search import buckets, records
 from search.bridge import OptunaView
 from search.config import Config
+from search.folders import mirrored
 from search.records import OBJECTIVE, Record
-from search.spaces import Point, choose
+from search.spaces import Point, choose, grid, matching
 from search.trials import Trial, point_from, resolve
 
-__all__ = ["best_points", "sampled", "warm_start"]
+__all__ = ["again", "best_points", "sampled", "trials_again", "warm_start"]
 
 _PUBLISHED = {
     "contrastive": (
@@ -44,12 +46,12 @@ def sampled(
         view: Where points come from.
         fingerprint: Of the data.
         finished: Records by trial id; grows while trials end.
-        adopted: Points that a killed run had begun; they come first.
+        adopted: Points that an earlier run had begun, or that failed in it; they come first.
     """
     handed: set[str] = set()
     for point in adopted:
         trial = resolve(config, point, fingerprint)
-        if trial.id not in finished:
+        if trial.id not in finished and trial.hash not in handed:
             handed.add(trial.hash)
             yield trial
     known_in_a_row = 0
@@ -79,12 +81,55 @@ def sampled(
         yield trial
 
 
-def best_points(found: Mapping[str, Record], count: int) -> list[Point]:
-    """The points, without their repeats, of the best finished trials; ties by trial id."""
+def best_points(
+    found: Mapping[str, Record], count: int, *, per_objective: bool = False
+) -> list[Point]:
+    """The points, without their repeats, of the best finished trials; ties by trial id.
+
+    Args:
+        found: Records by trial id.
+        count: How many points.
+        per_objective: Whether so many of each objective are wanted.
+    """
     finished = [r for r in found.values() if r["status"] == "finished" and r["stage"] == 1]
     ranked = sorted(finished, key=lambda record: (record["metrics"][OBJECTIVE], record["trial"]))
     points = [point_from(record["point"] | {"repeat": 0}) for record in ranked]
-    return list(dict.fromkeys(points))[:count]
+    distinct = list(dict.fromkeys(points))
+    if not per_objective:
+        return distinct[:count]
+    taken: Counter[str] = Counter()
+    chosen = []
+    for point in distinct:
+        taken[point.objective] += 1
+        if taken[point.objective] <= count:
+            chosen.append(point)
+    return chosen
+
+
+def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
+    """The points of the second stage, without repeats: the best so far, and those also named.
+
+    Raises:
+        ConfigError: `second_stage.also` names a point that the grid does not have.
+    """
+    stage = config.search.second_stage
+    best = best_points(found, stage.best, per_objective=stage.per_objective)
+    return list(dict.fromkeys([*best, *_also(config)]))
+
+
+def trials_again(config: Config) -> int:
+    """How many trials the second stage has at most: fewer where the best are also named."""
+    stage = config.search.second_stage
+    best = stage.best * (len(config.search.objectives) if stage.per_objective else 1)
+    return (best + len(_also(config))) * stage.seeds
+
+
+def _also(config: Config) -> list[Point]:
+    patterns = config.search.second_stage.also
+    if not patterns:
+        return []
+    every = grid(dataclasses.replace(config.search, only=(), repeats=1))
+    return matching(every, patterns, "search.second_stage.also")
 
 
 def warm_start(config: Config) -> list[Point]:
@@ -103,7 +148,10 @@ def warm_start(config: Config) -> list[Point]:
             for label, ranking in _PUBLISHED.items()
             for composition in ranking.split()[rank : rank + 1]
         ]
-    points = best_points(records.read_records(Path(source)), config.search.trials)
+    earlier = mirrored(source)
+    with buckets.refusing("search.warm_start", source):
+        earlier.fetch_all("record.json")
+    points = best_points(records.read_records(earlier.local), config.search.trials)
     if not points:
         raise ConfigError(
             "search.warm_start must be published or the folder of a study with finished trials, "

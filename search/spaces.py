@@ -8,8 +8,9 @@ only one answer is possible is not asked.
 """
 
 import dataclasses
+import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from optuna.distributions import (
@@ -20,15 +21,23 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from handssl.augment import AUGMENTATIONS, Composition, Regressable, compositions
+from handssl.augment import (
+    AUGMENTATIONS,
+    Composition,
+    Geometric,
+    Regressable,
+    compositions,
+)
 from handssl.errors import ConfigError
+from handssl.objectives import OBJECTIVES
+from handssl.objectives.contrastive import ContrastiveObjective
 from search.config import Range, SearchConfig
 
-__all__ = ["Chooser", "Point", "choose", "grid", "parameters_of"]
+__all__ = ["Chooser", "Point", "choose", "grid", "matching", "parameters_of"]
 
 ASSIGNMENTS = ("contrastive", "relative", "equivariant")
-_NEGATIVES = ("contrastive", "equivariant", "care")
-"""Objectives with a contrastive term, and so with a temperature."""
+_SUFFICES: Mapping[str, type] = {"relative": Regressable, "equivariant": Geometric}
+"""Of these objectives, one of the views must have at least one augmentation of that kind."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +46,8 @@ class Point:
 
     Attributes:
         objective: Label of the objective, a key of `search.objectives`.
-        composition: The composition's notation: "T+CJ+S", or "T:relative+CJ:contrastive" where
-            each augmentation is assigned an objective.
+        composition: The composition's notation: "T+CJ+S", "T+CJ/S" where the views differ, or
+            "T:relative+CJ:contrastive" where each augmentation is assigned an objective.
         values: What else varies: dotted key of trial.pretrain and its value.
         repeat: Which of the point's seeds, from 0.
     """
@@ -75,10 +84,14 @@ def choose(chooser: Chooser, search: SearchConfig) -> Point:
     """Walk the space, asking for each decision."""
     label = str(chooser.suggest_categorical("objective", sorted(search.objectives)))
     kind = search.objectives[label].get("name", label)
+    second = None if search.second_view is None else Composition.parse(search.second_view)
     if kind == "mixed":
-        composition = _choose_assignment(chooser, search.augmentations)
+        composition = _notation(_choose_assignment(chooser, search.augmentations), second)
     else:
-        composition = _choose_subset(chooser, search.augmentations, kind)
+        needed = _SUFFICES.get(kind, object)
+        served = second is not None and _has(second, needed)
+        subset = _choose_subset(chooser, search.augmentations, object if served else needed)
+        composition = _notation(subset, second)
     values = tuple(
         (key, _choose_value(chooser, key, where))
         for key, where in search.ranges.items()
@@ -87,11 +100,11 @@ def choose(chooser: Chooser, search: SearchConfig) -> Point:
     return Point(objective=label, composition=composition, values=values)
 
 
-def _choose_subset(chooser: Chooser, names: Sequence[str], kind: str) -> str:
-    """A subset that the objective can use; regressable augmentations are asked last."""
+def _choose_subset(chooser: Chooser, names: Sequence[str], needed: type) -> Composition:
+    """A subset that the objective can use; augmentations of the kind needed are asked last."""
 
     def suffices(name: str) -> bool:
-        return kind != "relative" or issubclass(AUGMENTATIONS[name], Regressable)
+        return issubclass(AUGMENTATIONS[name], needed)
 
     order = sorted(names, key=suffices)
     chosen: list[str] = []
@@ -101,10 +114,14 @@ def _choose_subset(chooser: Chooser, names: Sequence[str], kind: str) -> str:
         forced = not served and last_chance and suffices(name)
         if forced or chooser.suggest_categorical(name, (False, True)):
             chosen.append(name)
-    return Composition.parse("+".join(chosen)).label
+    return Composition.parse("+".join(chosen))
 
 
-def _choose_assignment(chooser: Chooser, names: Sequence[str]) -> str:
+def _has(view: Composition, kind: type) -> bool:
+    return any(isinstance(own, kind) for own in view.augmentations)
+
+
+def _choose_assignment(chooser: Chooser, names: Sequence[str]) -> Composition:
     """An objective for each augmentation, or none; at least one has one."""
     chosen: list[str] = []
     for position, name in enumerate(names):
@@ -116,15 +133,20 @@ def _choose_assignment(chooser: Chooser, names: Sequence[str]) -> str:
         objective = chooser.suggest_categorical(f"assign {decision}", choices)
         if objective != "off":
             chosen.append(f"{name}:{objective}")
-    return _notation(Composition.parse("+".join(chosen)))
+    return Composition.parse("+".join(chosen))
 
 
-def _notation(composition: Composition) -> str:
-    """The notation with assignments, as in "T:relative+CJ:contrastive", in the labels' order."""
-    return "+".join(
-        f"{own.symbol}:{objective}"
-        for own, objective in zip(composition.augmentations, composition.objectives, strict=True)
-    )
+def _notation(first: Composition, second: Composition | None) -> str:
+    """The notation with assignments, "T:relative+CJ:contrastive", in the labels' order."""
+    views = [
+        "+".join(
+            own.symbol if objective is None else f"{own.symbol}:{objective}"
+            for own, objective in zip(view.augmentations, view.objectives, strict=True)
+        )
+        for view in (first, second)
+        if view is not None
+    ]
+    return "/".join(views)
 
 
 def _assignable(name: str, objective: str) -> bool:
@@ -147,14 +169,20 @@ def _choose_value(chooser: Chooser, key: str, where: Range) -> Any:
 
 def _applies(key: str, kind: str, composition: Composition) -> bool:
     """Whether a key means anything for an objective and a composition."""
-    used = set(composition.assignment.values()) | {kind}
+    used = {own for view in composition.views for own in view.objectives} | {kind}
     if key == "objective.temperature":
-        return bool(used & set(_NEGATIVES))
+        return any(_contrasts(own) for own in used if own is not None)
     if key in ("objective.targets", "objective.rotation", "objective.norm"):
         return "relative" in used
     if key.startswith("magnitudes."):
-        return key.split(".")[1] in composition.names
+        return any(key.split(".")[1] in view.names for view in composition.views)
     return True
+
+
+def _contrasts(objective: str) -> bool:
+    """Whether an objective has a contrastive term, and so a temperature."""
+    kind = OBJECTIVES.get(objective)
+    return isinstance(kind, type) and issubclass(kind, ContrastiveObjective)
 
 
 def grid(search: SearchConfig) -> list[Point]:
@@ -164,7 +192,7 @@ def grid(search: SearchConfig) -> list[Point]:
     by side, all first repeats before the second ones: a study cut short is still comparable.
 
     Raises:
-        ConfigError: A key has a range, which no grid can exhaust.
+        ConfigError: A key has a range, which no grid can exhaust; or there is no point.
     """
     for key, where in search.ranges.items():
         if where.choices is None:
@@ -172,23 +200,53 @@ def grid(search: SearchConfig) -> list[Point]:
                 f"search.space.{key} must list choices for search.kind=grid, but got a range; "
                 "use search=random or search=tpe"
             )
-    return [
+    points = [
         Point(objective=label, composition=composition, values=values, repeat=repeat)
         for repeat in range(search.repeats)
         for composition, label in _compositions(search)
         for values in _all_values(search, label, composition)
     ]
+    if not points:
+        able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+        raise ConfigError(
+            f"search.augmentations must have one of {', '.join(able)} for the relative objective, "
+            f"but got {list(search.augmentations)}; add one, or another of search.objectives"
+        )
+    return matching(points, search.only, "search.only") if search.only else points
+
+
+def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
+    """The points that some pattern names, in their order; a pattern is "OBJECTIVE COMPOSITION".
+
+    Raises:
+        ConfigError: A pattern names none.
+    """
+    named = [f"{point.objective} {point.composition}" for point in points]
+    for pattern in patterns:
+        if not fnmatch.filter(named, pattern):
+            raise ConfigError(
+                f"{key} must hold patterns of points such as {named[0]!r}, but got {pattern!r}, "
+                "which names none"
+            )
+    return [
+        point
+        for point, name in zip(points, named, strict=True)
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    ]
 
 
 def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
-    for composition in compositions(search.augmentations):
+    own = [Composition.parse(name) for name in search.singles if name not in search.augmentations]
+    second = None if search.second_view is None else Composition.parse(search.second_view)
+    for composition in (*compositions(search.augmentations), *own):
+        pair = dataclasses.replace(composition, second=second)
         for label, overrides in search.objectives.items():
             kind = overrides.get("name", label)
             if kind == "mixed":
                 for assigned in _assignments(composition):
-                    yield assigned, label
-            elif kind != "relative" or composition.regressable:
-                yield composition.label, label
+                    yield _notation(Composition.parse(assigned), second), label
+            elif any(_has(view, _SUFFICES.get(kind, object)) for view in pair.views):
+                yield _notation(composition, second), label
 
 
 def _assignments(composition: Composition) -> Iterator[str]:
@@ -212,17 +270,20 @@ def _all_values(
 class _Known:
     """A chooser that decides as a known point did, and notes what it was asked."""
 
-    def __init__(self, point: Point, names: Iterable[str]) -> None:
+    def __init__(self, point: Point, names: Iterable[str], *, partial: bool) -> None:
         composition = Composition.parse(point.composition)
         self._answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
         for name in names:
             self._answers[name] = name in composition.names
             assigned = composition.assignment.get(name, "off")
             self._answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
+        self._partial = partial
         self.parameters: dict[str, Any] = {}
         self.distributions: dict[str, BaseDistribution] = {}
 
-    def _note(self, name: str, distribution: BaseDistribution) -> Any:
+    def _note(self, name: str, distribution: BaseDistribution, open_value: Any) -> Any:
+        if self._partial and name not in self._answers:
+            return open_value
         value = self._answers[name]
         if not distribution._contains(distribution.to_internal_repr(value)):
             raise ValueError(f"{name}={value} is outside {distribution}")
@@ -232,24 +293,43 @@ class _Known:
     def suggest_categorical(
         self, name: str, choices: Sequence[CategoricalChoiceType]
     ) -> CategoricalChoiceType:
-        value: CategoricalChoiceType = self._note(name, CategoricalDistribution(choices))
+        value: CategoricalChoiceType = self._note(
+            name, CategoricalDistribution(choices), choices[0]
+        )
         return value
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        return float(self._note(name, FloatDistribution(low, high, log=log, step=step)))
+        return float(self._note(name, FloatDistribution(low, high, log=log, step=step), low))
 
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
-        return int(self._note(name, IntDistribution(low, high, log=log, step=step)))
+        return int(self._note(name, IntDistribution(low, high, log=log, step=step), low))
 
 
 def parameters_of(
-    point: Point, search: SearchConfig
+    point: Point, search: SearchConfig, *, partial: bool = False
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """A point as Optuna's parameters with their distributions, as if it had been sampled."""
-    known = _Known(point, search.augmentations)
-    choose(known, search)
+    """A point as Optuna's parameters with their distributions, as if it had been sampled.
+
+    Args:
+        point: The point.
+        search: The space.
+        partial: Leave open what the space asks about and the point does not say.
+
+    Raises:
+        ValueError, KeyError: The point lies outside the space.
+    """
+    known = _Known(point, search.augmentations, partial=partial)
+    chosen = choose(known, search)
+    # What the space does not ask about would be lost silently, and the point taken for another.
+    said = tuple((key, value) for key, value in chosen.values if key in known.parameters)
+    if (chosen.objective, chosen.composition, said) != (
+        point.objective,
+        point.composition,
+        point.values,
+    ):
+        raise ValueError(f"{point} is not in the space; the nearest is {chosen}")
     return known.parameters, known.distributions

@@ -5,26 +5,29 @@ from their checkpoint, failed ones are tried again unless failing is their resul
 """
 
 import dataclasses
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
 from handssl.errors import NonFiniteLossError
-from search import records
-from search.bridge import OptunaView, without_password
+from search import buckets, records
+from search.bridge import OptunaView, Parameters, without_password
+from search.buckets import is_bucket, join
 from search.config import Config, EarlyStopping
 from search.datasets import open_data
 from search.display import Display
+from search.folders import Folder, delete_tree, everywhere, mirrored
+from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage
 from search.plan import print_plan
 from search.preflight import (
     check_fits,
+    check_points,
     check_resources,
     check_same_study,
     check_writable,
@@ -32,17 +35,15 @@ from search.preflight import (
     exclusive,
 )
 from search.records import Record
-from search.sampling import best_points, sampled, warm_start
+from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.trials import Trial, point_from, resolve_all
 from search.tuning import cluster, run_jobs
+from search.views import view_sheet
 from search.watch import StudyWatch
 
-__all__ = ["run_study"]
-
-_NOT_OURS = (OSError, StorageInternalError, SQLAlchemyError)
-"""What the disk and the database raise: no defect of the study, which can go on later."""
+__all__ = ["StudyRun", "run_held", "run_study"]
 
 
 def run_study(
@@ -60,8 +61,11 @@ def run_study(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     check_resources(config)
-    folder = Path(config.results) / config.study.name
-    check_writable(folder)
+    check_points(config)
+    place = join(config.results, config.study.name)
+    check_writable(place)
+    home = mirrored(place)
+    folder = home.local
     first = warm_start(config)
     store = open_data(config.data, console)
     if config.study.images is not None:
@@ -70,21 +74,54 @@ def run_study(
     shown = planned or [_example(config, store.fingerprint)]
     check_fits(shown, store)
     if config.plan:
+        home.fetch_all("record.json")
         print_plan(config, shown, records.read_records(folder), store, console)
         return 0
-    with exclusive(folder):
-        study = describe(config, planned, store, overrides)
-        check_same_study(folder, study)
+    study = describe(config, planned, store, overrides)
+
+    def run() -> int:
+        own = StudyRun(
+            config,
+            home=home,
+            study=study,
+            planned=planned,
+            first=first,
+            views=lambda trial: view_sheet(trial.pretrain, store),
+            console=console,
+        )
+        return own.to_the_end(verbose=verbose)
+
+    return run_held(home, study, run, console)
+
+
+def run_held(
+    home: Folder, study: Mapping[str, Any], run: Callable[[], int], console: Console
+) -> int:
+    """Run a study with its folder held against a second driver; returns the exit status.
+
+    Args:
+        home: Its folder.
+        study: Its description.
+        run: What runs it to the end.
+        console: Where to say why it had to stop.
+
+    Raises:
+        HandSSLError: The folder is another study's, or another process runs it.
+    """
+    with exclusive(home.place):
+        home.fetch("study.json")
+        check_same_study(home.local, study)
         try:
-            records.write_json(folder / "study.json", study)
-            run = _Run(
-                config, folder=folder, study=study, planned=planned, first=first, console=console
-            )
-            return run.to_the_end(verbose=verbose)
-        except _NOT_OURS as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+            records.write_json(home.local / "study.json", study)
+            home.put("study.json")
+            return run()
+        except Exception as error:
+            reason = outage(error)
+            if reason is None:
+                raise
             console.print(
-                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in {folder}: put "
+                f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
+                f"{buckets.shown(home.place)}: put "
                 "that right, then run the same command again to continue",
                 soft_wrap=True,
             )
@@ -104,32 +141,61 @@ def _example(config: Config, fingerprint: str) -> Trial:
     return resolve_all(config, grid(with_defaults)[-1:], fingerprint)[0]
 
 
-class _Run:
-    """One run of a study whose folder is held."""
+class StudyRun:
+    """One run of a study whose folder is held.
+
+    What it runs, in two stages of which the second needs the first, is what a subclass may change.
+
+    Args:
+        config: The configuration.
+        home: Folder of the study.
+        study: Its description.
+        planned: The trials of a grid.
+        first: Points to begin a sampled search with.
+        views: Draws what a trial sees, for TensorBoard; None where that means nothing.
+        console: Where progress goes.
+        parameters: How the Optuna study shows a point; as the search space would, unless given.
+        compares: Whether all trials answer one question, so that one of them is the best.
+    """
 
     def __init__(
         self,
         config: Config,
         *,
-        folder: Path,
+        home: Folder,
         study: Mapping[str, Any],
-        planned: Sequence[Trial],
-        first: Sequence[Point],
+        planned: Sequence[Trial] = (),
+        first: Sequence[Point] = (),
+        views: Callable[[Any], NDArray[np.uint8]] | None = None,
         console: Console,
+        parameters: Parameters | None = None,
+        compares: bool = True,
     ) -> None:
         self._config = config
-        self._folder = folder
+        self._home = home
+        self._folder = home.local
         self._study = study
         self._planned = planned
+        self._views = views
         self._console = console
-        existing = records.read_records(folder)
-        _tidy(folder, existing)
+        self._compares = compares
+        home.fetch_all("record.json")
+        existing = records.read_records(self._folder)
+        _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
-        self._url = config.search.storage or f"sqlite:///{folder}/optuna.db"
+        self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
         self._view = OptunaView(
-            self._url, config.study.name, config.search, seed=config.study.seed
+            self._url,
+            config.study.name,
+            config.search,
+            seed=config.study.seed,
+            parameters=parameters,
         )
-        self._adopted = self._view.synchronise(self._finished)
+        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        self._adopted = [
+            *self._view.synchronise(self._finished),
+            *(point_from(record["point"]) for record in failed),
+        ]
         self._view.enqueue(first)
 
     def to_the_end(self, *, verbose: bool) -> int:
@@ -139,13 +205,19 @@ class _Run:
         say(_headline(self._config), soft_wrap=True)
         say(f"{self._total()} trials, {len(self._finished)} already finished")
         if self._left():
-            display = Display(self._console, total=self._total(), done=self._finished.values())
+            display = Display(
+                self._console,
+                total=self._total(),
+                done=self._finished.values(),
+                compares=self._compares,
+            )
             with cluster(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
                     optuna=self._view,
                     display=display,
                     metrics=StudyMetrics(self._config.study.name, self._finished.values()),
                     tensorboard=self._folder / "tensorboard",
+                    views=self._views,
                     finished=self._finished,
                 )
                 if dashboard:
@@ -155,42 +227,51 @@ class _Run:
                         self._stage_two(), watch, stops=False
                     )
         # What a worker wrote while the driver was being interrupted counts as well.
+        self._home.fetch_all("record.json")
         self._finished = records.read_records(self._folder)
         records.compile_parquet(self._folder, self._finished)
+        self._home.put("trials.parquet")
         return self._conclude(complete)
 
-    def _run(self, trials: Iterator[Trial], watch: StudyWatch, *, stops: bool) -> bool:
+    def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
-        return run_jobs(self._config, jobs, watch, self._folder / "ray", stops=stops)
+        scratch = everywhere(join(self._home.place, "ray"))
+        return run_jobs(self._config, jobs, watch, scratch, stops=stops)
 
-    def _stage_one(self) -> Iterator[Trial]:
+    def _stage_one(self) -> Iterator[Any]:
         if self._config.search.kind == "grid":
             return (trial for trial in self._planned if trial.id not in self._finished)
         fingerprint = self._study["data"]["fingerprint"]
         return sampled(self._config, self._view, fingerprint, self._finished, self._adopted)
 
-    def _stage_two(self) -> Iterator[Trial]:
+    def _stage_two(self) -> Iterator[Any]:
         return (trial for trial in self._best_again() if trial.id not in self._finished)
 
-    def _best_again(self) -> Iterable[Trial]:
-        stage, first = self._config.search.second_stage, self._config.search.repeats
+    def _best_again(self) -> Sequence[Trial]:
+        seeds, first = self._config.search.second_stage.seeds, self._config.search.repeats
         points = [
-            Point(objective=p.objective, composition=p.composition, values=p.values, repeat=repeat)
-            for p in best_points(self._finished, stage.best)
-            for repeat in range(first, first + stage.seeds)
+            dataclasses.replace(point, repeat=repeat)
+            for repeat in range(first, first + seeds)
+            for point in again(self._config, self._finished)
         ]
         fingerprint = self._study["data"]["fingerprint"]
         return resolve_all(self._config, points, fingerprint, stage=2)
 
     def _total(self) -> int:
-        search = self._config.search
-        second = search.second_stage.best * search.second_stage.seeds
-        return (len(self._planned) if search.kind == "grid" else search.trials) + second
+        return len(self._finished) + self._left()
 
     def _left(self) -> int:
-        return self._total() - len(self._finished)
+        """Trials without a record; at most so many, while the second stage has not been chosen."""
+        if self._config.search.kind == "grid":
+            first = sum(trial.id not in self._finished for trial in self._planned)
+        else:
+            ended = sum(record["stage"] == 1 for record in self._finished.values())
+            first = max(0, self._config.search.trials - ended)
+        if first:
+            return first + trials_again(self._config)
+        return sum(trial.id not in self._finished for trial in self._best_again())
 
-    def _job(self, trial: Trial, *, may_stop: bool) -> TrialJob:
+    def _job(self, trial: Any, *, may_stop: bool) -> Job:
         config, search = self._config, self._config.search
         stopping = search.early_stopping.rungs(config.study.epochs) if may_stop else ()
         return TrialJob(
@@ -199,11 +280,11 @@ class _Run:
             diagnostics=config.trial.diagnostics,
             rungs=tuple(sorted({*search.rungs, *stopping})),
             may_stop=bool(stopping),
-            store=str(Path(config.data.store).resolve()),
+            store=everywhere(config.data.store),
             source_px=config.data.source_px,
             images=config.study.images,
-            directory=str((self._folder / "trials" / trial.id).resolve()),
-            scratch=str((self._folder / "ray").resolve()),
+            directory=everywhere(join(self._home.place, "trials", trial.id)),
+            scratch=everywhere(join(self._home.place, "ray")),
             keep_encoder=config.trial.keep_encoder,
             context={
                 "study": self._study["name"],
@@ -218,7 +299,7 @@ class _Run:
             self._console.print(text, soft_wrap=True)
 
         failed = [record for record in self._finished.values() if record["status"] == "failed"]
-        say(f"records      {self._folder}/trials.parquet")
+        say(f"records      {buckets.shown(join(self._home.place, 'trials.parquet'))}")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
         say(f"Optuna       optuna-dashboard {without_password(self._url)}")
         if not complete:
@@ -228,23 +309,30 @@ class _Run:
             )
             return 130
         if failed:
+            why = escape(" ".join(failed[0]["error"]["message"].split()))
+            mends = any(map(_to_run, failed))
             say(
                 f"[red]{len(failed)} of {len(self._finished)} trials failed[/]; the first, "
-                f"{failed[0]['trial']}: {failed[0]['error']['message']}"
+                f"{failed[0]['trial']}: {why}"
+                + ("; run the same command again to try again" if mends else "")
             )
             return 1
         say(f"[green]complete[/]: {len(self._finished)} trials")
         return 0
 
 
-def _tidy(folder: Path, existing: Mapping[str, Record]) -> None:
+def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
-    shutil.rmtree(folder / "ray", ignore_errors=True)
-    for half in (*folder.glob(".*.tmp"), *folder.glob("trials/*/.*")):
-        half.unlink(missing_ok=True)
+    folder = home.local
+    delete_tree(join(home.place, "ray"))
+    left = buckets.names(home.place) if is_bucket(home.place) else None
+    for own in (folder, *folder.glob("trials/*")):
+        records.remove_halves(own)
     for trial, record in existing.items():
-        if record["status"] != "failed":  # another try may continue from it
-            (folder / "trials" / trial / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint = f"trials/{trial}/checkpoint.pt"
+        # Another try of one that failed may continue from it.
+        if record["status"] != "failed" and (left is None or checkpoint in left):
+            home.remove(checkpoint)
 
 
 def _to_run(record: Record) -> bool:

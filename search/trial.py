@@ -11,14 +11,13 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
 
 from handssl.data import Store, open_store
-from handssl.encoders import export_encoder
+from handssl.encoders import Encoder, export_encoder
 from handssl.errors import NonFiniteLossError
 from handssl.evaluation import (
     DiagnosticsConfig,
@@ -30,13 +29,15 @@ from handssl.evaluation import (
 from handssl.training import EpochReport, pretraining
 from search import records
 from search.compose import plain
+from search.folders import Folder, own
+from search.jobs import Job, Report
 from search.records import OBJECTIVE, Record, Status
+from search.stores import local_store
 from search.trials import Trial
 
-__all__ = ["Report", "TrialJob", "record_of", "run", "write_record"]
+__all__ = ["Stopwatch", "TrialJob", "epoch_row", "record_of", "run", "write_record"]
 
-Report = Mapping[str, Any]
-"""What a trial tells Tune: "trial", "epoch", "done", and at a rung the probe's metrics."""
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +51,12 @@ class TrialJob:
         rungs: Epochs, besides the last, after which the probe runs too.
         may_stop: Whether a scheduler may stop it: then only rungs are reported, each with the
             metric that the scheduler needs.
-        store: Path of the store.
+        store: Path of the store, or its URI in a bucket.
         source_px: Side of its decoded images.
         images: How many of its images the study uses; None for all.
-        directory: The trial's folder; its checkpoint and records live there.
-        scratch: Folder for what Ray writes itself.
+        directory: The trial's folder, or its URI in a bucket; its checkpoint and records live
+            there.
+        scratch: Place for what Ray writes itself.
         keep_encoder: Whether the encoder's weights stay beside the record.
         context: Fields that go into the record unchanged: study, data, versions, git.
     """
@@ -72,6 +74,32 @@ class TrialJob:
     keep_encoder: bool
     context: Mapping[str, Any]
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of the pretraining."""
+        return self.trial.pretrain.epochs
+
+    def settings(self) -> dict[str, Any]:
+        """What was run, as the record's `config`."""
+        return plain(self.trial.pretrain) | {
+            "probe": plain(self.probe),
+            "diagnostics": plain(self.diagnostics),
+            "images": self.images,
+        }
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The few settings that TensorBoard compares trials by."""
+        pretrain = self.trial.pretrain
+        return {"lr": pretrain.optimizer.base_lr, "temperature": pretrain.objective.temperature}
+
+    def splits(self) -> tuple[Store, Store]:
+        """Training and validation images."""
+        return _splits(self.store, self.source_px, self.images)
+
+    def run(self, *, device: str) -> Iterator[Report]:
+        """`run` of this job."""
+        return run(self, device=device)
+
 
 def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     """Run a trial, from its checkpoint if it has one.
@@ -80,10 +108,16 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    directory, log = Path(job.directory), Path(job.directory) / "metrics.jsonl"
-    started_at, stopwatch = records.now(), _Stopwatch()
-    train, val = _splits(job.store, job.source_px, job.images)
-    checkpoint = directory / "checkpoint.pt"
+    folder = own(job.directory)
+    log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
+    folder.fetch("metrics.jsonl", "checkpoint.pt", "record.json")
+    ended = _agreed(_finished(folder), device)
+    if ended is not None:
+        # A worker was lost between its record and its last report: nothing is run twice.
+        yield _last_report(job, ended)
+        return
+    started_at, stopwatch = records.now(), Stopwatch()
+    train, val = job.splits()
     run_of_epochs = pretraining(
         job.trial.pretrain,
         train,
@@ -93,6 +127,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         checkpoint=checkpoint,
     )
     writes = not _in_group() or torch.distributed.get_rank() == 0
+    workers = torch.distributed.get_world_size() if _in_group() else 1
     rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
     # An epoch's checkpoint comes before its row: what was killed in between is reported now.
     unreported = run_of_epochs.history[_agreed(len(rows), device) :]
@@ -107,7 +142,7 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     try:
         for epoch in itertools.chain(unreported, run_of_epochs):
             steps = run_of_epochs.encoder_steps * epoch.step // run_of_epochs.step
-            row = _row(epoch, encoder_steps=steps)
+            row = epoch_row(epoch, encoder_steps=steps, workers=workers)
             at_rung = epoch.epoch in job.rungs and epoch.epoch < job.trial.pretrain.epochs
             if writes and at_rung and epoch.epoch == run_of_epochs.epoch:
                 result = probe()
@@ -117,55 +152,72 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
             rows.append(row)
             if writes:
                 records.append_jsonl(log, row)
+                folder.put("checkpoint.pt", "metrics.jsonl")
             if at_rung or not job.may_stop:
                 yield {"trial": job.trial.id, "done": False, **row}
     except NonFiniteLossError as error:
         record = record_of(job, "failed", rows, started_at=started_at, error=error)
         if writes:
-            write_record(job, record)
-        yield {"trial": job.trial.id, "done": True, "status": "failed", "epoch": len(rows)}
+            write_record(folder, record)
+        yield _last_report(job, record)
         return
-    outcome: dict[str, Any] = {}
+    record = record_of(job, "finished", rows, started_at=started_at)
     if writes:
         trained = time.perf_counter()
         result = probe()
         others = diagnose(
             run_of_epochs.encoder, val, job.diagnostics, device=device, seed=job.trial.seed
         )
+        _write_results(folder, job, run_of_epochs.encoder, result)
         seconds = time.perf_counter() - trained
-        outcome = dict(result.metrics)
-        errors = result.error_cm.astype("float32")
-        records.write_npz(directory / "errors.npz", error_cm=errors, group=result.groups)
-        if job.keep_encoder:
-            export_encoder(
-                run_of_epochs.encoder,
-                directory / "encoder.safetensors",
-                size_px=job.trial.pretrain.size_px,
-            )
         ending = {"timings_s": {"probe": seconds, "total": stopwatch.lap()}}
         record = record_of(
-            job, "finished", [*rows, ending], metrics=outcome | others, started_at=started_at
+            job,
+            "finished",
+            [*rows, ending],
+            metrics=result.metrics | others,
+            started_at=started_at,
         )
-        write_record(job, record)
-    yield {
+        write_record(folder, record)
+    yield _last_report(job, record)
+
+
+def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: ProbeResult) -> None:
+    """What stays beside the record of a finished trial."""
+    errors = result.error_cm.astype("float32")
+    records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
+    if job.keep_encoder:
+        export_encoder(
+            encoder, folder.local / "encoder.safetensors", size_px=job.trial.pretrain.size_px
+        )
+
+
+def _finished(folder: Folder) -> Record | None:
+    path = folder.local / "record.json"
+    record = records.read_record(path) if path.exists() else None
+    return record if record and record["status"] == "finished" else None
+
+
+def _last_report(job: TrialJob, record: Record) -> Report:
+    return {
         "trial": job.trial.id,
         "done": True,
-        "status": "finished",
-        "epoch": job.trial.pretrain.epochs,
-        **outcome,
+        "status": record["status"],
+        "epoch": record["epochs"],
+        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
     }
 
 
 @functools.lru_cache(maxsize=1)
 def _splits(path: str, source_px: int, images: int | None) -> tuple[Store, Store]:
     """Training and validation images; kept, because a reused actor runs trial after trial."""
-    store = open_store(path, source_px=source_px)
+    store = open_store(local_store(path), source_px=source_px)
     store = store if images is None else store.take(images)
     return store.split("train"), store.split("val")
 
 
 def record_of(
-    job: TrialJob,
+    job: Job,
     status: Status,
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -183,7 +235,6 @@ def record_of(
         started_at: When this run of it began.
         error: What ended it, if it failed: the exception, or a traceback as text.
     """
-    pretrain = job.trial.pretrain
     epochs = [row for row in rows if "step" in row]
     return {
         "schema": records.SCHEMA,
@@ -196,12 +247,7 @@ def record_of(
         "point": plain(job.trial.point),
         "composition": job.trial.point.composition,
         "objective": job.trial.point.objective,
-        "config": plain(pretrain)
-        | {
-            "probe": plain(job.probe),
-            "diagnostics": plain(job.diagnostics),
-            "images": job.images,
-        },
+        "config": job.settings(),
         "metrics": dict(metrics or {}),
         "rungs": [
             {"epoch": row["epoch"], "step": row["step"], OBJECTIVE: row[OBJECTIVE]}
@@ -219,15 +265,17 @@ def record_of(
     }
 
 
-def write_record(job: TrialJob, record: Record) -> None:
-    """Put the record in place; a checkpoint that only served to get here goes."""
-    directory = Path(job.directory)
-    records.write_json(directory / "record.json", record)
+def write_record(folder: Folder, record: Record) -> None:
+    """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
+    records.write_json(folder.local / "record.json", record)
+    records.remove_halves(folder.local)
+    folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record["status"] != "failed":  # another try may continue from it
-        (directory / "checkpoint.pt").unlink(missing_ok=True)
+        folder.remove("checkpoint.pt")
 
 
-def _row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
+def epoch_row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
+    """An epoch's report as a line of `metrics.jsonl`."""
     row = {f.name: getattr(epoch, f.name) for f in dataclasses.fields(epoch)}
     return {**row, **more, "terms": dict(epoch.terms), "timings_s": dict(epoch.timings_s)}
 
@@ -242,17 +290,27 @@ def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, str] | None:
+def _error(error: BaseException | str | None) -> dict[str, Any] | None:
     if error is None:
         return None
     if isinstance(error, str):
         lines = error.strip().splitlines() or ["unknown"]
         kind, _, message = lines[-1].partition(": ")
+        if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
+            kind, message = "unknown", lines[-1]
         return {"type": kind, "message": message, "traceback": error}
     return {
         "type": type(error).__name__,
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
+    } | (_circumstances(error) if isinstance(error, NonFiniteLossError) else {})
+
+
+def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:
+    return {
+        "step": error.step,
+        "last_finite_loss": error.last_finite_loss,
+        "parameter_norms": error.parameter_norms,
     }
 
 
@@ -260,15 +318,15 @@ def _in_group() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def _agreed(value: int, device: str) -> int:
-    """The first worker's value, on every worker: reports are counted alike on all of them."""
+def _agreed(value: T, device: str) -> T:
+    """The first worker's value, on every worker: all of them do and report the same."""
     values = [value]
     if _in_group():
         torch.distributed.broadcast_object_list(values, device=torch.device(device))
     return values[0]
 
 
-class _Stopwatch:
+class Stopwatch:
     """Seconds between laps, so that every second of a trial is in exactly one report."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig
 from handssl.training import PretrainConfig
-from search.compose import plain, typed
+from search.compose import dotted, plain, typed
 from search.config import Config
 from search.records import canonical_hash, seed_from
 from search.spaces import Point
@@ -48,12 +48,13 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
     values = plain(config.trial.pretrain)
     values["composition"] = point.composition
     values["epochs"] = config.study.epochs
-    overrides = config.search.objectives[point.objective]
+    overrides = dict(config.search.objectives[point.objective])
+    others = overrides.pop("pretrain", {})
     try:
-        values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | dict(overrides)))
+        values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | overrides))
     except ConfigError as error:
         raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
-    for key, value in point.values:
+    for key, value in (*dotted(others), *point.values):
         _set(values, key, value)
     pretrain = typed(PretrainConfig, values)
     decides = plain(pretrain)
@@ -67,7 +68,7 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
         "repeat": point.repeat,
     }
     digest = canonical_hash(identity)
-    composition = point.composition.replace("+", "-").replace(":", "=")
+    composition = point.composition.translate(str.maketrans("+:/", "-=~"))
     return Trial(
         id=f"{point.objective}_{composition}_r{point.repeat}_{digest[:8]}",
         hash=digest,
@@ -93,7 +94,7 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
         values[head] = {**values[head], rest: value}
     elif head not in values or (rest and not isinstance(values[head], Mapping)):
         raise ConfigError(
-            f"search.space must name keys of trial.pretrain ({', '.join(values)}), but got {key}"
+            f"search must name keys of trial.pretrain here ({', '.join(values)}), but got {key}"
         )
     elif rest:
         _set(values[head], rest, value)

@@ -2,10 +2,8 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -13,14 +11,17 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.stopper import Stopper
 
+from handssl.errors import ConfigError
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
 from search.executors import actor_trainable, train_trainable
+from search.folders import delete_tree
+from search.jobs import Job
+from search.preflight import fit_at_once
 from search.records import OBJECTIVE
-from search.trial import TrialJob
 from search.watch import StudyWatch
 
-__all__ = ["cluster", "run_jobs"]
+__all__ = ["cluster", "run_jobs", "scheduler"]
 
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing leaves the machine unasked
@@ -32,9 +33,12 @@ _SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # and Tune's snapshot is never read
 }
 
+_WAITING = 16
+"""Trials that wait for room on a cluster, for its autoscaler to see."""
+
 
 def run_jobs(
-    config: Config, jobs: Iterator[TrialJob], watch: StudyWatch, scratch: Path, *, stops: bool
+    config: Config, jobs: Iterator[Job], watch: StudyWatch, scratch: str, *, stops: bool
 ) -> bool:
     """Run jobs on the cluster until there are none left, or until Ctrl-C.
 
@@ -42,7 +46,8 @@ def run_jobs(
         config: The configuration.
         jobs: What to run; the next one is asked for when there is room for it.
         watch: Told of every event.
-        scratch: Folder for Tune's own files; made anew, and removed at the end.
+        scratch: Place for Tune's own files, which all nodes share; made anew, and removed at the
+            end.
         stops: Whether trials may be stopped early, as configured.
 
     Returns:
@@ -51,22 +56,16 @@ def run_jobs(
     Raises:
         Exception: What the watch met; the trials that were running can be continued.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
+    delete_tree(scratch)
     in_actor = config.trial.runs_in == "actor"
-    trainable: Any = (
-        actor_trainable(config.trial)
-        if in_actor
-        else train_trainable(config.trial, retries=config.search.retries)
-    )
-    # Under Ray Train the workers are restarted inside the trial.
-    restarts = config.search.retries if in_actor else 0
+    trainable: Any = actor_trainable(config.trial) if in_actor else train_trainable(config.trial)
     suggestions = Suggestions(jobs)
     try:
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=suggestions,
-                scheduler=_scheduler(config) if stops else None,
+                scheduler=scheduler(config) if stops else None,
                 num_samples=-1,
                 max_concurrent_trials=_concurrent(config),
                 reuse_actors=in_actor,
@@ -74,15 +73,19 @@ def run_jobs(
             ),
             run_config=tune.RunConfig(
                 name="tune",
-                storage_path=str(scratch.resolve()),
+                storage_path=scratch,
                 callbacks=[watch],
                 stop=_OnError(watch),
-                failure_config=tune.FailureConfig(max_failures=restarts),
+                failure_config=tune.FailureConfig(max_failures=config.search.retries),
                 verbose=0,
             ),
         ).fit()
+    except Exception:
+        # Where the disk is full, Tune then trips over its own files, cut short; that is no news.
+        if watch.error is None:
+            raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        delete_tree(scratch)
     if watch.error is not None:
         raise watch.error
     return suggestions.exhausted and not watch.running
@@ -101,7 +104,8 @@ class _OnError(Stopper):
         return self._watch.error is not None
 
 
-def _scheduler(config: Config) -> TrialScheduler | None:
+def scheduler(config: Config) -> TrialScheduler | None:
+    """What stops trials early, as configured; None where nothing does."""
     stopping = config.search.early_stopping
     common: dict[str, Any] = {"time_attr": "epoch", "metric": OBJECTIVE, "mode": "min"}
     match stopping.name:
@@ -133,14 +137,23 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
     local: dict[str, Any] = {}
     if config.address != "local":
         # Trials that wait for resources are what an autoscaler sees; one would grow one node.
-        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", "16")
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(_WAITING))
     else:
         local = {
             "num_cpus": config.cpus,
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
         }
-    context = ray.init(address=config.address, log_to_driver=verbose, logging_level=level, **local)
+    try:
+        context = ray.init(
+            address=config.address, log_to_driver=verbose, logging_level=level, **local
+        )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"cluster.address must be that of a running Ray cluster, but got "
+            f"cluster.address={config.address} ({str(error).splitlines()[0]}); start one, or use "
+            "cluster=local"
+        ) from error
     try:
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
@@ -149,11 +162,10 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
 
 def _concurrent(config: Config) -> int | None:
     """Trials at a time, unless told: what this machine holds; a cluster grows with the demand."""
-    if config.search.concurrent is not None or config.cluster.address != "local":
+    if config.search.concurrent is not None:
         return config.search.concurrent
+    if config.cluster.address != "local":
+        # Tune bounds the actors that wait for room, but sees none of Ray Train's workers.
+        return None if config.trial.runs_in == "actor" else _WAITING
     held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    trial = config.trial
-    fits = [held.get("CPU", 1) // (trial.workers * trial.cpus)]
-    if trial.gpus > 0:
-        fits.append(held.get("GPU", 0) // (trial.workers * trial.gpus))
-    return max(1, int(min(fits)))
+    return fit_at_once(config.trial, held.get("CPU", 1), held.get("GPU", 0))

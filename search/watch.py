@@ -4,7 +4,6 @@ Everything here runs in the driver, between Tune's events. An error here is nobo
 would take it for one, and record a finished trial as failed. So it is kept, and ends the study.
 """
 
-import errno
 import functools
 import shutil
 import time
@@ -12,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 from tensorboardX import SummaryWriter
@@ -19,13 +20,18 @@ from tensorboardX import SummaryWriter
 from search import records
 from search.bridge import OptunaView
 from search.display import Display
+from search.folders import Folder, mirrored
+from search.jobs import Job
 from search.metrics import StudyMetrics
+from search.outage import outage_in
 from search.records import OBJECTIVE, Record
-from search.trial import TrialJob, record_of, write_record
+from search.trial import record_of, write_record
 
 __all__ = ["StudyWatch"]
 
-_DISK_FULL = f"[Errno {errno.ENOSPC}]"
+_PENDING = 1_000_000
+"""Scalars that may wait for the thread that writes them; more than a trial has."""
+
 Hook = TypeVar("Hook", bound=Callable[..., None])
 
 
@@ -51,6 +57,7 @@ class StudyWatch(Callback):
         display: Where progress is shown.
         metrics: Ray's metrics of the study.
         tensorboard: Folder of the event files, one folder a trial.
+        views: Draws what a trial sees, (H, W, 3) uint8; None where that means nothing.
         finished: Records that existed before; those that end are added.
 
     Attributes:
@@ -66,12 +73,14 @@ class StudyWatch(Callback):
         display: Display,
         metrics: StudyMetrics,
         tensorboard: Path,
+        views: Callable[[Any], NDArray[np.uint8]] | None,
         finished: dict[str, Record],
     ) -> None:
         self._optuna = optuna
         self._display = display
         self._metrics = metrics
         self._tensorboard = tensorboard
+        self._views = views
         self._writers: dict[str, SummaryWriter] = {}
         self._written: dict[str, int] = {}
         self._begun = time.monotonic()
@@ -94,7 +103,7 @@ class StudyWatch(Callback):
             self._started[job.trial.id] = time.monotonic()
             # A failure that is being tried again has a record already, which must not be taken
             # for the new outcome.
-            (Path(job.directory) / "record.json").unlink(missing_ok=True)
+            mirrored(job.directory).remove("record.json")
         self.running.add(job.trial.id)
         self._optuna.begin(job.trial)
         self._write_scalars(job)
@@ -119,7 +128,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe comes after the last epoch, and counts as one more.
-        share = result["epoch"] / (job.trial.pretrain.epochs + 1)
+        share = result["epoch"] / (job.epochs + 1)
         self._display.reported(job.trial.id, share)
 
     @_keeping_errors
@@ -128,10 +137,11 @@ class StudyWatch(Callback):
     ) -> None:
         """A trial ended by itself (its record is there) or was stopped early (it is not yet)."""
         job = _job(trial)
-        path = Path(job.directory) / "record.json"
+        folder = mirrored(job.directory)
+        folder.fetch("record.json")
+        path = folder.local / "record.json"
         if not path.exists():
-            rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-            write_record(job, record_of(job, "pruned", rows))
+            write_record(folder, record_of(job, "pruned", _rows(folder)))
         self._ended(job, records.read_record(path))
 
     @_keeping_errors
@@ -144,14 +154,15 @@ class StudyWatch(Callback):
         """
         job = _job(trial)
         reason = _last_failure(trial)
-        if _DISK_FULL in reason:
-            raise OSError(errno.ENOSPC, f"no space left on the disk for trial {job.trial.id}")
-        rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-        record = record_of(job, "failed", rows, error=reason)
-        write_record(job, record)
+        full = outage_in(reason)
+        if full is not None:
+            raise full
+        folder = mirrored(job.directory)
+        record = record_of(job, "failed", _rows(folder), error=reason)
+        write_record(folder, record)
         self._ended(job, record)
 
-    def _ended(self, job: TrialJob, record: Record) -> None:
+    def _ended(self, job: Job, record: Record) -> None:
         self.finished[job.trial.id] = record
         self.running.discard(job.trial.id)
         self._optuna.begin(job.trial)  # it may have failed before it could start
@@ -164,9 +175,8 @@ class StudyWatch(Callback):
                 {
                     "objective": record["objective"],
                     "composition": record["composition"],
-                    "lr": job.trial.pretrain.optimizer.base_lr,
-                    "temperature": job.trial.pretrain.objective.temperature,
                     "repeat": record["repeat"],
+                    **job.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record["metrics"].items()},
                 name="hparams",
@@ -177,7 +187,7 @@ class StudyWatch(Callback):
             record, time.monotonic() - self._started.get(job.trial.id, self._begun)
         )
 
-    def _write_scalars(self, job: TrialJob) -> None:
+    def _write_scalars(self, job: Job) -> None:
         """Bring the trial's event file up to its reports on disk.
 
         The first call in a run begins the file anew, so that a resume leaves no scar.
@@ -185,16 +195,27 @@ class StudyWatch(Callback):
         if job.trial.id not in self._writers:
             folder = self._tensorboard / job.trial.id
             shutil.rmtree(folder, ignore_errors=True)
-            self._writers[job.trial.id] = SummaryWriter(str(folder))
+            # Its thread dies of a full disk: with a short queue, who adds to it waits for ever.
+            writer = SummaryWriter(str(folder), max_queue=_PENDING)
+            self._writers[job.trial.id] = writer
+            if self._views is not None:
+                writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
-        for row in records.read_jsonl(Path(job.directory) / "metrics.jsonl"):
+        for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row)
                 self._written[job.trial.id] = row["epoch"]
+        self._writers[job.trial.id].flush()  # here, where an error is seen
 
 
-def _job(trial: TuneTrial) -> TrialJob:
-    job: TrialJob = trial.config["job"]
+def _rows(folder: Folder) -> list[dict[str, Any]]:
+    """A trial's reports so far."""
+    folder.fetch("metrics.jsonl")
+    return records.read_jsonl(folder.local / "metrics.jsonl")
+
+
+def _job(trial: TuneTrial) -> Job:
+    job: Job = trial.config["job"]
     return job
 
 

@@ -5,6 +5,7 @@ from analysis.figures.canvas import Drawing, inline_svg, write_drawing
 from analysis.figures.compositions import composition_drawings
 from analysis.figures.contribution import contribution_drawing
 from analysis.figures.hypothesis import scatter_drawing
+from analysis.figures.lowshot import low_shot_drawings
 from analysis.figures.ranking import agreement_drawing, difference_drawing, ranking_drawing
 from analysis.figures.search import dependence_drawing, efficiency_drawing
 
@@ -18,6 +19,7 @@ __all__ = [
     "difference_drawing",
     "efficiency_drawing",
     "inline_svg",
+    "low_shot_drawings",
     "ranking_drawing",
     "scatter_drawing",
     "write_drawing",

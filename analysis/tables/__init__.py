@@ -5,6 +5,7 @@ from analysis.tables.compositions import best_table, composition_table
 from analysis.tables.contribution import interaction_table, shapley_table
 from analysis.tables.hypothesis import link_table, verdict_table
 from analysis.tables.latex import to_latex
+from analysis.tables.lowshot import low_shot_table, margin_table
 from analysis.tables.model import Column, Entry, Section, Table
 from analysis.tables.ranking import agreement_table, difference_table, ranking_table
 from analysis.tables.render import to_console, to_csv, to_markdown, write_table
@@ -26,6 +27,8 @@ __all__ = [
     "importance_table",
     "interaction_table",
     "link_table",
+    "low_shot_table",
+    "margin_table",
     "ranking_table",
     "shapley_table",
     "to_console",

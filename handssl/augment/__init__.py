@@ -1,6 +1,6 @@
 """Augmentations, their compositions, and the views they make."""
 
-from handssl.augment.augmentation import Augmentation, Regressable
+from handssl.augment.augmentation import Augmentation, Geometric, Regressable
 from handssl.augment.composition import Composition, compositions
 from handssl.augment.geometric import wrap_deg
 from handssl.augment.registry import AUGMENTATIONS
@@ -10,6 +10,7 @@ __all__ = [
     "AUGMENTATIONS",
     "Augmentation",
     "Composition",
+    "Geometric",
     "Parameters",
     "Regressable",
     "Views",

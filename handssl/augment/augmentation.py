@@ -154,10 +154,12 @@ class Regressable(ABC):
 
     Attributes:
         regressed: What each column of a difference means, with units.
+        neutral: The parameters of a view that does not get the augmentation.
     """
 
     __slots__ = ()
     regressed: ClassVar[tuple[str, ...]]
+    neutral: ClassVar[tuple[float, ...]]
 
     @staticmethod
     @abstractmethod
@@ -169,6 +171,10 @@ class Regressable(ABC):
     @abstractmethod
     def difference_std(self) -> tuple[float, ...]:
         """Standard deviation of `difference` for two independent views, in closed form."""
+
+    @abstractmethod
+    def neutral_rms(self) -> tuple[float, ...]:
+        """Root mean square of `difference` against a view without the augmentation."""
 
 
 def uniform_between(

@@ -34,6 +34,7 @@ class ColorJitter(Appearance, Regressable):
     symbol: ClassVar[str] = "CJ"
     columns: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
     regressed: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
+    neutral: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0, 0.0)
     uniforms: ClassVar[int] = 4
     key: ClassVar[str] = "color_jitter"
     worth_compiling: ClassVar[bool] = True
@@ -115,6 +116,13 @@ class ColorJitter(Appearance, Regressable):
     def difference_std(self) -> tuple[float, ...]:
         """√2 · (high − low)/√12 per column."""
         return tuple((high - low) / math.sqrt(6) for low, high in self._ranges())
+
+    def neutral_rms(self) -> tuple[float, ...]:
+        """√((high − low)²/12 + (mean − neutral)²) per column."""
+        return tuple(
+            math.hypot((high - low) / math.sqrt(12), (low + high) / 2 - own)
+            for (low, high), own in zip(self._ranges(), self.neutral, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,13 +129,17 @@ class Composition:
 
     @property
     def regressable(self) -> tuple[str, ...]:
-        """Names whose relative parameters can be predicted: regressable, and in both views."""
-        first, second = self.views
-        return tuple(
+        """Names whose relative parameters can be predicted; one view that has them suffices.
+
+        The other view has their neutral parameters then.
+        """
+        able = {
             own.name
-            for own in first.augmentations
-            if isinstance(own, Regressable) and own.name in second.names
-        )
+            for view in self.views
+            for own in view.augmentations
+            if isinstance(own, Regressable)
+        }
+        return tuple(name for name in _LABEL_ORDER if name in able)
 
     def restrict(self, objective: str) -> "Composition":
         """The part that is assigned to one objective, unassigned again; for mixed pairs."""

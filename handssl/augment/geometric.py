@@ -66,6 +66,7 @@ class Translate(Geometric, Regressable):
     symbol: ClassVar[str] = "T"
     columns: ClassVar[tuple[str, ...]] = ("x_source_frac", "y_source_frac")
     regressed: ClassVar[tuple[str, ...]] = ("x_frac", "y_frac")
+    neutral: ClassVar[tuple[float, ...]] = (0.0, 0.0)
     uniforms: ClassVar[int] = 2
     key: ClassVar[str] = "translate_source"
 
@@ -97,8 +98,11 @@ class Translate(Geometric, Regressable):
 
     def difference_std(self) -> tuple[float, ...]:
         """√2 · (uniform's deviation), for a crop of the nominal side."""
-        single = self.max_px / _SOURCE_PX / NOMINAL_SIDE_FRAC / math.sqrt(3)
-        return (math.sqrt(2) * single,) * 2
+        return tuple(math.sqrt(2) * own for own in self.neutral_rms())
+
+    def neutral_rms(self) -> tuple[float, ...]:
+        """The uniform's deviation, for a crop of the nominal side."""
+        return (self.max_px / _SOURCE_PX / NOMINAL_SIDE_FRAC / math.sqrt(3),) * 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ class Scale(Geometric, Regressable):
     symbol: ClassVar[str] = "S"
     columns: ClassVar[tuple[str, ...]] = ("margin",)
     regressed: ClassVar[tuple[str, ...]] = ("log_ratio",)
+    neutral: ClassVar[tuple[float, ...]] = (NOMINAL_MARGIN,)
     uniforms: ClassVar[int] = 1
     key: ClassVar[str] = "scale"
 
@@ -145,12 +150,22 @@ class Scale(Geometric, Regressable):
         return values_j.log() - values_i.log()
 
     def difference_std(self) -> tuple[float, ...]:
-        """√2 · (deviation of log U for U uniform), from ∫ log x and ∫ log² x."""
+        """√2 · (deviation of log U for U uniform)."""
+        _, variance = self._log_moments()
+        return (math.sqrt(2 * variance),)
+
+    def neutral_rms(self) -> tuple[float, ...]:
+        """√(variance of log U + (mean of log U − log 1.25)²)."""
+        mean, variance = self._log_moments()
+        return (math.hypot(math.sqrt(variance), mean - math.log(NOMINAL_MARGIN)),)
+
+    def _log_moments(self) -> tuple[float, float]:
+        """Mean and variance of the margin's logarithm, from ∫ log x and ∫ log² x."""
         a, b = self.min_margin, self.max_margin
         log_a, log_b = math.log(a), math.log(b)
         mean = (b * log_b - a * log_a) / (b - a) - 1
         square = (b * log_b**2 - a * log_a**2) / (b - a) - 2 * mean
-        return (math.sqrt(2 * (square - mean**2)),)
+        return mean, square - mean**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +180,7 @@ class Rotate(Geometric, Regressable):
     symbol: ClassVar[str] = "Ro"
     columns: ClassVar[tuple[str, ...]] = ("angle_deg",)
     regressed: ClassVar[tuple[str, ...]] = ("angle_deg",)
+    neutral: ClassVar[tuple[float, ...]] = (0.0,)
     uniforms: ClassVar[int] = 1
     key: ClassVar[str] = "rotate"
 
@@ -209,3 +225,7 @@ class Rotate(Geometric, Regressable):
                 for sign, e in ((1, 180.0), (-1, 360 - 2 * m))
             )
         return (math.sqrt(second / (4 * m * m)),)
+
+    def neutral_rms(self) -> tuple[float, ...]:
+        """The uniform's deviation; an angle within a half turn needs no wrapping."""
+        return (self.max_deg / math.sqrt(3),)

@@ -49,14 +49,17 @@ def warped_parts(
     images: UInt8[Tensor, "batch 3 height width"],
     matrix: Float[Tensor, "batch 3 3"],
     size: int,
+    *,
+    one_by_one: bool | None = None,
 ) -> Iterator[tuple[slice | Int64[Tensor, " rows"], Float[Tensor, "rows 3 size size"]]]:
     """The views of `warp` in parts, each with the rows of the batch that it holds.
 
     On the CPU a part is one image, so that it stays in the second-level cache while appearance
     changes are applied to it, and only what the view reads of the source is converted. On other
-    devices a part is all images of one level.
+    devices a part is all images of one level. `one_by_one` overrides that.
     """
-    one_by_one = images.device.type == "cpu"
+    if one_by_one is None:
+        one_by_one = images.device.type == "cpu"
     plan = _plan(matrix, (images.shape[2], images.shape[3]), size, whole=not one_by_one)
     rows = torch.arange(len(images))
     parts = (

@@ -1,4 +1,4 @@
-"""`handssl data build|inspect|doctor`."""
+"""`handssl data build|join|inspect|doctor`."""
 
 import argparse
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
-from handssl.data import Store, build_store, open_store
+from handssl.data import Store, build_store, open_store, write_joined
 from handssl.data.boxes import BOX_KINDS
 from handssl.data.datasets import dataset_of
 from handssl.data.doctor import Finding, examine
@@ -30,9 +30,10 @@ _STYLES: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of all three."""
+    """Add the arguments of all four."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _configure_build(actions.add_parser("build", help="convert a raw data set to a store"))
+    _configure_join(actions.add_parser("join", help="combine several stores into one"))
     _configure_inspect(actions.add_parser("inspect", help="draw a contact sheet of a store"))
     doctor = actions.add_parser("doctor", help="check a raw folder or a store")
     doctor.add_argument("root", type=Path, help="raw FreiHAND or InterHand2.6M folder, or a store")
@@ -59,8 +60,19 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--look", choices=("freihand", "interhand"), default="freihand")
     made.add_argument("--versions", type=int, default=4, help="backgrounds of a pose (freihand)")
     made.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
+    made.add_argument(
+        "--uniform-views", type=float, default=0.25, help="share of views from anywhere (freihand)"
+    )
     made.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
     parser.set_defaults(run=_build)
+
+
+def _configure_join(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("stores", nargs="+", type=Path, help="folders of stores with different names")
+    add("--shares", nargs="+", type=float, help="of an epoch's training rows, with sum 1")
+    add("--out", type=Path, required=True, help="the combined store's folder")
+    parser.set_defaults(run=_join)
 
 
 def _configure_inspect(parser: argparse.ArgumentParser) -> None:
@@ -89,13 +101,12 @@ def _build(arguments: argparse.Namespace) -> int:
             dataset, name = arguments.look, name or _SYNTHETIC[arguments.look]
             _generate(arguments, lambda done, total: report("generate", done, total))
         kind = dataset_of(dataset)
-        splits = arguments.splits or kind.present_splits(arguments.root, arguments.annotator)
-        sources = [
-            kind.read(
-                arguments.root, split, annotator=arguments.annotator, strict=arguments.strict
-            )
-            for split in splits
-        ]
+        sources = kind.read_all(
+            arguments.root,
+            arguments.splits,
+            annotator=arguments.annotator,
+            strict=arguments.strict,
+        )
         build_store(
             sources,
             out,
@@ -124,6 +135,7 @@ def _generate(arguments: argparse.Namespace, progress: Callable[[int, int], None
             arguments.root,
             versions=arguments.versions,
             evaluation=arguments.evaluation,
+            uniform_views=arguments.uniform_views,
             progress=progress,
             **same,
         )
@@ -144,6 +156,12 @@ def _print_summary(console: Console, out: Path, store: Store) -> None:
     lines.append(f"look at it: handssl data inspect {out} --out sheet.png")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _join(arguments: argparse.Namespace) -> int:
+    store = write_joined(arguments.out, arguments.stores, shares=arguments.shares)
+    _print_summary(Console(), arguments.out, store)
+    return 0
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from handssl.data.datasets import DATASETS
 from handssl.data.freihand import FreiHand, read_freihand
 from handssl.data.interhand import InterHand, read_interhand
 from handssl.data.join import join_stores
+from handssl.data.joined import write_joined
 from handssl.data.provide import open_or_build_store
 from handssl.data.raw import Annotation, RawDataset
 from handssl.data.sample import HandSample
@@ -24,4 +25,5 @@ __all__ = [
     "open_store",
     "read_freihand",
     "read_interhand",
+    "write_joined",
 ]

@@ -1,5 +1,6 @@
 """From a raw data set to a store: in parallel, shard by shard, resumable, in bounded memory."""
 
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from handssl.data.boxes import Boxes, BoxKind
 from handssl.data.forecast import Forecast, forecast, written_bytes
 from handssl.data.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from handssl.data.plan import PLAN, BuildPlan, claim, plan_build
-from handssl.data.pool import Progress, run_jobs
+from handssl.data.pool import JobRunner, Progress, run_jobs
 from handssl.data.raw import Annotation, RawDataset
 from handssl.data.shard import SHARD_ROWS, ShardJob, read_report, rows_digest, write_shard
 from handssl.errors import DataError
@@ -31,13 +32,14 @@ def build_store(
     source_px: int = 224,
     name: str | None = None,
     processes: int | None = None,
+    runner: JobRunner | None = None,
     announce: Callable[[Forecast], None] | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Convert raw data sets into one store at `out`; run again, it continues where it stopped.
 
     Only a few chunks of annotations are in memory at a time. The content, and with it the
-    fingerprint, does not depend on the number of processes.
+    fingerprint, does not depend on the number of processes or on where they run.
 
     Args:
         sources: What to convert: one or several readers (say InterHand's train and val).
@@ -47,6 +49,7 @@ def build_store(
         source_px: Largest side of a stored image, pixels.
         name: The store's name; default the readers'.
         processes: Worker processes; 1 builds in this process. Default: all cores.
+        runner: Runs the shards instead of such processes, say on a cluster.
         announce: Called with the size forecast before anything is written.
         progress: Called with ("shards", done, total) after each shard.
 
@@ -59,12 +62,13 @@ def build_store(
     plan = plan_build(
         sources, Path(out), boxes=boxes, boxes_file=boxes_file, source_px=source_px, name=name
     )
+    runner = runner or functools.partial(run_jobs, processes=processes)
     with _locked(plan.out):
         if not (plan.out / MANIFEST).exists():
             _check_room(forecast(plan, sources), plan, announce)
         if claim(plan):
             return read_manifest(plan.out)
-        reports = run_jobs(write_shard, shard_jobs(plan, sources), processes)
+        reports = runner(write_shard, shard_jobs(plan, sources))
         for done, _ in enumerate(reports, start=1):
             if progress is not None:
                 progress("shards", done, plan.shards)
@@ -160,5 +164,7 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
         plan=plan.job.plan,
     )
     write_manifest(plan.out, manifest)
+    for half in plan.job.folder.glob("*.part"):  # of processes that were killed
+        half.unlink(missing_ok=True)
     (plan.out / PLAN).unlink(missing_ok=True)
     return manifest

@@ -1,6 +1,6 @@
 """The raw data sets that can be read: how each is opened, recognised and described."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -40,6 +40,15 @@ class Dataset:
     read: _Read
     signature: _Signature
     present_splits: Callable[[str | Path, str], tuple[str, ...]]
+
+    def read_all(
+        self, root: str | Path, splits: Sequence[str] | None, *, annotator: str, strict: bool
+    ) -> list[RawDataset]:
+        """A reader of each of these splits, default those for training that are present."""
+        return [
+            self.read(root, split, annotator=annotator, strict=strict)
+            for split in splits or self.present_splits(root, annotator)
+        ]
 
 
 def _read_freihand(

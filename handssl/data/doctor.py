@@ -6,9 +6,11 @@ from pathlib import Path
 from handssl.data.doctor_raw import examine_freihand, examine_interhand
 from handssl.data.doctor_store import examine_store
 from handssl.data.finding import Finding
+from handssl.data.joined import JOINED, joined_members
 from handssl.data.manifest import MANIFEST
 from handssl.data.plan import PLAN
 from handssl.data.pool import Progress
+from handssl.errors import DataError
 
 __all__ = ["Finding", "examine"]
 
@@ -24,6 +26,14 @@ def examine(root: str | Path, *, progress: Progress | None = None) -> list[Findi
 def _examine(root: Path, progress: Progress | None) -> Iterator[Finding]:
     if not root.is_dir():
         yield Finding(level="error", what=f"{root} is no folder", advice="check the path")
+    elif (root / JOINED).exists():
+        try:
+            members = joined_members(root)
+        except DataError as error:
+            yield Finding(level="error", what=str(error))
+            return
+        for member in members:
+            yield from examine_store(member, progress)
     elif (root / MANIFEST).exists() or (root / PLAN).exists() or (root / "shards").exists():
         yield from examine_store(root, progress)
     elif (root / "annotations").exists() or (root / "images").exists():

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from handssl.data.anatomy import order_problem, span_m
 from handssl.data.finding import Finding
-from handssl.data.freihand import read_freihand
-from handssl.data.interhand import interhand_splits, read_interhand
-from handssl.data.plausibility import project_px
+from handssl.data.freihand import FreiHand, read_freihand
+from handssl.data.interhand import interhand_layouts, read_interhand
 from handssl.data.pool import Progress
-from handssl.data.raw import RawDataset, load_sample
+from handssl.data.raw import Annotation, RawDataset, load_sample
+from handssl.data.reprojection import box_share, image_share, mask_share
 from handssl.data.sample import HandSample
 from handssl.errors import DataError
 
@@ -19,15 +20,31 @@ __all__ = ["examine_freihand", "examine_interhand"]
 
 _SAMPLE: Final = 200
 _FREIHAND_POSES: Final = {"training": 32_560, "evaluation": 3_960}
-_INTERHAND_HANDS: Final = {
-    "train": {371_800: "v0.0", 687_548: "v1.0"},
-    "val": {113_370: "v0.0", 234_183: "v1.0"},
-    "test": {197_992: "v0.0", 488_968: "v1.0"},
+_FREIHAND_SIZE: Final = "224×224"
+_INTERHAND: Final[dict[tuple[str, str], dict[str, tuple[int, int]]]] = {
+    ("train", "all"): {"v0.0": (371_800, 366_802), "v1.0": (687_548, 673_514)},
+    ("train", "human_annot"): {"v0.0": (76_445, 208_271), "v1.0": (142_231, 386_251)},
+    ("train", "machine_annot"): {"v0.0": (322_675, 174_383), "v1.0": (594_189, 314_848)},
+    ("val", "all"): {"v0.0": (113_370, 70_917), "v1.0": (234_183, 145_942)},
+    ("val", "machine_annot"): {"v0.0": (113_370, 70_917), "v1.0": (234_183, 145_942)},
+    ("test", "all"): {"v0.0": (197_992, 154_905), "v1.0": (488_968, 360_192)},
+    ("test", "human_annot"): {"v0.0": (18_399, 48_323), "v1.0": (33_665, 87_908)},
+    ("test", "machine_annot"): {"v0.0": (179_593, 106_582), "v1.0": (455_303, 272_284)},
 }
-"""Single-hand images (human and machine annotations together), from the data set's home page."""
+"""Single-hand and interacting images at 5 fps by split and annotator, from the data set's home
+page (mks0601.github.io/InterHand2.6M; v0.0's beside v1.0's in its edition of 2020)."""
 
 _SPANS_M: Final = (0.10, 0.26)
 """Wrist to the farthest joint: the median over a data set of grown-up hands, in all poses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """A sample that was loaded, and what it was loaded from."""
+
+    number: int
+    annotation: Annotation
+    sample: HandSample
 
 
 def examine_freihand(root: Path, progress: Progress | None) -> Iterator[Finding]:
@@ -48,90 +65,143 @@ def examine_freihand(root: Path, progress: Progress | None) -> Iterator[Finding]
             what=f"{split}: {source.n_poses:,} poses in {source.versions} versions, "
             f"{len(source):,} images"
             + (", as FreiHAND v2" if complete else f" (FreiHAND v2 has {known:,} poses)"),
+            advice="" if complete else "if it should be all of FreiHAND, unpack it again",
         )
-        yield from _examine_samples(source, split, progress)
+        looked, findings = _look(source, split, progress)
+        yield from findings
+        yield from _examine_sizes(looked, split, expected=_FREIHAND_SIZE if complete else None)
+        yield from _examine_labels(looked, split)
+        yield from _examine_masks(source, looked, split)
 
 
 def examine_interhand(root: Path, progress: Progress | None) -> Iterator[Finding]:
-    """Train, and val if it is there."""
-    for split in interhand_splits(root):
+    """Every split and annotator that is there; train in any case."""
+    for split, annotator in interhand_layouts(root) or [("train", "all")]:
+        part = split if annotator == "all" else f"{split} ({annotator})"
         try:
-            source = read_interhand(root, split)
+            source = read_interhand(root, split, annotator)
         except DataError as error:
-            yield Finding(level="error", what=f"{split}: {error}")
+            yield Finding(level="error", what=f"{part}: {error}")
             continue
-        version = _INTERHAND_HANDS[split].get(len(source))
+        interacting = source.left_out.get("interacting hands", 0)
+        known = _INTERHAND.get((split, annotator), {})
+        version = next((n for n, c in known.items() if c == (len(source), interacting)), None)
+        published = "; ".join(f"{n}: {one:,} and {two:,}" for n, (one, two) in known.items())
         left_out = ", ".join(
             f"{count:,} {kind} left out" for kind, count in source.left_out.items()
         )
         yield Finding(
             level="ok" if version else "note",
-            what=f"{split}: {len(source):,} single-hand images"
-            + (f", as {version} at 5 fps" if version else " (no known release's number)")
-            + (f"; {left_out}" if left_out else ""),
+            what=f"{part}: {len(source):,} single-hand images"
+            + (f"; {left_out}" if left_out else "")
+            + (f"; as {version} at 5 fps" if version else "; no known release's numbers"),
+            advice=""
+            if version
+            else f"single and interacting at 5 fps are {published}; a part may be used as it is",
         )
-        yield from _examine_samples(source, split, progress)
+        looked, findings = _look(source, part, progress)
+        yield from findings
+        yield from _examine_sizes(looked, part, expected=None)
+        yield from _examine_labels(looked, part)
+        yield from _examine_boxes(looked, part)
 
 
-def _examine_samples(
-    source: RawDataset, split: str, progress: Progress | None
-) -> Iterator[Finding]:
-    """Load images spread over the data set and look at pixels and labels."""
-    samples: list[HandSample] = []
+def _look(
+    source: RawDataset, part: str, progress: Progress | None
+) -> tuple[list[_Looked], list[Finding]]:
+    """Load images spread over the data set; says which cannot be."""
+    looked: list[_Looked] = []
     problems: list[str] = []
-    step = max(1, len(source) // _SAMPLE)
-    starts = range(0, len(source), step)
+    starts = range(0, len(source), max(1, len(source) // _SAMPLE))
     for done, start in enumerate(starts, start=1):
-        for annotation in source.annotations(start):
-            try:
-                samples.append(load_sample(annotation))
-            except DataError as error:
-                problems.append(str(error))
-            break
+        annotation = next(iter(source.annotations(start)))
+        try:
+            sample = load_sample(annotation)
+            looked.append(_Looked(number=start, annotation=annotation, sample=sample))
+        except DataError as error:
+            problems.append(str(error))
         if progress is not None:
             progress("check", done, len(starts))
-    if problems:
-        yield Finding(
-            level="error",
-            what=f"{split}: {len(problems)} of {len(starts)} images looked at are unusable, the "
-            f"first: {problems[0]}",
-            advice="unpack again; a build would skip and count such images",
-        )
-    if not samples:
+    if not problems:
+        return looked, []
+    what = f"{part}: {len(problems)} of {len(starts)} images looked at are unusable, the first: "
+    advice = "unpack again; a build would skip and count such images"
+    return looked, [Finding(level="error", what=what + problems[0], advice=advice)]
+
+
+def _examine_sizes(looked: list[_Looked], part: str, expected: str | None) -> Iterator[Finding]:
+    if not looked:
         return
-    sizes = Counter(f"{s.image.shape[1]}×{s.image.shape[0]}" for s in samples)
+    shapes = [one.sample.image.shape for one in looked]
+    sizes = Counter(f"{width}×{height}" for height, width, _ in shapes)
     common = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(4))
-    yield Finding(level="ok", what=f"{split}: image sizes {common}")
-    labelled = [sample for sample in samples if sample.valid.all()]
-    if not labelled:
-        yield Finding(level="note", what=f"{split}: no completely labelled image looked at")
+    fits = expected is None or set(sizes) == {expected}
+    yield Finding(
+        level="ok" if fits else "error",
+        what=f"{part}: image sizes {common}",
+        advice=""
+        if fits
+        else f"the release's are {expected}, and its camera matrices are for that; unpack again",
+    )
+
+
+def _examine_labels(looked: list[_Looked], part: str) -> Iterator[Finding]:
+    samples = [one.sample for one in looked if one.sample.valid.all()]
+    if not samples:
+        if looked:
+            yield Finding(level="note", what=f"{part}: no completely labelled image looked at")
         return
-    yield from _examine_labels(labelled, split)
-
-
-def _examine_labels(samples: list[HandSample], split: str) -> Iterator[Finding]:
     span = span_m([sample.joints_m for sample in samples])
     fits = _SPANS_M[0] <= span <= _SPANS_M[1]
     yield Finding(
         level="ok" if fits else "error",
-        what=f"{split}: a hand spans {100 * span:.1f} cm (median)",
+        what=f"{part}: a hand spans {100 * span:.1f} cm (median)",
         advice="" if fits else "labels must be in metres (InterHand: millimetres)",
     )
     problem = order_problem([sample.joints_m for sample in samples])
     yield Finding(
         level="error" if problem else "ok",
-        what=f"{split}: {problem or 'bone lengths fit the joint order'}",
+        what=f"{part}: {problem or 'bone lengths fit the joint order'}",
         advice="the labels list joints in another order" if problem else "",
     )
-    inside = total = 0
-    for sample in samples:
-        u, v = project_px(sample.joints_m, sample.intrinsics).T
-        height, width = sample.image.shape[:2]
-        inside += int(((u >= -0.5) & (u < width - 0.5) & (v >= -0.5) & (v < height - 0.5)).sum())
-        total += len(u)
-    share = inside / total
+    share = image_share(samples)
     yield Finding(
         level="ok" if share > 0.9 else "error",
-        what=f"{split}: {100 * share:.1f} % of the joints project into their image",
+        what=f"{part}: {100 * share:.1f} % of the joints project into their image",
         advice="" if share > 0.9 else "camera matrices do not belong to these joints or images",
+    )
+
+
+def _examine_masks(source: FreiHand, looked: list[_Looked], part: str) -> Iterator[Finding]:
+    """Reprojection: joints of FreiHAND lie on the published mask of the hand."""
+    pairs = [
+        (one.sample, path)
+        for one in looked
+        if (path := source.mask_file(one.number)).exists() and one.sample.valid.all()
+    ]
+    if not pairs:
+        return
+    # Objects before the hand are no part of its mask, so not all joints lie on it.
+    share = mask_share(pairs)
+    yield Finding(
+        level="ok" if share > 0.8 else "error",
+        what=f"{part}: {100 * share:.1f} % of the joints project onto the hand's mask",
+        advice=""
+        if share > 0.8
+        else "images, joints and camera matrices are not of the same poses, or one is mirrored",
+    )
+
+
+def _examine_boxes(looked: list[_Looked], part: str) -> Iterator[Finding]:
+    """Reprojection: joints of InterHand2.6M lie in the published box of the hand."""
+    pairs = [(one.sample, one.annotation.box_px) for one in looked if one.annotation.box_px]
+    if not pairs:
+        return
+    share = box_share(pairs)
+    yield Finding(
+        level="ok" if share > 0.95 else "error",
+        what=f"{part}: {100 * share:.1f} % of the joints project into the hand's published box",
+        advice=""
+        if share > 0.95
+        else "the camera or joint file is not of this release; unpack all three from one",
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from handssl.data.digest import file_digest
 from handssl.data.json_stream import walk_json
-from handssl.data.raw import Annotation, RawDataset
+from handssl.data.raw import Annotation, RawDataset, refuse_partial
 from handssl.data.splits import Split, validation_mask
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import NUM_JOINTS, SCALE_BONE
@@ -60,6 +60,7 @@ class FreiHand(RawDataset):
         super().__init__(name="freihand", strict=strict)
         self.root = Path(root)
         self.split = _split(split)
+        refuse_partial(self.root)
         training = self.split == "training"
         self._images = self.root / self.split / "rgb"
         names = _image_names(self._images)
@@ -154,6 +155,10 @@ class FreiHand(RawDataset):
                 split=split,
                 problem=problem,
             )
+
+    def mask_file(self, index: int) -> Path:
+        """Where the hand's mask of a training image is; all versions of a pose share it."""
+        return self.root / self.split / "mask" / f"{index % self.n_poses:08d}.jpg"
 
     def signature(self) -> dict[str, str | int]:
         """See `freihand_signature`."""

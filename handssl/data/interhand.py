@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from handssl.data.digest import file_digest
 from handssl.data.interhand_index import HandRow, InterHandIndex
 from handssl.data.mirror import mirror_intrinsics, mirror_joints
-from handssl.data.raw import Annotation, RawDataset
+from handssl.data.raw import Annotation, RawDataset, refuse_partial
 from handssl.data.splits import Split, validation_mask
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import INTERHAND_TO_FREIHAND, NUM_JOINTS
 
-__all__ = ["InterHand", "interhand_signature", "interhand_splits", "read_interhand"]
+__all__ = [
+    "InterHand",
+    "interhand_layouts",
+    "interhand_signature",
+    "interhand_splits",
+    "read_interhand",
+]
 
 _SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val", "test": "test"}
 _ANNOTATORS: Final = ("all", "human_annot", "machine_annot")
@@ -52,6 +58,19 @@ def interhand_splits(root: str | Path, annotator: str = "all") -> tuple[str, ...
     """Which of train and val the folder has annotations of; train in any case."""
     has_val = any(path.exists() for path in _candidates(Path(root), "val", annotator))
     return ("train", "val") if has_val else ("train",)
+
+
+def interhand_layouts(root: str | Path) -> list[tuple[str, str]]:
+    """Every (split, annotator) that the folder has annotations of, as `read_interhand` takes it.
+
+    "all" comes first; v0's human and machine annotations of a split follow where they are there.
+    """
+    return [
+        (split, annotator)
+        for split in _SPLITS
+        for annotator in _ANNOTATORS
+        if any(path.exists() for path in _candidates(Path(root), split, annotator))
+    ]
 
 
 def interhand_signature(
@@ -94,6 +113,7 @@ class InterHand(RawDataset):
         self.root = Path(root)
         self.split = split
         self.annotator = annotator
+        refuse_partial(self.root)
         folder = _annotation_folder(self.root, split, annotator)
         images = self.root / "images" / split
         if not images.is_dir():
@@ -159,6 +179,7 @@ class InterHand(RawDataset):
             split=self._side_of_split(capture, frame),
             mirror=mirror,
             size_px=(width, height),
+            box_px=row.box_px,
             problem=problem,
         )
 

@@ -23,13 +23,13 @@ PRAGMA synchronous = OFF;
 CREATE TABLE image (
     id INTEGER PRIMARY KEY, file TEXT, width INTEGER, height INTEGER,
     capture TEXT, camera TEXT, frame TEXT);
-CREATE TABLE hand (image INTEGER, side TEXT, valid BLOB);
+CREATE TABLE hand (image INTEGER, side TEXT, valid BLOB, box BLOB);
 CREATE TABLE pose (
     capture TEXT, frame TEXT, world BLOB, valid BLOB,
     PRIMARY KEY (capture, frame)) WITHOUT ROWID;
 """
 _QUERY: Final = """
-SELECT hand.rowid, hand.image, side, hand.valid, file, width, height,
+SELECT hand.rowid, hand.image, side, hand.valid, box, file, width, height,
        image.capture, camera, image.frame, world, pose.valid
 FROM hand LEFT JOIN image ON image.id = hand.image
 LEFT JOIN pose ON pose.capture = image.capture AND pose.frame = image.frame
@@ -48,6 +48,7 @@ class HandRow:
         image: (file name, width, height, capture, camera, frame).
         world_mm: (42, 3) joints in the world, millimetres.
         valid: (42,) valid in both label files.
+        box_px: The hand's published box: x, y, width, height.
     """
 
     number: int
@@ -56,6 +57,7 @@ class HandRow:
     image: tuple[str, int, int, str, str, str] | None
     world_mm: NDArray[np.float64] | None
     valid: NDArray[np.bool_]
+    box_px: tuple[float, float, float, float] | None
 
 
 class InterHandIndex:
@@ -118,8 +120,9 @@ class InterHandIndex:
         if hand_type not in _SINGLE:
             self.left_out[hand_type] = self.left_out.get(hand_type, 0) + 1
             return
-        row = (int(entry["image_id"]), hand_type, _flags(entry["joint_valid"]))
-        self._database.execute("INSERT INTO hand VALUES (?,?,?)", row)
+        flags, box = _flags(entry["joint_valid"]), _box(entry.get("bbox"))
+        row = (int(entry["image_id"]), hand_type, flags, box)
+        self._database.execute("INSERT INTO hand VALUES (?,?,?,?)", row)
 
     def _read_poses(self, path: Path) -> None:
         for keys, value in walk_json(path, depth=2):
@@ -154,6 +157,7 @@ class InterHandIndex:
             image_id,
             side,
             flags,
+            box,
             file,
             *image,
             world,
@@ -168,6 +172,7 @@ class InterHandIndex:
                 image=None if file is None else (file, width, height, capture, camera, frame),
                 world_mm=None if world is None else np.frombuffer(world).reshape(_JOINTS, 3),
                 valid=mask,
+                box_px=None if box is None else tuple(np.frombuffer(box).tolist()),
             )
 
 
@@ -178,6 +183,15 @@ def _flags(value: Any) -> bytes | None:
     except (TypeError, ValueError):
         return None
     return (flags > 0).tobytes() if flags.size == _JOINTS else None
+
+
+def _box(value: Any) -> bytes | None:
+    """Four numbers; None where there is no such box: nothing but the doctor looks at it."""
+    try:
+        box = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return box.tobytes() if box.shape == (4,) and np.isfinite(box).all() else None
 
 
 def _mask(flags: bytes | None) -> NDArray[np.bool_]:

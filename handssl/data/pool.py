@@ -7,18 +7,29 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
 from handssl.errors import ConfigError, DataError
 
-__all__ = ["Progress", "default_processes", "run_jobs"]
+__all__ = ["JobRunner", "Progress", "default_processes", "run_jobs"]
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
 Result = TypeVar("Result")
+
+
+class JobRunner(Protocol):
+    """What runs a module's function on each of many arguments: these processes, or a cluster."""
+
+    def __call__(
+        self, function: Callable[..., Result], jobs: Iterable[tuple[Any, ...]]
+    ) -> Iterator[Result]:
+        """Results of `function(*job)`, as they come, in bounded memory."""
+        ...
+
 
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -1,14 +1,15 @@
 """The one way to a store: open it if it is there and fits, else build or finish it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from handssl.data.boxes import BoxKind
 from handssl.data.build import build_store
 from handssl.data.datasets import dataset_of
+from handssl.data.forecast import Forecast
 from handssl.data.manifest import MANIFEST, read_manifest
 from handssl.data.plan import build_options, plan_digest
-from handssl.data.pool import Progress
+from handssl.data.pool import JobRunner, Progress
 from handssl.data.store import Store, open_store
 from handssl.errors import DataError
 
@@ -30,6 +31,8 @@ def open_or_build_store(
     cache_dir: str | Path | None = None,
     strict: bool = False,
     processes: int | None = None,
+    runner: JobRunner | None = None,
+    announce: Callable[[Forecast], None] | None = None,
     progress: Progress | None = None,
 ) -> Store:
     """Open the store at `out`, building or finishing it first if need be, with pixels decoded.
@@ -48,6 +51,8 @@ def open_or_build_store(
         cache_dir: Where decoded pixels lie; default beside the store.
         strict: Refuse unusable samples, also those that an existing store had skipped.
         processes: Worker processes; default all cores.
+        runner: Builds the shards instead of such processes, say on a cluster.
+        announce: Called with the size forecast before anything is written.
         progress: Called with (stage, done, total), stage "shards" or "decode".
 
     Raises:
@@ -58,16 +63,15 @@ def open_or_build_store(
     kind = dataset_of(dataset)
     if not (out / MANIFEST).exists():
         build_store(
-            [
-                kind.read(raw_root, split, annotator=annotator, strict=strict)
-                for split in splits or kind.present_splits(raw_root, annotator)
-            ],
+            kind.read_all(raw_root, splits, annotator=annotator, strict=strict),
             out,
             boxes=boxes,
             boxes_file=boxes_file,
             source_px=stored_px,
             name=name,
             processes=processes,
+            runner=runner,
+            announce=announce,
             progress=progress,
         )
     manifest = read_manifest(out)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,19 @@ from handssl.data.sample import HandSample, Side
 from handssl.data.splits import Split
 from handssl.errors import DataError
 
-__all__ = ["Annotation", "RawDataset", "decode_rgb", "load_pixels", "load_sample", "read_bytes"]
+__all__ = [
+    "PARTIAL",
+    "Annotation",
+    "RawDataset",
+    "decode_rgb",
+    "load_pixels",
+    "load_sample",
+    "read_bytes",
+    "refuse_partial",
+]
+
+PARTIAL: Final = "synthetic.partial.json"
+"""Lies in a raw folder while it is being generated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +47,7 @@ class Annotation:
         split: The side of the split.
         mirror: Whether the pixels are still to be mirrored.
         size_px: (width, height) that the labels assume, if they say so.
+        box_px: The published box of the hand, x, y, width, height in the unmirrored image.
         problem: Why the reader already knows that it cannot be used.
     """
 
@@ -48,6 +62,7 @@ class Annotation:
     split: Split
     mirror: bool = False
     size_px: tuple[int, int] | None = None
+    box_px: tuple[float, float, float, float] | None = None
     problem: str | None = None
 
 
@@ -96,6 +111,19 @@ class RawDataset(ABC):
                 self._skipped[annotation.name] = str(error)
                 continue
             yield sample
+
+
+def refuse_partial(root: Path) -> None:
+    """Refuse a folder whose generation has not come to its end, whatever it already holds.
+
+    Raises:
+        DataError: It has not.
+    """
+    if (root / PARTIAL).exists():
+        raise DataError(
+            f"{root} is only partly generated ({PARTIAL} lies there); generate it again with the "
+            "same numbers, which continues where it stopped"
+        )
 
 
 def read_bytes(annotation: Annotation) -> bytes:

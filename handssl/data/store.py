@@ -26,7 +26,7 @@ def open_store(
     """Open a finished store. Pixels are decoded at first use, or by `Store.prepare`.
 
     Args:
-        path: The store's folder.
+        path: The store's folder, or one that combines several (`handssl.data.joined`).
         source_px: Side S of the decoded images; default the stored one, at most 224.
         cache_dir: Where the decoded pixels lie; default beside the store.
 
@@ -35,11 +35,16 @@ def open_store(
     """
     # Absolute, as a pickled store is opened by processes that work elsewhere.
     path = Path(path).absolute()
+    cache = None if cache_dir is None else Path(cache_dir).absolute()
+    # Here: joining is built on this module.
+    from handssl.data.joined import JOINED, open_joined  # noqa: PLC0415
+
+    if (path / JOINED).exists():
+        return open_joined(path, source_px=source_px, cache_dir=cache)
     manifest = read_manifest(path)
     size = min(224, manifest.stored_px) if source_px is None else source_px
     if size < 16:
         raise ConfigError(f"source_px must be >= 16, but got source_px={size}")
-    cache = None if cache_dir is None else Path(cache_dir).absolute()
     pixels = DecodedPixels(path, manifest, source_px=size, cache_dir=cache)
     return Store(
         read_content(

@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import Final
 
 import torch
+import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from handssl.encoders.hrnet import HRNETS, hrnet
+from handssl.encoders.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    check_preprocessing,
+    stated_preprocessing,
+)
 from handssl.encoders.resnet import Backbone, timm_backbone, torchvision_resnet
 from handssl.encoders.weights import imagenet_weights, load_backbone, weights_file
 from handssl.errors import ConfigError
 
-__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "build_encoder"]
-
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "MapEncoder", "build_encoder"]
 
 ENCODERS: Final[Mapping[str, Backbone]] = {
     **{
@@ -24,6 +29,7 @@ ENCODERS: Final[Mapping[str, Backbone]] = {
         for name in ("resnet18", "resnet34", "resnet50", "resnet152")
     },
     "resnet10t": timm_backbone("resnet10t"),
+    **{name: hrnet(name) for name in HRNETS},
 }
 """Encoders by name; `timm:<name>` takes any other backbone of timm."""
 
@@ -54,10 +60,12 @@ class Encoder(nn.Module):
     Attributes:
         backbone: The architecture; its state dict has torchvision's or timm's own keys.
         feature_dim: Length of a feature vector.
+        map_channels: Channels of its feature map; None where it has none to give.
     """
 
     mean: Tensor
     std: Tensor
+    map_channels: int | None = None
 
     def __init__(self, backbone: nn.Module, feature_dim: int) -> None:
         super().__init__()
@@ -70,7 +78,54 @@ class Encoder(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch feature"]:
         """Features of RGB images with values in [0, 1]."""
-        features: Tensor = self.backbone((images - self.mean) / self.std)
+        features: Tensor = self.backbone(self.normalised(images))
+        return features
+
+    def feature_map(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch channels rows columns"]:
+        """What a head reads that looks for joints in place.
+
+        Raises:
+            ConfigError: If the encoder pools its features.
+        """
+        raise ConfigError(
+            "encoder.name must be of an encoder with feature maps, such as hrnet_w18_small, but "
+            f"got one that pools them to feature_dim={self.feature_dim}"
+        )
+
+    def normalised(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Images as the backbone takes them."""
+        return (images - self.mean) / self.std
+
+
+class MapEncoder(Encoder):
+    """An encoder with a feature map, flattened for what takes vectors: objectives and probes.
+
+    The map is averaged onto a grid of 8 × 8 cells before it is flattened (D21), so that a feature
+    vector's length does not depend on the view's size, and still says where things are.
+    """
+
+    grid: Final = 8
+
+    def __init__(self, backbone: nn.Module, map_channels: int) -> None:
+        super().__init__(backbone, map_channels * self.grid**2)
+        self.map_channels = map_channels
+
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch feature"]:
+        """The flattened map of RGB images with values in [0, 1]."""
+        return nnf.adaptive_avg_pool2d(self.feature_map(images), self.grid).flatten(1)
+
+    def feature_map(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch channels rows columns"]:
+        """Features in place, at a quarter of the images' size."""
+        features: Tensor
+        (features,) = self.backbone(self.normalised(images))
         return features
 
 
@@ -78,16 +133,22 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """Encoder of a configuration, on the CPU; random weights come from torch's current state.
 
     Raises:
-        ConfigError: If ImageNet weights are wanted and cannot be had.
+        ConfigError: If ImageNet weights are wanted and cannot be had, or a file says that it was
+            made for another normalisation.
         DataError: If a file of weights is missing, broken or of another architecture.
     """
     backbone = _backbone(config.name)
-    module, feature_dim = backbone.build()
+    module, width = backbone.build()
     if config.weights == "imagenet":
-        load_backbone(module, imagenet_weights(config.name, backbone), source="ImageNet")
+        weights = imagenet_weights(config.name, backbone)
+        load_backbone(module, weights, source="ImageNet", unused=backbone.unused)
     elif config.weights != "random":
-        load_backbone(module, weights_file(Path(config.weights)), source=config.weights)
-    return Encoder(module, feature_dim)
+        path = Path(config.weights)
+        weights = weights_file(path)
+        if (stated := stated_preprocessing(path)) is not None:
+            check_preprocessing(stated, source=path)
+        load_backbone(module, weights, source=config.weights, unused=backbone.unused)
+    return MapEncoder(module, width) if backbone.gives_map else Encoder(module, width)
 
 
 def _backbone(name: str) -> Backbone:

@@ -1,9 +1,10 @@
 """Backbones without their classifier: torchvision's ResNets, and any model of timm by name."""
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import timm
 import torchvision
@@ -11,7 +12,9 @@ from torch import nn
 
 from handssl.errors import ConfigError
 
-__all__ = ["Backbone", "timm_backbone", "torchvision_resnet"]
+__all__ = ["CLASSIFIER", "Backbone", "timm_backbone", "torchvision_resnet"]
+
+CLASSIFIER: Final = re.compile(r"(?:fc|classifier|head\.fc)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +22,19 @@ class Backbone:
     """How to build one architecture, and where its ImageNet weights come from.
 
     Attributes:
-        build: Makes the module, (B, 3, H, W) -> (B, feature_dim), and says feature_dim; its
-            parameters are drawn from torch's current random state.
+        build: Makes the module and says its width; its parameters are drawn from torch's current
+            random state.
         imagenet: Returns the state dict of the ImageNet weights, from the cache or the network.
+        gives_map: Whether the module gives feature maps, [(B, width, H / 4, W / 4)], instead of
+            vectors, (B, width).
+        unused: Matches keys of published weights that the module has no place for, from their
+            beginning.
     """
 
     build: Callable[[], tuple[nn.Module, int]]
     imagenet: Callable[[], dict[str, object]]
+    gives_map: bool = False
+    unused: re.Pattern[str] = CLASSIFIER
 
 
 def torchvision_resnet(name: str) -> Backbone:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import safetensors
@@ -9,16 +10,16 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from handssl.encoders.resnet import Backbone
+from handssl.encoders.resnet import CLASSIFIER, Backbone
 from handssl.errors import ConfigError, DataError
 
 __all__ = ["imagenet_weights", "load_backbone", "weights_file"]
 
 _CONTAINERS = ("encoder", "state_dict", "model")
-_PREFIXES = ("module.", "encoder.", "backbone.")
-_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
+_PREFIXES = ("module.", "encoder.", "backbone.", "backend_model.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
-_PROJECTION = "projection_head."
+_BESIDE = re.compile(r"projection_head\.|zroot_ref\.")
+"""What PeCLR's files hold beside an encoder: a head of pretraining, a head of fine-tuning."""
 
 
 def imagenet_weights(name: str, backbone: Backbone) -> dict[str, Tensor]:
@@ -67,6 +68,12 @@ def weights_file(path: Path) -> dict[str, Tensor]:
         pickle.UnpicklingError,
         safetensors.SafetensorError,
     ) as error:
+        if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
+            raise DataError(
+                f"encoder.weights must hold tensors alone, but {path} has pickled Python objects "
+                "beside them, which are not run here; if you trust it, save its state dict with "
+                "torch.save(torch.load(FILE, weights_only=False)['state_dict'], 'weights.pth')"
+            ) from error
         raise DataError(
             f"encoder.weights must be a whole file of weights, but {path} cannot be read "
             f"({type(error).__name__}); copy or export it again"
@@ -84,10 +91,17 @@ def weights_file(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], *, source: str) -> None:
-    """Load a state dict strictly; a classifier in it is left out.
+def load_backbone(
+    backbone: nn.Module,
+    weights: dict[str, Tensor],
+    *,
+    source: str,
+    unused: re.Pattern[str] = CLASSIFIER,
+) -> None:
+    """Load a state dict strictly; unknown keys that match `unused` are left out.
 
-    Numbered children, as a checkpoint of PeCLR has them, get the backbone's own names.
+    Numbered children, as a checkpoint of PeCLR has them, get the backbone's own names, and its
+    heads are left out.
 
     Raises:
         DataError: If keys or shapes differ; the message lists them.
@@ -97,7 +111,7 @@ def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], *, source: st
     given = {
         name: tensor
         for name, tensor in weights.items()
-        if name in own or not name.startswith(_CLASSIFIERS)
+        if name in own or not (unused.match(name) or _BESIDE.match(name))
     }
     missing = sorted(own.keys() - given.keys())
     unexpected = sorted(given.keys() - own.keys())
@@ -119,7 +133,7 @@ def _named(weights: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]
     """Keys of `Sequential(*backbone.children())` under the children's names.
 
     PeCLR trains `encoder.features = Sequential(*resnet.children())`, without the classifier, and
-    a `projection_head` beside it, which is left out.
+    what `_BESIDE` matches beside it.
     """
     numbered = {
         key: match
@@ -133,7 +147,7 @@ def _named(weights: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]
     for key, tensor in weights.items():
         if key in numbered and int(numbered[key][1]) < len(names):
             named[f"{names[int(numbered[key][1])]}.{numbered[key][2]}"] = tensor
-        elif not key.startswith(_PROJECTION):
+        else:
             named[key] = tensor
     return named
 

@@ -3,8 +3,9 @@
 from handssl.evaluation.diagnostics import DiagnosticsConfig, diagnose
 from handssl.evaluation.finetune import Finetuning, evaluate_model
 from handssl.evaluation.finetune_config import FinetuneConfig
+from handssl.evaluation.interhand import interhand_mpjpe_mm
 from handssl.evaluation.lifting import Evaluated
-from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
+from handssl.evaluation.metrics import joint_errors_cm, pck_curve, pose_metrics
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.probe import ProbeConfig, ProbeResult, linear_probe
 
@@ -18,7 +19,9 @@ __all__ = [
     "ProbeResult",
     "diagnose",
     "evaluate_model",
+    "interhand_mpjpe_mm",
     "joint_errors_cm",
     "linear_probe",
+    "pck_curve",
     "pose_metrics",
 ]

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handssl.errors import DataError
-from handssl.evaluation.metrics import pose_metrics
+from handssl.evaluation.metrics import PCK_RANGES, joint_errors_cm, pck_auc, pose_metrics
+from handssl.skeleton import JOINT_NAMES, WRIST
 
-__all__ = ["official_scores", "read_submission", "write_submission"]
+__all__ = ["CONTEST_IMAGES", "official_scores", "read_submission", "write_submission"]
+
+CONTEST_IMAGES: Final = 3960
+"""Images of FreiHAND's evaluation set."""
 
 _VERTICES: Final = 778
 
@@ -21,7 +25,7 @@ def write_submission(path: Path, joints_m: NDArray[np.float64]) -> None:
 
     Args:
         path: The zip file.
-        joints_m: (n, 21, 3); the contest has n = 3960. No mesh is predicted: zeros.
+        joints_m: (n, 21, 3); the contest has n = `CONTEST_IMAGES`. No mesh is predicted: zeros.
     """
     mesh = [[[0, 0, 0]] * _VERTICES] * len(joints_m)
     content = json.dumps([np.round(joints_m, 8).tolist(), mesh], separators=(",", ":"))
@@ -56,7 +60,8 @@ def official_scores(submission: Path, labels: Path) -> dict[str, float]:
     """What the contest's own evaluation says about joints, under its names.
 
     Means are in centimetres; areas are of PCK from 0 to 5 cm. `xyz_procrustes_al` is aligned by
-    scale, shift and an orthogonal matrix that may reflect.
+    scale, shift and an orthogonal matrix that may reflect, `xyz_scale_trans_al` so that the wrist
+    and the length from it to the thumb's tip are the true ones.
 
     Args:
         submission: See `read_submission`.
@@ -76,12 +81,28 @@ def official_scores(submission: Path, labels: Path) -> dict[str, float]:
             f"has {len(prediction)}; predict all of them, in the order of their names"
         )
     metrics = pose_metrics(prediction, target)
+    scaled = joint_errors_cm(_scaled(prediction, target), target)
+    thresholds_cm, inclusive = PCK_RANGES["5cm"]
     return {
         "xyz_mean3d": metrics["mpjpe_cm"],
         "xyz_auc3d": metrics["auc_5cm"],
         "xyz_procrustes_al_mean3d": metrics["pa_mpjpe_cm"],
         "xyz_procrustes_al_auc3d": metrics["pa_auc_5cm"],
+        "xyz_scale_trans_al_mean3d": float(scaled.mean()),
+        "xyz_scale_trans_al_auc3d": pck_auc(scaled, thresholds_cm, inclusive=inclusive),
     }
+
+
+def _scaled(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Predictions with the target's wrist and its distance from wrist to thumb tip."""
+    root, tip = WRIST, JOINT_NAMES.index("thumb_tip")
+    length, true = (
+        np.linalg.norm(pose[:, tip] - pose[:, root], axis=1)[:, None, None]
+        for pose in (prediction, target)
+    )
+    relative = prediction - prediction[:, root : root + 1]
+    scaled: NDArray[np.float64] = relative * true / np.where(length > 0, length, 1)
+    return scaled + target[:, root : root + 1]
 
 
 def _joints(content: Any) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
-"""Training an encoder with a linear layer to the pose: frozen, unfrozen, or from scratch."""
+"""Training an encoder with a head for the pose: frozen, unfrozen, or from scratch."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,12 +16,14 @@ from handssl.augment import Composition, make_views
 from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.errors import ConfigError, DataError, NonFiniteLossError
-from handssl.evaluation.features import extract_features, label_views
+from handssl.evaluation.features import LabelledFeatures, extract_features, label_views
 from handssl.evaluation.finetune_config import FinetuneConfig
 from handssl.evaluation.lifting import Evaluated, evaluate_pose
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.probe import with_labels
 from handssl.evaluation.released import pose_loss
+from handssl.evaluation.root_refiner import root_loss
+from handssl.skeleton import WRIST
 from handssl.training import EpochReport
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 from handssl.training.optim import build_optimizer, learning_rate
@@ -53,7 +54,7 @@ class Finetuning(Iterator[EpochReport]):
         DataError: If no image has the labels that are needed, or `resume` cannot be read.
 
     Attributes:
-        model: Encoder and layer.
+        model: Encoder and head.
         history: Reports of all epochs so far, those before a resume included.
         step: Optimiser steps so far.
     """
@@ -92,6 +93,7 @@ class Finetuning(Iterator[EpochReport]):
                 name=config.encoder.name,
                 size_px=config.size_px,
                 bone_m=float(labels.bone_m[usable].double().mean()),
+                refine_root=config.refine_root,
             ).to(self._device)
         self.model.to(memory_format=torch.channels_last)
         if config.mode == "frozen":
@@ -155,8 +157,7 @@ class Finetuning(Iterator[EpochReport]):
                 f"resume must be a checkpoint of the same run, but {path} differs in "
                 f"{', '.join(differ)}; delete it to start anew"
             )
-        self.model.encoder.backbone.load_state_dict(content["encoder"])
-        self.model.head.load_state_dict(content["head"])
+        self.model.load_parts(content)
         self._optimizer.load_state_dict(content["optimizer"])
         self._scaler.load_state_dict(content["scaler"])
         self.history = [
@@ -212,19 +213,16 @@ class Finetuning(Iterator[EpochReport]):
             labels = label_views(
                 torch.empty(len(store), 0), views.matrix.cpu(), store, size_px=size_px
             )
-        frozen = self.config.mode == "frozen"
         with self._timer("encoder"):
             with self._autocast():
-                images = views.images.contiguous(memory_format=torch.channels_last)
-                with torch.no_grad() if frozen else contextlib.nullcontext():
-                    features = self.model.encoder(images)
-                pose = self.model.head(features)
+                pose = self.model(views.images.contiguous(memory_format=torch.channels_last))
             unit = torch.tensor([size_px, size_px, 1.0], device=self._device)
-            loss = pose_loss(
-                pose.float().view(-1, 21, 3) * unit,
-                labels.pose.to(self._device) * unit,
-                labels.valid.to(self._device),
-            )
+            predicted = pose.float().view(-1, 21, 3) * unit
+            valid = labels.valid.to(self._device)
+            loss = pose_loss(predicted, labels.pose.to(self._device) * unit, valid)
+            if self.model.root_refiner is not None:
+                root = self.model.root_refiner(predicted, labels.intrinsics.to(self._device))
+                loss = loss + root_loss(root, _root_depth(store, labels).to(root), valid)
             value = float(loss.detach())
             if not math.isfinite(value):
                 last = self.history[-1].losses[-1] if self.history else None
@@ -249,20 +247,28 @@ def evaluate_model(
     Raises:
         DataError: If none has the labels that are needed.
     """
-    views = extract_features(
-        model.to(torch.device(device)),
-        store,
-        Composition.identity(),
-        stream(0, "evaluate"),
-        size_px=model.size_px,
-        device=torch.device(device),
-        batch_size=batch_size,
-    )
-    return evaluate_pose(views.features, views, store, size_px=model.size_px)
+    training = model.training
+    model.eval()
+    try:
+        views = extract_features(
+            model.to(torch.device(device)),
+            store,
+            Composition.identity(),
+            stream(0, "evaluate"),
+            size_px=model.size_px,
+            device=torch.device(device),
+            batch_size=batch_size,
+        )
+        with torch.no_grad():
+            return evaluate_pose(
+                views.features, views, store, size_px=model.size_px, lift=model.lift
+            )
+    finally:
+        model.train(training)
 
 
 def stages(model: PoseModel) -> list[list[nn.Parameter]]:
-    """Parameters by depth, from the image on: the backbone's children, then the layer.
+    """Parameters by depth, from the image on: the backbone's children, then all else.
 
     A child without kernels or matrices of its own, such as a norm, belongs to the one before.
     """
@@ -273,7 +279,15 @@ def stages(model: PoseModel) -> list[list[nn.Parameter]]:
             found[-1] += own
         elif own:
             found.append(own)
-    return [*found, list(model.head.parameters())]
+    last = [
+        p for name, part in model.parts().items() if name != "encoder" for p in part.parameters()
+    ]
+    return [*found, last]
+
+
+def _root_depth(store: Store, labels: LabelledFeatures) -> Tensor:
+    """(n,) depth of the wrist in reference bones."""
+    return torch.from_numpy(store.joints_m)[:, WRIST, 2] / labels.bone_m
 
 
 def _decay_by_stage(

@@ -30,6 +30,7 @@ class FinetuneConfig:
         label_fraction: As of the probe.
         layer_decay: The learning rate of a stage of the encoder is that of the stage after it
             times this; 1 is none.
+        refine_root: Train a network beside it that corrects the root's depth (`RootRefiner`).
         size_px: Side of a view.
         epochs: Passes over the images.
         batch_size: Images of an optimiser step.
@@ -43,6 +44,7 @@ class FinetuneConfig:
     composition: str = "rotate+translate"
     label_fraction: float = 1.0
     layer_decay: float = 1.0
+    refine_root: bool = False
     size_px: int = 128
     epochs: int = 100
     batch_size: int = 128

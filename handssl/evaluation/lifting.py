@@ -1,5 +1,6 @@
 """From predicted 2.5D poses of labelled views to errors in 3D."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,10 @@ from handssl.evaluation.features import LabelledFeatures
 from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
 from handssl.geometry import joints_from_25d
 
-__all__ = ["Evaluated", "evaluate_pose"]
+__all__ = ["Evaluated", "Lift", "evaluate_pose"]
+
+Lift = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""From (u px, v px, z_rel), bone length and camera to metres, as `joints_from_25d`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,12 @@ class Evaluated:
 
 
 def evaluate_pose(
-    pose: Float[Tensor, "n 63"], views: LabelledFeatures, store: Store, *, size_px: int
+    pose: Float[Tensor, "n 63"],
+    views: LabelledFeatures,
+    store: Store,
+    *,
+    size_px: int,
+    lift: Lift = joints_from_25d,
 ) -> Evaluated:
     """Lift poses with the views' own cameras and true bone lengths, and measure them.
 
@@ -44,11 +53,12 @@ def evaluate_pose(
         views: Their labels.
         store: Where the views come from, in their order.
         size_px: Side of a view.
+        lift: How.
     """
     usable = views.valid.any(1)
     pixels = pose.double().view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
     prediction = torch.full(pixels.shape, torch.nan, dtype=torch.float64)
-    prediction[usable] = joints_from_25d(
+    prediction[usable] = lift(
         pixels[usable], views.bone_m[usable].double(), views.intrinsics[usable].double()
     )
     target = torch.from_numpy(store.joints_m)

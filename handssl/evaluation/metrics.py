@@ -12,7 +12,8 @@ So `pa_mpjpe_cm` and `pa_auc_5cm` come from the first alignment, `pa_median_pje_
 joints, so for it that is the same. Invalid joints are left out of everything.
 """
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -22,12 +23,18 @@ from handssl.errors import ConfigError, DataError
 from handssl.geometry import procrustes_align
 from handssl.skeleton import WRIST
 
-__all__ = ["Alignment", "joint_errors_cm", "pck_auc", "pose_metrics"]
+__all__ = ["PCK_RANGES", "Alignment", "joint_errors_cm", "pck_auc", "pck_curve", "pose_metrics"]
 
 Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
 
 _FREIHAND_THRESHOLDS_CM: NDArray[np.float64] = np.linspace(0.0, 5.0, 100, dtype=np.float64)
 _STUDY_THRESHOLDS_CM: NDArray[np.float64] = np.arange(100, dtype=np.float64) * 0.5
+
+PCK_RANGES: Final[Mapping[str, tuple[NDArray[np.float64], bool]]] = {
+    "5cm": (_FREIHAND_THRESHOLDS_CM, True),
+    "50cm": (_STUDY_THRESHOLDS_CM, False),
+}
+"""Thresholds of either evaluation, and whether an error equal to one is correct."""
 
 _ALIGNMENTS: dict[str, tuple[Alignment, Alignment]] = {
     "": ("none", "none"),
@@ -130,13 +137,51 @@ def pck_auc(
     """
     areas = []
     widths = np.diff(thresholds_cm)
+    for correct, count in _correct(error_cm, thresholds_cm, inclusive=inclusive):
+        height = (correct[1:] + correct[:-1]) / (2 * count)
+        areas.append((height * widths).sum() / widths.sum())
+    return float(np.mean(areas))
+
+
+def pck_curve(
+    error_cm: NDArray[np.float64], *, limit: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of correct key points over the threshold: the mean over joints of their own curves.
+
+    Args:
+        error_cm: (n, joints) errors, NaN where they do not count, such as `joint_errors_cm` gives
+            for any alignment.
+        limit: A key of `PCK_RANGES`: `5cm` is FreiHAND's evaluation, `50cm` the study's.
+
+    Returns:
+        Thresholds in cm and the curve, both (100,). The trapezoid area under it over the range is
+        `pck_auc`, of which `pose_metrics` has six.
+
+    Raises:
+        ConfigError: If there is no such range.
+        DataError: If no joint counts.
+    """
+    if limit not in PCK_RANGES:
+        raise ConfigError(f"limit must be one of {', '.join(PCK_RANGES)}, but got limit={limit!r}")
+    thresholds_cm, inclusive = PCK_RANGES[limit]
+    curves = [
+        correct / count
+        for correct, count in _correct(error_cm, thresholds_cm, inclusive=inclusive)
+    ]
+    if not curves:
+        raise DataError("error_cm must have at least one joint that counts, but got NaN alone")
+    return thresholds_cm.copy(), np.mean(curves, axis=0)
+
+
+def _correct(
+    error_cm: NDArray[np.float64], thresholds_cm: NDArray[np.float64], *, inclusive: bool
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Correct errors at each threshold, and all errors, of each joint that has any."""
     for joint in error_cm.T:
         errors = np.sort(joint[~np.isnan(joint)])
         if errors.size:
-            correct = np.searchsorted(errors, thresholds_cm, "right" if inclusive else "left")
-            height = (correct[1:] + correct[:-1]) / (2 * errors.size)
-            areas.append((height * widths).sum() / widths.sum())
-    return float(np.mean(areas))
+            side: Literal["left", "right"] = "right" if inclusive else "left"
+            yield np.searchsorted(errors, thresholds_cm, side), errors.size
 
 
 def _checked(

@@ -1,5 +1,6 @@
-"""An encoder with a linear layer to the 2.5D pose, and the file that it travels in."""
+"""An encoder with a head for the 2.5D pose, and the file that it travels in."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
-from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
-from handssl.errors import ConfigError, DataError
+from handssl.encoders.preprocessing import check_preprocessing, preprocessing_of
+from handssl.errors import DataError
+from handssl.evaluation.heads import pose_head
 from handssl.evaluation.ridge import LinearMap
-from handssl.skeleton import NUM_JOINTS
+from handssl.evaluation.root_refiner import RootRefiner
+from handssl.geometry import joints_from_25d
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["PoseModel"]
@@ -25,27 +28,69 @@ class PoseModel(nn.Module):
         name: Its name in `ENCODERS`, or `timm:<name>`.
         size_px: Side of the images it is made for.
         bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
+        head: A key of `POSE_HEADS`, or `auto` for the encoder's own.
+        refine_root: Whether a `RootRefiner` corrects the root's depth when a pose is lifted.
+
+    Raises:
+        ConfigError: If there is no such head, or the encoder does not give what it reads.
     """
 
-    def __init__(self, encoder: Encoder, *, name: str, size_px: int, bone_m: float) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        name: str,
+        size_px: int,
+        bone_m: float,
+        head: str = "auto",
+        refine_root: bool = False,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.feature_dim, 3 * NUM_JOINTS)
-        with torch.no_grad():
-            # A new head says the view's centre at the wrist's depth, plus little.
-            self.head.weight.mul_(0.1)
-            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat(NUM_JOINTS))
+        self.head_name, kind = pose_head(head, encoder)
+        self.head = kind.build(encoder, size_px)
+        self._read = kind.read
+        self.root_refiner = RootRefiner() if refine_root else None
         self.name = name
         self.size_px = size_px
         self.bone_m = bone_m
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 63"]:
         """21 × (u, v in fractions of the view's side, z_rel), flat, of images in [0, 1]."""
-        pose: Tensor = self.head(self.encoder(images))
+        pose: Tensor = self.head(self._read(self.encoder, images))
         return pose
 
+    def lift(
+        self,
+        joints_25d: Float[Tensor, "batch 21 3"],
+        bone_m: Float[Tensor, " batch"],
+        intrinsics: Float[Tensor, "batch 3 3"],
+    ) -> Float[Tensor, "batch 21 3"]:
+        """Joints in metres from (u px, v px, z_rel), as `joints_from_25d`."""
+        root = None
+        if self.root_refiner is not None:
+            device = next(self.parameters()).device
+            root = self.root_refiner(joints_25d.to(device), intrinsics.to(device))
+            root = root.to(joints_25d.device)
+        return joints_from_25d(joints_25d, bone_m, intrinsics, root=root)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """What a file holds the weights of, by the name there."""
+        parts = {"encoder": self.encoder.backbone, "head": self.head}
+        return parts if self.root_refiner is None else {**parts, "root_refiner": self.root_refiner}
+
+    def load_parts(self, content: Mapping[str, Any]) -> None:
+        """Take over the weights of a file, strictly.
+
+        Raises:
+            RuntimeError: If they do not fit.
+        """
+        for name, part in self.parts().items():
+            part.load_state_dict(content[name])
+
     def set_layer(self, layer: LinearMap) -> None:
-        """Take over what a probe has fitted."""
+        """Take over what a probe has fitted; the head must be linear."""
+        assert isinstance(self.head, nn.Linear), f"a probe fits no {self.head_name} head"
         with torch.no_grad():
             self.head.weight.copy_(layer.weight.mT)
             self.head.bias.copy_(layer.bias)
@@ -53,14 +98,14 @@ class PoseModel(nn.Module):
     def state(self) -> dict[str, Any]:
         """What a file needs to build the model again, preprocessing included."""
         return {
-            "pose_model": {"name": self.name, "bone_m": self.bone_m},
-            "preprocessing": {
-                "size_px": self.size_px,
-                "mean": list(IMAGENET_MEAN),
-                "std": list(IMAGENET_STD),
+            "pose_model": {
+                "name": self.name,
+                "bone_m": self.bone_m,
+                "head": self.head_name,
+                "refine_root": self.root_refiner is not None,
             },
-            "encoder": self.encoder.backbone.state_dict(),
-            "head": self.head.state_dict(),
+            "preprocessing": preprocessing_of(self.size_px),
+            **{name: part.state_dict() for name, part in self.parts().items()},
         }
 
     def save(self, path: Path) -> None:
@@ -85,25 +130,20 @@ class PoseModel(nn.Module):
                 "pose to it with `handssl probe --encoder FILE --store STORE --out POSE.pt`"
             )
         preprocessing = content["preprocessing"]
-        if (preprocessing["mean"], preprocessing["std"]) != (
-            list(IMAGENET_MEAN),
-            list(IMAGENET_STD),
-        ):
-            raise ConfigError(
-                f"preprocessing must normalise with ImageNet's mean and std, but {path} has "
-                f"mean={preprocessing['mean']}, std={preprocessing['std']}; export it anew"
-            )
-        name = content["pose_model"]["name"]
+        check_preprocessing(preprocessing, source=path)
+        about = content["pose_model"]
+        name = about["name"]
         model = cls(
             build_encoder(EncoderConfig(name=name)),
             name=name,
             size_px=preprocessing["size_px"],
-            bone_m=content["pose_model"]["bone_m"],
+            bone_m=about["bone_m"],
+            head=about["head"],
+            refine_root=about["refine_root"],
         )
         try:
-            model.encoder.backbone.load_state_dict(content["encoder"])
-            model.head.load_state_dict(content["head"])
-        except RuntimeError as error:
+            model.load_parts(content)
+        except (KeyError, RuntimeError) as error:
             raise DataError(
                 f"the weights of {path} must be those of name={name!r}, but they do not fit "
                 f"({str(error).splitlines()[-1].strip()}); save it again"

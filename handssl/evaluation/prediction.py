@@ -12,7 +12,7 @@ from handssl.data.boxes import MARGIN, Box
 from handssl.data.mirror import mirror_intrinsics, mirror_joints
 from handssl.errors import ConfigError
 from handssl.evaluation.pose_model import PoseModel
-from handssl.geometry import joints_from_25d
+from handssl.skeleton import SCALE_BONE
 
 __all__ = ["PredictedPose", "default_intrinsics", "predict_pose"]
 
@@ -26,6 +26,10 @@ _SMALLEST_SIDE: Final = 0.05
 _LARGEST_SIDE: Final = 2.0
 """Bounds of the second box's side over the image's longer side: a first guess may be absurd. Its
 centre stays within the image."""
+
+
+_SHORTEST_M: Final = 1e-3
+"""A predicted bone counts as at least this long when it is scaled to a known length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ def predict_pose(
     intrinsics: NDArray[np.float64],
     *,
     bone_m: float | None = None,
+    scale_m: float | None = None,
     left: bool = False,
 ) -> PredictedPose:
     """Predict in a centred box of the image, then in the box about what was found there.
@@ -68,6 +73,8 @@ def predict_pose(
         intrinsics: (3, 3) its camera matrix, pixels.
         bone_m: Length of the hand's reference bone (wrist to index MCP); where unknown, the mean
             of the hands that the model was fitted to, and lengths scale with it.
+        scale_m: Length of the middle finger's proximal bone, FreiHAND's `scale`; where known, it
+            counts instead: the hand, and its distance with it, is scaled so that the bone has it.
         left: It is a left hand: mirrored for the model, and the result mirrored back.
 
     Raises:
@@ -93,6 +100,9 @@ def predict_pose(
     joints_px, _ = _predict_in(model, pixels, box, camera, model.bone_m)
     box = _box_about(joints_px, width, height)
     joints_px, joints_m = _predict_in(model, pixels, box, camera, bone_m or model.bone_m)
+    if scale_m is not None:
+        length = float(np.linalg.norm(joints_m[SCALE_BONE[1]] - joints_m[SCALE_BONE[0]]))
+        joints_m = joints_m * (scale_m / max(length, _SHORTEST_M))
     if left:
         joints_px = np.stack([width - 1 - joints_px[:, 0], joints_px[:, 1]], axis=1)
         joints_m = mirror_joints(joints_m)
@@ -113,12 +123,12 @@ def _predict_in(
     matrix = torch.eye(3, dtype=torch.float64)[None] * zoom
     matrix[0, :2, 2] = size / 2 - 0.5 - torch.tensor(box.centre_px, dtype=torch.float64) * zoom
     matrix[0, 2, 2] = 1
-    device = model.head.weight.device
+    device = next(model.parameters()).device
     with torch.no_grad():
         view = warp(pixels.to(device), matrix, size)
         pose = model(view).double().cpu().view(1, 21, 3) * torch.tensor([size, size, 1.0])
-    camera = matrix @ torch.from_numpy(intrinsics)
-    joints_m = joints_from_25d(pose, torch.tensor([bone_m], dtype=torch.float64), camera)
+        camera = matrix @ torch.from_numpy(intrinsics)
+        joints_m = model.lift(pose, torch.tensor([bone_m], dtype=torch.float64), camera)
     joints_px = (pose[0, :, :2] - matrix[0, :2, 2]) / zoom
     return joints_px.numpy(), joints_m[0].numpy()
 

@@ -48,7 +48,8 @@ class CareObjective(ContrastiveObjective):
         (pair,) = pairs
         z_a, z_b = self.project(pair)
         contrastive = self.contrast(z_a, z_b)
-        term = mean_over_workers(orthogonality(z_a, z_b, chunk=self.chunk))
+        with torch.autocast(device_type=z_a.device.type, enabled=False):
+            term = mean_over_workers(orthogonality(z_a, z_b, chunk=self.chunk))
         return ObjectiveOutput(
             loss=contrastive.loss + self.weight * term,
             terms={**contrastive.terms, "orthogonality": term.detach()},

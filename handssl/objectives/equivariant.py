@@ -73,9 +73,11 @@ class EquivariantObjective(ContrastiveObjective):
         parameters: Parameters,
         matrix: Float[Tensor, "batch 3 3"],
     ) -> Float[Tensor, "batch dim"]:
-        if self.config.equivariance == "exact":
-            return undo_exact(z, parameters, matrix)
-        return undo_released(z, parameters, self.undone)
+        # Products of pixel coordinates need more than the 8 bits that autocast would leave them.
+        with torch.autocast(device_type=z.device.type, enabled=False):
+            if self.config.equivariance == "exact":
+                return undo_exact(z, parameters, matrix)
+            return undo_released(z, parameters, self.undone)
 
 
 def undo_released(

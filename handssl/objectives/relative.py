@@ -31,9 +31,8 @@ class RelativeObjective(Objective):
         if not self.names:
             able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
             raise ConfigError(
-                f"composition must have one of {', '.join(able)} in both views for the relative "
-                f'objective, but got composition="{composition}"; add one, or set '
-                "objective.name=contrastive"
+                f"composition must have one of {', '.join(able)} for the relative objective, but "
+                f'got composition="{composition}"; add one, or set objective.name=contrastive'
             )
         self.standard_deviations = _standard_deviations(composition)
         self.heads = nn.ModuleDict(
@@ -46,10 +45,13 @@ class RelativeObjective(Objective):
     def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
         """Loss of one pair.
 
-        Terms per augmentation: relative/t (L_t), sigma/t, and error/t_unit, the mean absolute
-        error in degrees, fractions of the crop's side (released: source pixels) or the jitter's
-        own units; scale's is the mean factor by which the ratio of margins is missed, 1 at best
-        (released: the mean absolute difference of margins).
+        Terms per augmentation t: relative/t is L_t and sigma/t its σ_t, both in units of the
+        target's standard deviation (released: in the target's own). In physical units there are
+        error/t_unit, the mean absolute error of the head, and sigma/t_unit, σ_t converted: _deg
+        for rotation, _frac of the crop's side for the shift (released: _px of the source) and
+        _ratio for scale, the factor by which the ratio of margins is missed, 1 at best (released:
+        _margin, the difference of margins). The jitter's four factors have no unit. (sin, cos)
+        targets have no σ in degrees.
         """
         (pair,) = pairs
         h_i, h_j = pair.features_a, pair.features_b
@@ -65,14 +67,21 @@ class RelativeObjective(Objective):
             own = mean_over_workers(self._norm(prediction - target))
             log_sigma = self.log_sigma[name]
             loss = loss + own * torch.exp(-log_sigma) + log_sigma
+            sigma = log_sigma.detach().exp()
+            unit = self._unit(name)
             terms[f"relative/{name}"] = own.detach()
-            terms[f"sigma/{name}"] = log_sigma.detach().exp()
-            unit, error = self._physical_error(name, prediction.detach(), target)
-            terms[f"error/{name}{unit}"] = error
+            terms[f"sigma/{name}"] = sigma
+            terms[f"error/{name}{unit}"] = self._error(name, prediction.detach(), target)
+            if unit and not self._as_sincos(name):
+                spread = self._spread(name)
+                terms[f"sigma/{name}{unit}"] = _as_ratio(sigma * spread[0], unit)
         return ObjectiveOutput(loss=loss, terms=terms)
 
+    def _as_sincos(self, name: str) -> bool:
+        return name == "rotate" and self.config.rotation == "sincos"
+
     def _target_dim(self, name: str) -> int:
-        if name == "rotate" and self.config.rotation == "sincos":
+        if self._as_sincos(name):
             return 2
         return len(regressable_kind(name).regressed)
 
@@ -94,49 +103,59 @@ class RelativeObjective(Objective):
         norm: Tensor = residual.norm(dim=1)
         return norm.mean()
 
-    def _physical_error(
+    def _unit(self, name: str) -> str:
+        """The suffix of terms in physical units."""
+        released = self.config.targets == "released"
+        return {
+            "rotate": "_deg",
+            "scale": "_margin" if released else "_ratio",
+            "translate": "_px" if released else "_frac",
+        }.get(name, "")
+
+    def _spread(self, name: str) -> tuple[float, ...]:
+        """What a target of 1 is in physical units, by column; scale's is a logarithm."""
+        return (1.0,) if self.config.targets == "released" else self.standard_deviations[name]
+
+    def _error(
         self,
         name: str,
         prediction: Float[Tensor, "batch dim"],
         target: Float[Tensor, "batch dim"],
-    ) -> tuple[str, Float[Tensor, ""]]:
-        """The suffix that names the unit, and this worker's mean absolute error in it."""
-        released = self.config.targets == "released"
-        if name == "rotate" and self.config.rotation == "sincos":
+    ) -> Float[Tensor, ""]:
+        """This worker's mean absolute error in physical units."""
+        if self._as_sincos(name):
             angles = [torch.atan2(own[:, 0], own[:, 1]).rad2deg() for own in (prediction, target)]
-            return "_deg", wrap_deg(angles[0] - angles[1]).abs().mean()
-        spread = [1.0] if released else self.standard_deviations[name]
-        error = (prediction - target) * target.new_tensor(spread)
+            return wrap_deg(angles[0] - angles[1]).abs().mean()
+        error = (prediction - target) * target.new_tensor(self._spread(name))
         if name == "rotate":
-            return "_deg", wrap_deg(error).abs().mean()
-        if name == "scale":
-            return (
-                ("_margin", error.abs().mean())
-                if released
-                else (
-                    "_ratio",
-                    error.abs().mean().exp(),
-                )
-            )
-        if name == "translate":
-            return ("_px" if released else "_frac"), error.abs().mean()
-        return "", error.abs().mean()
+            error = wrap_deg(error)
+        return _as_ratio(error.abs().mean(), self._unit(name))
+
+
+def _as_ratio(value: Float[Tensor, ""], unit: str) -> Float[Tensor, ""]:
+    """The factor whose logarithm this is, where the unit is a ratio."""
+    return value.exp() if unit == "_ratio" else value
 
 
 def _standard_deviations(composition: Composition) -> dict[str, tuple[float, ...]]:
-    """Of θ_j − θ_i for the composition's own magnitudes; the variances of both views add."""
-    by_name = [
-        {
-            own.name: own.difference_std()
+    """Of θ_j − θ_i for the composition's own magnitudes; the variances of both views add.
+
+    Where one view has the neutral parameters, it is the root mean square over both orders.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for name in composition.regressable:
+        having = [
+            own
+            for view in composition.views
             for own in view.augmentations
-            if isinstance(own, Regressable)
-        }
-        for view in composition.views
-    ]
-    return {
-        name: tuple(
-            ((a * a + b * b) / 2) ** 0.5
-            for a, b in zip(by_name[0][name], by_name[1][name], strict=True)
+            if own.name == name and isinstance(own, Regressable)
+        ]
+        found[name] = (
+            having[0].neutral_rms()
+            if len(having) == 1
+            else tuple(
+                ((a * a + b * b) / 2) ** 0.5
+                for a, b in zip(*(own.difference_std() for own in having), strict=True)
+            )
         )
-        for name in composition.regressable
-    }
+    return found

@@ -35,19 +35,22 @@ def relative_targets(
     pixels, difference of the margins, rotation modulo 360°, differences of h, s, α, β. Half of its
     rotation targets wrap to nearly 360° and its shift cannot be seen in the view.
 
+    A view that lacks an augmentation which the other has counts as having its neutral parameters:
+    no shift, margin 1.25, 0°, and (h, s, α, β) = (1, 1, 1, 0).
+
     Args:
         parameters_i: Parameters of the first views, each (B, dim), or (B,) for one dimension;
             "released" translation also needs "side_px".
         parameters_j: Parameters of the second views.
         names: Which augmentations.
         targets: "standardised" or "released".
-        standard_deviations: One number a column, by name; those of the default magnitudes
-            (`Regressable.difference_std`) when omitted.
+        standard_deviations: One number a column, by name; those of the default magnitudes when
+            omitted (`Regressable.difference_std`, `neutral_rms` where one view lacks it).
         rotation: "angle", or "sincos" for (sin θ_ij, cos θ_ij), which are not divided; for
             standardised targets.
 
     Raises:
-        ConfigError: An unknown form, a name that cannot be regressed, or missing parameters.
+        ConfigError: An unknown form, a name that cannot be regressed, or that neither view has.
     """
     if targets not in TARGETS:
         raise ConfigError(
@@ -56,7 +59,7 @@ def relative_targets(
     result = {}
     for name in names:
         kind = regressable_kind(name)
-        theta_i, theta_j = (_column(p, name) for p in (parameters_i, parameters_j))
+        theta_i, theta_j, shared = _both(parameters_i, parameters_j, name)
         if targets == "released":
             if name == "translate":
                 theta_i = theta_i * _column(parameters_i, "side_px")
@@ -69,7 +72,10 @@ def relative_targets(
             radians = difference.deg2rad()
             result[name] = torch.cat([radians.sin(), radians.cos()], dim=1)
             continue
-        std = kind().difference_std() if standard_deviations is None else standard_deviations[name]
+        if standard_deviations is not None:
+            std = standard_deviations[name]
+        else:
+            std = kind().difference_std() if shared else kind().neutral_rms()
         # A magnitude that never varies has nothing to standardise: its difference is 0.
         divisor = theta_i.new_tensor([own if own > 0 else 1.0 for own in std])
         result[name] = difference / divisor
@@ -90,6 +96,17 @@ def regressable_kind(name: str) -> type[Regressable]:
             "the parameters of the others are ambiguous"
         )
     return kind
+
+
+def _both(
+    parameters_i: Mapping[str, Tensor], parameters_j: Mapping[str, Tensor], name: str
+) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"], bool]:
+    """θ_i and θ_j, the neutral ones where a view lacks them, and whether both views have them."""
+    if name in parameters_i and name in parameters_j:
+        return _column(parameters_i, name), _column(parameters_j, name), True
+    given = _column(parameters_i if name in parameters_i else parameters_j, name)
+    neutral = given.new_tensor(regressable_kind(name).neutral).expand_as(given)
+    return (given, neutral, False) if name in parameters_i else (neutral, given, False)
 
 
 def _column(parameters: Mapping[str, Tensor], name: str) -> Float[Tensor, "batch dim"]:

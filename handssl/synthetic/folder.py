@@ -2,15 +2,17 @@
 
 ``synthetic.partial.json`` names the request while files are being made, ``synthetic.json`` takes
 its place when all of them are there. The data set's own label files are written just before, so
-that a half-written folder has images only and reads as incomplete everywhere.
+that a half-written folder has images only; and the readers refuse one that is still partial.
 """
 
 import hashlib
 import json
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from handssl.data.raw import PARTIAL
 from handssl.errors import DataError
 
 __all__ = ["GENERATOR_VERSION", "GeneratedFolder", "Request", "write_atomically"]
@@ -19,7 +21,7 @@ GENERATOR_VERSION: Final = 1
 """Grows whenever the same seed would give other bytes."""
 
 _COMPLETE: Final = "synthetic.json"
-_PARTIAL: Final = "synthetic.partial.json"
+_TEMPORARY: Final = ".tmp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class GeneratedFolder:
         self.request = request
         if root.exists() and not root.is_dir():
             raise DataError(f"out must be a folder, but got out={root}, a file; name another path")
-        marker = next((root / n for n in (_COMPLETE, _PARTIAL) if (root / n).exists()), None)
+        marker = next((root / n for n in (_COMPLETE, PARTIAL) if (root / n).exists()), None)
         if marker is not None:
             self._compare(marker)
         elif root.is_dir() and any(root.iterdir()):
@@ -67,7 +69,7 @@ class GeneratedFolder:
         if marker is None:
             try:
                 root.mkdir(parents=True, exist_ok=True)
-                write_atomically(root / _PARTIAL, _to_json(asdict(request)))
+                write_atomically(root / PARTIAL, _to_json(asdict(request)))
             except OSError as error:
                 raise DataError(
                     f"out must be a folder that can be written, but got out={root} "
@@ -93,7 +95,13 @@ class GeneratedFolder:
             checksums[name] = hashlib.sha256(content).hexdigest()
         marker = {**asdict(self.request), "labels_sha256": checksums, "images_sha256": digest}
         write_atomically(self.root / _COMPLETE, _to_json(marker))
-        (self.root / _PARTIAL).unlink()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove what says that the folder is partial, and what a kill may have left behind."""
+        for path in self.root.rglob(f"*{_TEMPORARY}"):
+            path.unlink(missing_ok=True)
+        (self.root / PARTIAL).unlink(missing_ok=True)
 
     def verify(self, digest: str) -> None:
         """Check a complete folder against its marker.
@@ -111,6 +119,8 @@ class GeneratedFolder:
                 raise self._damaged(name)
         if marker["images_sha256"] != digest:
             raise self._damaged("an image")
+        if (self.root / PARTIAL).exists():  # killed between the last two steps
+            self._clear()
 
     def _damaged(self, what: str) -> DataError:
         return DataError(
@@ -138,11 +148,16 @@ class GeneratedFolder:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it exists whole or not at all."""
+    """Write a file so that it exists whole or not at all, also if two processes write it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     temporary.write_bytes(content)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        # Another process that makes the same data set has come to its end, and tidied up.
+        if not path.exists():
+            raise
 
 
 def _to_json(value: dict[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from handssl.synthetic.rig import load_rig
 from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
 from handssl.synthetic.skin import albedo, draw_skin, dressed_surface
 
-__all__ = ["SIDE_PX", "Capture", "Split", "draw_capture", "render_capture"]
+__all__ = ["SIDE_PX", "UNIFORM_VIEWS", "Capture", "Split", "draw_capture", "render_capture"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -27,7 +27,9 @@ _CENTRE_PX: Final = np.array([112.0, 112.0])
 """FreiHAND's principal point; with pixel centres at integers, half a pixel off the middle."""
 
 _SPLITS: Final = {"training": 0, "evaluation": 1}
-_UNIFORM_VIEWS: Final = 0.25
+UNIFORM_VIEWS: Final = 0.25
+"""Share of the poses that are seen from anywhere; the others are held as one holds up a hand."""
+
 _JPEG_QUALITY: Final = 92
 
 
@@ -64,11 +66,13 @@ class Capture:
         return float(np.sqrt(((first - second) ** 2).sum()))
 
 
-def draw_capture(seed: int, split: Split, index: int) -> Capture:
+def draw_capture(
+    seed: int, split: Split, index: int, *, uniform_views: float = UNIFORM_VIEWS
+) -> Capture:
     """The hand and the camera of one pose, a pure function of its arguments."""
     generator = np.random.default_rng([seed, _SPLITS[split], index, 0])
     pose = draw_pose(load_rig(), generator, draw_proportions(generator))
-    rotation = draw_rotation(generator, pose.forearm, uniform_share=_UNIFORM_VIEWS)
+    rotation = draw_rotation(generator, pose.forearm, uniform_share=uniform_views)
     focal_px = float(np.clip(generator.normal(480, 30), 400, 560))
     translation = frame_hand(
         pose.joints_m @ rotation.T,

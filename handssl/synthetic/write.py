@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from handssl.data.pool import run_jobs
 from handssl.errors import ConfigError
@@ -14,6 +14,8 @@ __all__ = ["Label", "PoseTask", "Progress", "check_at_least", "write_dataset"]
 
 Progress = Callable[[int, int], None]
 """Called with (poses done, poses in all)."""
+
+_JPEG_END: Final = b"\xff\xd9"
 
 Label = dict[str, Any]
 """What a pose contributes to the label files; JSON values only."""
@@ -105,11 +107,13 @@ def _make(task: PoseTask) -> tuple[int, Label, bytes]:
 
 
 def _digest_on_disk(task: PoseTask) -> bytes | None:
-    """Digest of a pose's files, None unless all are there."""
+    """Digest of a pose's files, None unless all are there and reach their end."""
     try:
-        return _digest(path.read_bytes() for path in task.image_paths())
+        contents = [path.read_bytes() for path in task.image_paths()]
     except FileNotFoundError:
         return None
+    # A machine that lost its power may have kept a file's name and lost its bytes.
+    return _digest(contents) if all(c.endswith(_JPEG_END) for c in contents) else None
 
 
 def _digest(contents: Iterable[bytes]) -> bytes:

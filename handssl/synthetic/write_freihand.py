@@ -4,8 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handssl.errors import ConfigError
 from handssl.synthetic.folder import Request
-from handssl.synthetic.freihand import Capture, Split, draw_capture, render_capture
+from handssl.synthetic.freihand import (
+    UNIFORM_VIEWS,
+    Capture,
+    Split,
+    draw_capture,
+    render_capture,
+)
 from handssl.synthetic.write import Label, PoseTask, Progress, check_at_least, write_dataset
 
 __all__ = ["generate_freihand"]
@@ -18,6 +25,7 @@ def generate_freihand(
     seed: int = 0,
     versions: int = 4,
     evaluation: int = 0,
+    uniform_views: float = UNIFORM_VIEWS,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -33,6 +41,7 @@ def generate_freihand(
         seed: Seed of the data set.
         versions: Background versions per pose: 0 a green screen, the others composited scenes.
         evaluation: Poses of the evaluation split, one composited image each.
+        uniform_views: Share of the poses seen from anywhere instead of naturally.
         workers: Processes; every core when omitted.
         progress: Called with (poses done, poses in all) after each.
 
@@ -47,6 +56,10 @@ def generate_freihand(
         ("evaluation", evaluation, 0),
     ):
         check_at_least(name, value, smallest)
+    if not 0 <= uniform_views <= 1:
+        raise ConfigError(
+            f"uniform_views must be a share from 0 to 1, but got uniform_views={uniform_views}"
+        )
     plan: list[tuple[Split, int, int]] = [("training", poses, versions)]
     plan += [("evaluation", evaluation, 1)] if evaluation else []
     rows: list[tuple[Split, int, int, int]] = [
@@ -61,10 +74,14 @@ def generate_freihand(
             index=index,
             poses=size,
             versions=shown,
+            uniform_views=uniform_views,
         )
         for position, (split, index, size, shown) in enumerate(rows)
     ]
     counts: dict[str, float] = {"poses": poses, "versions": versions, "evaluation": evaluation}
+    if uniform_views != UNIFORM_VIEWS:
+        # Only then: folders from before there was a choice hold the default.
+        counts["uniform_views"] = uniform_views
     write_dataset(
         out,
         Request(look="freihand", seed=seed, counts=counts),
@@ -92,6 +109,7 @@ class _Task(PoseTask):
     index: int
     poses: int
     versions: int
+    uniform_views: float
 
     def image_paths(self) -> list[Path]:
         """The pose's images by version and, in the training split, its mask."""
@@ -103,7 +121,7 @@ class _Task(PoseTask):
         return paths
 
     def draw(self) -> Capture:
-        return draw_capture(self.seed, self.split, self.index)
+        return draw_capture(self.seed, self.split, self.index, uniform_views=self.uniform_views)
 
     def label(self, scene: Capture) -> Label:
         return {

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from handssl.errors import ConfigError
@@ -134,13 +135,15 @@ def _per_channel(x: Tensor) -> list[int]:
 def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
     """The module with every batch norm replaced by one over all workers; names stay the same.
 
-    On CUDA PyTorch's own implementation is used.
+    On CUDA PyTorch's own implementation is used, through timm, whose batch norms may hold an
+    activation that PyTorch's conversion would drop.
 
     Raises:
-        ConfigError: If it holds a batch norm that is more than a batch norm (some of timm's).
+        ConfigError: If it holds a batch norm that is more than a batch norm (some of timm's), not
+            on CUDA.
     """
     if device.type == "cuda":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        converted: nn.Module = convert_sync_batchnorm(module)
         return converted
     for name, child in module.named_children():
         plain = type(child) in (nn.BatchNorm1d, nn.BatchNorm2d)

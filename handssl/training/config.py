@@ -56,7 +56,8 @@ class PretrainConfig:
         encoder: Architecture and initial weights.
         objective: The loss.
         composition: Augmentations of the views, such as `translate+color_jitter+scale`.
-        magnitudes: Overrides of augmentation magnitudes, such as `{"rotate.max_deg": 30.0}`.
+        magnitudes: Overrides of augmentation magnitudes, such as `{"rotate.max_deg": 30.0}`;
+            docs/methods.md lists them all.
         size_px: Side of a view.
         epochs: Passes over the images.
         batch_size: Images of one forward pass over all workers; its views are each other's

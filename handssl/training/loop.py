@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from handssl.data import Store
 from handssl.encoders import build_encoder
-from handssl.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
+from handssl.encoders.preprocessing import preprocessing_of
 from handssl.errors import ConfigError, NonFiniteLossError
 from handssl.objectives import build_objective
 from handssl.training.batches import Batches
@@ -174,11 +174,7 @@ class Pretraining(Iterator[EpochReport]):
                 path,
                 {
                     "identity": json.dumps(self._identity(), sort_keys=True),
-                    "preprocessing": {
-                        "size_px": self.config.size_px,
-                        "mean": list(IMAGENET_MEAN),
-                        "std": list(IMAGENET_STD),
-                    },
+                    "preprocessing": preprocessing_of(self.config.size_px),
                     "encoder": self.encoder.backbone.state_dict(),
                     "objective": self._model.objective.state_dict(),
                     "optimizer": self._optimizer.state_dict(),

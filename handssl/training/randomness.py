@@ -38,5 +38,6 @@ def random_parameters(*name: int | str) -> Iterator[None]:
     PyTorch's initialisers use the global state only, so that is set here and put back after.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(*name))
+        # Not `torch.manual_seed`, which would seed every GPU too, and leave it so.
+        torch.random.default_generator.manual_seed(derive_seed(*name))
         yield

@@ -11,18 +11,21 @@ import torch
 from ray import tune
 
 from search.config import TrialConfig
-from search.trial import Report, TrialJob, run
+from search.jobs import Job, Report
 
 __all__ = ["actor_trainable"]
 
 
 class _ActorTrial(tune.Trainable):
     _reports: Iterator[Report]
+    _device: str
 
     def setup(self, config: dict[str, Any]) -> None:
         resources = self.trial_resources
-        cpus = resources.required_resources.get("CPU", 1) if resources else 1
-        torch.set_num_threads(max(1, int(cpus)))
+        held = resources.required_resources if resources else {}
+        torch.set_num_threads(max(1, int(held.get("CPU", 1))))
+        # As under Ray Train: a GPU that the trial was not given belongs to somebody else.
+        self._device = "cuda" if held.get("GPU", 0) > 0 else "cpu"
         self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -30,8 +33,8 @@ class _ActorTrial(tune.Trainable):
         return True
 
     def _start(self, config: dict[str, Any]) -> None:
-        job: TrialJob = config["job"]
-        self._reports = run(job, device="cuda" if torch.cuda.is_available() else "cpu")
+        job: Job = config["job"]
+        self._reports = job.run(device=self._device)
 
     def step(self) -> dict[str, Any]:
         return dict(next(self._reports))

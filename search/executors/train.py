@@ -1,12 +1,13 @@
 """Several workers per trial: a `TorchTrainer` inside a Tune function.
 
 Slower to start than an actor (its workers are new processes every time), but it spans GPUs and
-nodes, restarts lost workers from the last checkpoint, and gives the same loss curve.
+nodes, and gives the same loss curve. An elastic trial begins with as many workers as there is room
+for, and begins again from its last checkpoint, with more or fewer, when nodes come or go: the
+batch stays the same and is shared among them.
 """
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import ray.train
@@ -17,7 +18,7 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
 from search.config import TrialConfig
-from search.trial import TrialJob, run
+from search.jobs import Job
 
 __all__ = ["TrainFunction", "train_trainable"]
 
@@ -28,30 +29,35 @@ def _worker(config: dict[str, Any]) -> None:
     """Runs on every worker; Ray Train has joined them into one process group."""
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     torch.set_num_threads(config["threads"])
-    job: TrialJob = config["job"]
-    for report in run(job, device=str(ray.train.torch.get_device())):
+    job: Job = config["job"]
+    for report in job.run(device=str(ray.train.torch.get_device())):
         ray.train.report(dict(report))
 
 
-def train_trainable(trial: TrialConfig, *, retries: int) -> TrainFunction:
-    """The Tune function of a trial; its workers hold the resources, itself next to nothing."""
+def train_trainable(trial: TrialConfig) -> TrainFunction:
+    """The Tune function of a trial; its workers hold the resources, itself next to nothing.
+
+    A lost worker fails it. Tune starts it again, as it must where the node of this function is
+    lost; were it started again here too, each of the retries would be as many.
+    """
 
     def run_trainer(config: dict[str, Any]) -> None:
-        job: TrialJob = config["job"]
+        job: Job = config["job"]
         trainer = TorchTrainer(
             _worker,
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},
-            scaling_config=ray.train.ScalingConfig(
+            scaling_config=cast("Any", ray.train.ScalingConfig)(  # typed as its elder
                 num_workers=trial.workers,
+                elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
                 resources_per_worker={"CPU": trial.cpus}
                 | ({"GPU": trial.gpus} if trial.gpus > 0 else {}),
             ),
             run_config=ray.train.RunConfig(
                 name=job.trial.id,
-                storage_path=str(Path(job.scratch).resolve()),
+                storage_path=job.scratch,
                 callbacks=[cast("Any", TuneReportCallback)()],  # untyped in Ray
-                failure_config=ray.train.FailureConfig(max_failures=retries),
+                failure_config=ray.train.FailureConfig(max_failures=0),
             ),
         )
         trainer.fit()

@@ -104,7 +104,7 @@ def test_transfer_runs_fill_the_rows_of_the_study_and_others_are_added(make_stud
     assert rows[0][:5] == ["ResNet-18", "13.50†", "15.50", "9.00†", "11.50"]
     assert rows[1][3:5] == ["16.00 ± 1.41", "47.90"]
     assert rows[2][1] == "not run"
-    assert rows[3][0] == "+ Random initialisation (frozen), ours only"
+    assert rows[3][0] == "Random initialisation (frozen), ours only"
     assert all(
         "not run" in row[1].text or row[1].text == "–" for row in tables["table9_transfer"].rows
     )

@@ -1,6 +1,9 @@
 """The contract of the family: every member of AUGMENTATIONS joins through one fixture."""
 
 import dataclasses
+import re
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +21,35 @@ def member(request: pytest.FixtureRequest) -> Augmentation:
     return AUGMENTATIONS[request.param]()
 
 
+RELEASED = {
+    "translate": {"max_px": 15.0},
+    "color_jitter": {
+        "min_hue": 0.01,
+        "max_hue": 1.0,
+        "min_saturation": 0.01,
+        "max_saturation": 1.0,
+        "min_alpha": 0.5,
+        "max_alpha": 1.0,
+        "min_beta": 5 / 255,
+        "max_beta": 20 / 255,
+    },
+    "scale": {"min_margin": 0.9, "max_margin": 1.5},
+    "rotate": {"max_deg": 45.0},
+    "color_drop": {"probability": 0.5},
+    "cutout": {"probability": 0.5, "max_side_frac": 0.16},
+    "gaussian_blur": {
+        "probability": 0.5,
+        "min_sigma_px": 0.1,
+        "max_sigma_px": 2.0,
+        "kernel_frac": 0.1,
+    },
+    "gaussian_noise": {"probability": 0.5, "sigma": 25 / 255},
+    "sobel": {"probability": 0.5},
+    "crop": {"min_area": 0.08, "max_area": 1.0, "max_ratio": 4 / 3},
+}
+"""The released code's ranges, crop's from SimCLR."""
+
+
 def draw(member: Augmentation, n: int, seed: int = 0) -> Float[Tensor, "n columns"]:
     generator = torch.Generator().manual_seed(seed)
     return member.sample(torch.rand((n, member.uniforms), generator=generator))
@@ -27,6 +59,35 @@ def test_it_is_listed_under_its_own_name_and_acts_once(member: Augmentation) -> 
     assert AUGMENTATIONS[member.name] is type(member)
     assert (*GEOMETRIC_ORDER, *APPEARANCE_ORDER).count(member.name) == 1
     assert (member.name in GEOMETRIC_ORDER) == isinstance(member, Geometric)
+
+
+def test_its_magnitudes_are_the_released_ones(member: Augmentation) -> None:
+    assert dataclasses.asdict(member) == RELEASED[member.name]
+
+
+def test_the_page_of_methods_lists_its_symbol_its_keys_and_their_defaults(
+    member: Augmentation,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    assert f"| `{member.name}` | {member.symbol} |" in page
+    listed = dict(re.findall(rf"\| `{member.name}\.(\w+)` \| (\S+) \|", page))
+    defaults = {name: float(Fraction(value)) for name, value in listed.items()}
+    assert defaults == pytest.approx(dataclasses.asdict(member))
+
+
+def test_every_magnitude_is_a_key_that_changes_what_is_sampled_or_applied(
+    member: Augmentation, images: UInt8[Tensor, "6 3 64 64"]
+) -> None:
+    plain = Composition.parse(member.name)
+    for name, value in dataclasses.asdict(member).items():
+        other = {"probability": 0.1, "kernel_frac": 0.3}.get(name, 0.9 * value + 0.02)
+        changed = plain.with_magnitudes({f"{member.name}.{name}": other})
+        a, b = (
+            make_views(images, own, torch.Generator().manual_seed(11), size=48)
+            for own in (plain, changed)
+        )
+        sampled = torch.equal(a.parameters[member.key], b.parameters[member.key])
+        assert not (sampled and torch.equal(a.images, b.images)), name
 
 
 def test_symbols_are_unique(member: Augmentation) -> None:
@@ -149,3 +210,18 @@ def test_the_studys_four_can_be_regressed_and_no_other(member: Augmentation) -> 
         assert difference.shape == (30, len(member.regressed))
         assert len(member.difference_std()) == len(member.regressed)
         torch.testing.assert_close(member.difference(values_j, values_i), -difference)
+
+
+def test_neutral_parameters_make_the_plain_crop(
+    member: Augmentation, images: UInt8[Tensor, "6 3 64 64"], side_px: Float[Tensor, " 6"]
+) -> None:
+    if not isinstance(member, Regressable):
+        return
+    assert len(member.neutral) == len(member.columns)
+    plain = make_views(images, Composition.identity(), torch.Generator(), size=32, side_px=side_px)
+    neutral = torch.tensor(member.neutral).expand(6, -1)
+    views = apply_views(
+        images, Composition.parse(member.name), {member.key: neutral}, size=32, side_px=side_px
+    )
+    torch.testing.assert_close(views.matrix, plain.matrix)
+    torch.testing.assert_close(views.images, plain.images, atol=1e-6, rtol=0)

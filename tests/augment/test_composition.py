@@ -74,8 +74,10 @@ def test_the_two_views_of_a_pair_may_differ() -> None:
     assert same.views == (same, same)
 
 
-def test_only_what_both_views_have_can_be_regressed() -> None:
-    assert Composition.parse("translate+rotate+sobel/rotate+sobel").regressable == ("rotate",)
+def test_what_either_view_has_can_be_regressed() -> None:
+    assert Composition.parse("rotate+sobel/scale+rotate").regressable == ("scale", "rotate")
+    assert Composition.parse("/translate").regressable == ("translate",)
+    assert Composition.parse("sobel/cutout").regressable == ()
 
 
 def test_magnitudes_replace_the_released_ones_in_both_views() -> None:

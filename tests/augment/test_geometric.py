@@ -131,6 +131,13 @@ def test_closed_form_spread_of_the_targets_equals_the_sampled_one(
     torch.testing.assert_close(
         measured, torch.tensor(augmentation.difference_std()), rtol=0.01, atol=0
     )
+    alone = augmentation.difference(i, torch.tensor(augmentation.neutral).expand_as(i))
+    torch.testing.assert_close(
+        alone.square().mean(0).sqrt(),
+        torch.tensor(augmentation.neutral_rms()),
+        rtol=0.01,
+        atol=0,
+    )
 
 
 @pytest.mark.parametrize(

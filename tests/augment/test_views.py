@@ -1,6 +1,7 @@
 """Views as a whole: determinism, agreement of image and matrix, refusals."""
 
 import dataclasses
+import functools
 import subprocess
 import sys
 
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from handssl.augment import AUGMENTATIONS, Composition, make_views, sample_parameters
+from handssl.augment import (
+    AUGMENTATIONS,
+    Composition,
+    apply_views,
+    make_views,
+    sample_parameters,
+)
+from handssl.augment.warp import warped_parts
 from handssl.errors import ConfigError
 from handssl.geometry import transform_points
 
@@ -143,6 +151,28 @@ for part in (slice(6), slice(3)):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_whole_batch_at_once_as_on_a_gpu_gives_the_same_views(
+    images: UInt8[Tensor, "6 3 64 64"],
+    side_px: Float[Tensor, " 6"],
+    monkeypatch: pytest.MonkeyPatch,
+    compiled: bool,
+) -> None:
+    # Without a compiler, what is asked to be compiled runs eagerly, over all views after the warp.
+    monkeypatch.setattr("handssl.augment.views._compiled", lambda kind: kind.apply)
+    parameters = sample_parameters(ALL, torch.Generator().manual_seed(3), 6)
+    # Some views shrink their source so much that it is halved first, others do not.
+    sides = side_px * torch.tensor([0.5, 1, 2, 3, 4, 5])
+    own = apply_views(images, ALL, parameters, size=16, side_px=sides)
+    at_once = functools.partial(warped_parts, one_by_one=False)
+    monkeypatch.setattr("handssl.augment.views.warped_parts", at_once)
+    together = apply_views(images, ALL, parameters, size=16, side_px=sides, compiled=compiled)
+    torch.testing.assert_close(together.images, own.images, atol=1e-5, rtol=0)
+    assert torch.equal(together.matrix, own.matrix)
+    for name, values in own.parameters.items():
+        assert torch.equal(together.parameters[name], values)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

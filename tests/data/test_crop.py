@@ -1,13 +1,16 @@
 import io
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from handssl.data.boxes import Box
+from handssl.data.boxes import MARGIN, Box, box_of
 from handssl.data.crop import CONTEXT, resize_intrinsics, store_square
+from handssl.data.mirror import mirror_intrinsics, mirror_joints
 from handssl.data.plausibility import project_px
+from handssl.data.raw import Annotation
 
 
 def _blob(width: int, height: int, u: float, v: float) -> Image.Image:
@@ -38,6 +41,66 @@ def test_a_point_in_space_stays_on_its_pixel_through_cutting_and_reducing(
     np.testing.assert_allclose(seen, expected, atol=0.15)
     ratio = crop.box.side_px / crop.size_px
     np.testing.assert_allclose(ratio, 1 / CONTEXT, rtol=0.02)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    focal_share=st.floats(0.8, 3),
+    width=st.integers(48, 600),
+    height=st.integers(48, 600),
+    source_px=st.integers(32, 256),
+    labelled=st.integers(1, 21),
+    mirror=st.booleans(),
+)
+def test_joints_project_into_the_crop(
+    *,
+    seed: int,
+    focal_share: float,
+    width: int,
+    height: int,
+    source_px: int,
+    labelled: int,
+    mirror: bool,
+) -> None:
+    """Any hand before any camera, mirrored or not: inside its box, and that inside the square."""
+    generator = np.random.default_rng(seed)
+    focal = focal_share * max(width, height)
+    intrinsics = np.array(
+        [[focal, 0, width / 2], [0, 1.01 * focal, height / 2], [0, 0, 1]], dtype=float
+    )
+    joints = generator.uniform(-0.09, 0.09, (21, 3))
+    joints[:, 2] += generator.uniform(0.3, 1.2)
+    valid = np.zeros(21, dtype=np.bool_)
+    valid[generator.permutation(21)[: max(2, labelled)]] = True
+    # The centre of the hand somewhere in the image; it may well reach over the border.
+    aim = generator.uniform(0.1, 0.9, 2) * [width, height] - [width / 2, height / 2]
+    joints[:, :2] += aim / focal * joints[:, 2].mean()
+    if mirror:
+        intrinsics, joints = mirror_intrinsics(intrinsics, width), mirror_joints(joints)
+    annotation = Annotation(
+        file=Path("a.jpg"),
+        name="a.jpg",
+        intrinsics=intrinsics,
+        joints_m=np.where(valid[:, None], joints, np.nan),
+        valid=valid,
+        side="left" if mirror else "right",
+        group="a",
+        source_id="a",
+        split="train",
+        mirror=mirror,
+    )
+    image = Image.new("RGB", (width, height))
+    box = box_of(annotation, image.size, "joints", {})
+    crop = store_square(image, b"", intrinsics, box, source_px=source_px, changed=True)
+    points = project_px(joints[valid], crop.intrinsics)
+    offset = np.linalg.norm(points - crop.box.centre_px, axis=1)
+    np.testing.assert_allclose(offset.max(), crop.box.side_px / (2 * MARGIN), rtol=1e-6)
+    if crop.size_px < min(width, height) or width != height:  # otherwise the image is kept whole
+        assert (points > -0.5).all()
+        assert (points < crop.size_px - 0.5).all()
+    assert Image.open(io.BytesIO(crop.jpeg)).size == (crop.size_px, crop.size_px)
+    assert crop.size_px <= source_px
 
 
 def test_a_square_image_that_fits_is_kept_byte_for_byte() -> None:

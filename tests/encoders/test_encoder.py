@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from urllib.error import URLError
 
@@ -89,6 +90,55 @@ def test_numbered_children_get_their_names(
         assert torch.equal(value, released[name]), name
     with pytest.raises(DataError, match=r"layer1\.2\.bn1\.bias"):
         build_encoder(EncoderConfig(name="resnet34", weights=str(tmp_path / "peclr.pth")))
+
+
+@pytest.mark.parametrize("form", ["released", "fine-tuned"])
+def test_peclrs_released_files_load(
+    released: dict[str, torch.Tensor], tmp_path: Path, form: str
+) -> None:
+    """The pretrained file is torchvision's; the fine-tuned one has a pose layer of 64 outputs."""
+    state = dict(released)
+    if form == "fine-tuned":
+        pose = {"fc.weight": torch.zeros(64, 512), "fc.bias": torch.zeros(64)}
+        state = {f"backend_model.{key}": value for key, value in (state | pose).items()}
+        state["zroot_ref.zroot_ref.0.weight"] = torch.zeros(128, 64)
+    torch.save({"state_dict": state}, tmp_path / "peclr.pth")
+    encoder = build_encoder(EncoderConfig(weights=str(tmp_path / "peclr.pth")))
+    for name, value in encoder.backbone.state_dict().items():
+        assert torch.equal(value, released[name]), name
+
+
+def test_files_with_pickled_objects_are_refused_with_the_way_out(
+    released: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    """Checkpoints of training frameworks hold settings as objects, which could run code."""
+    path = tmp_path / "epoch=99.ckpt"
+    torch.save({"state_dict": released, "hyper_parameters": Path("settings")}, path)
+    with pytest.raises(DataError, match=r"tensors alone.*not run here.*\['state_dict'\]"):
+        build_encoder(EncoderConfig(weights=str(path)))
+
+
+@pytest.mark.parametrize("form", ["checkpoint", "safetensors"])
+def test_weights_for_another_normalisation_are_refused(
+    released: dict[str, torch.Tensor], tmp_path: Path, form: str
+) -> None:
+    stated = {"size_px": 64, "mean": [0.5, 0.5, 0.5], "std": [1.0, 1.0, 1.0]}
+    path = tmp_path / f"w.{'pt' if form == 'checkpoint' else 'safetensors'}"
+
+    def write(preprocessing: object) -> None:
+        if form == "checkpoint":
+            torch.save({"encoder": released, "preprocessing": preprocessing}, path)
+        else:
+            metadata = {"preprocessing": json.dumps(preprocessing)}
+            tensors = {name: value.clone() for name, value in released.items()}
+            safetensors.torch.save_file(tensors, path, metadata=metadata)
+
+    write(stated)
+    with pytest.raises(ConfigError, match=r"has mean=\[0\.5, 0\.5, 0\.5\]"):
+        build_encoder(EncoderConfig(weights=str(path)))
+    write({"size_px": 64})
+    with pytest.raises(DataError, match="must state size_px, mean and std"):
+        build_encoder(EncoderConfig(weights=str(path)))
 
 
 def test_weights_of_another_architecture_are_refused_with_the_keys(

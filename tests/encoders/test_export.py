@@ -3,6 +3,7 @@ from pathlib import Path
 
 import safetensors
 import torch
+import torchvision
 
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 
@@ -24,3 +25,19 @@ def test_an_exported_encoder_comes_back_with_its_preprocessing(tmp_path: Path) -
         "std": [0.229, 0.224, 0.225],
     }
     assert [p.name for p in path.parent.iterdir()] == ["encoder.safetensors"]
+
+
+def test_a_pth_is_the_plain_state_dict(tmp_path: Path) -> None:
+    encoder = build_encoder(EncoderConfig())
+    export_encoder(encoder, tmp_path / "encoder.pth", size_px=96)
+    model = torchvision.models.resnet18(weights=None)
+    state = torch.load(tmp_path / "encoder.pth", weights_only=True)
+    assert model.load_state_dict(state, strict=False).missing_keys == ["fc.weight", "fc.bias"]
+    assert torch.equal(model.conv1.weight, encoder.backbone.state_dict()["conv1.weight"])
+
+
+def test_a_model_card_travels_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.safetensors"
+    export_encoder(build_encoder(EncoderConfig()), path, size_px=96, card={"composition": "T+S"})
+    with safetensors.safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["model_card"]) == {"composition": "T+S"}

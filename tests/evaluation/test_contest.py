@@ -1,10 +1,12 @@
 import itertools
 import json
+import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.linalg import orthogonal_procrustes
 
 from handssl.errors import DataError
 from handssl.evaluation.contest import official_scores, read_submission, write_submission
@@ -32,15 +34,30 @@ def slow_scores(prediction: np.ndarray, target: np.ndarray) -> tuple[float, floa
 
 
 def slow_aligned(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The official alignment: both centred and of unit norm, R of M = QᵀP, scale its trace."""
+    """The official alignment: both centred and of unit norm, R of M = QᵀP, scale its trace.
+
+    The official code keeps both norms away from 0 by 1e-8 and calls scipy.
+    """
     aligned = []
     for p, t in zip(prediction, target, strict=True):
         p_mean, t_mean = p.mean(0), t.mean(0)
-        p_norm, t_norm = np.linalg.norm(p - p_mean), np.linalg.norm(t - t_mean)
+        p_norm = np.linalg.norm(p - p_mean) + 1e-8
+        t_norm = np.linalg.norm(t - t_mean) + 1e-8
         p_unit, t_unit = (p - p_mean) / p_norm, (t - t_mean) / t_norm
-        u, singular, vh = np.linalg.svd(t_unit.T @ p_unit)
-        aligned.append(p_unit @ (u @ vh).T * singular.sum() * t_norm + t_mean)
+        rotation, scale = orthogonal_procrustes(t_unit, p_unit)
+        aligned.append(p_unit @ rotation.T * scale * t_norm + t_mean)
     return np.array(aligned)
+
+
+def slow_scaled(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The wrist moved to its place, and the thumb's tip as far from it as it truly is."""
+    scaled = []
+    for p, t in zip(prediction, target, strict=True):
+        factor = math.dist(t[4], t[0]) / math.dist(p[4], p[0])
+        scaled.append(
+            [[factor * (p[j, k] - p[0, k]) + t[0, k] for k in range(3)] for j in range(21)]
+        )
+    return np.array(scaled)
 
 
 def test_scores_are_the_official_formulas(tmp_path: Path) -> None:
@@ -48,10 +65,14 @@ def test_scores_are_the_official_formulas(tmp_path: Path) -> None:
     write_submission(tmp_path / "deep" / "pred.zip", prediction)
     (tmp_path / "xyz.json").write_text(json.dumps(target.tolist()))
     scores = official_scores(tmp_path / "deep" / "pred.zip", tmp_path / "xyz.json")
-    mean, area = slow_scores(prediction, target)
-    aligned_mean, aligned_area = slow_scores(slow_aligned(prediction, target), target)
-    expected = (mean, area, aligned_mean, aligned_area)
-    assert tuple(scores.values()) == pytest.approx(expected, abs=1e-6)
+    forms = (prediction, slow_aligned(prediction, target), slow_scaled(prediction, target))
+    expected = [number for form in forms for number in slow_scores(form, target)]
+    assert [*scores.values()] == pytest.approx(expected, abs=1e-6)
+    assert [name.removeprefix("xyz_") for name in scores] == [
+        f"{alignment}{number}"
+        for alignment in ("", "procrustes_al_", "scale_trans_al_")
+        for number in ("mean3d", "auc3d")
+    ]
 
 
 def test_the_submission_has_the_contests_form(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from handssl.augment import AUGMENTATIONS
 from handssl.data import Store
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
 from handssl.errors import ConfigError
@@ -33,6 +34,18 @@ def test_parameters_that_cannot_be_regressed_have_no_equivariance(hands: Store) 
     config = DiagnosticsConfig(augmentations=("sobel",), images=16, size_px=32)
     results = diagnose(Encoder(_Constant(), 8), hands, config)
     assert results.keys() == {"invariance/sobel", "rankme"}
+
+
+def test_any_augmentation_can_be_diagnosed(hands: Store) -> None:
+    config = DiagnosticsConfig(augmentations=tuple(AUGMENTATIONS), images=16, size_px=32)
+    results = diagnose(build_encoder(EncoderConfig(name="resnet10t")), hands, config)
+    regressable = ("translate", "scale", "color_jitter", "rotate")
+    assert results.keys() == {
+        "rankme",
+        *(f"invariance/{name}" for name in AUGMENTATIONS),
+        *(f"equivariance/{name}" for name in regressable),
+    }
+    assert all(np.isfinite(value) for value in results.values())
 
 
 def test_a_handful_of_images_has_no_equivariance_rather_than_none_to_speak_of(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation import joint_errors_cm, pose_metrics
-from handssl.evaluation.metrics import pck_auc
+from handssl.evaluation import joint_errors_cm, pck_curve, pose_metrics
+from handssl.evaluation.metrics import PCK_RANGES, pck_auc
 
 Poses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
 NAMES = ("mpjpe_cm", "median_pje_cm", "auc_5cm", "auc_50cm")
@@ -216,3 +216,42 @@ def test_values_that_are_not_finite_and_empty_masks_are_refused() -> None:
         pose_metrics(prediction, broken, valid)
     with pytest.raises(DataError, match="at least one joint"):
         pose_metrics(prediction, target, ~valid)
+
+
+@pytest.mark.parametrize("limit", PCK_RANGES)
+def test_a_curve_is_the_mean_share_of_correct_joints_at_each_threshold(limit: str) -> None:
+    errors = joint_errors_cm(*random_poses(40))
+    errors[:, 3] = np.nan
+    thresholds, curve = pck_curve(errors, limit=limit)
+    steps = {"5cm": [5 * k / 99 for k in range(100)], "50cm": [k / 2 for k in range(100)]}
+    assert thresholds.tolist() == pytest.approx(steps[limit])
+    for threshold, height in zip(thresholds, curve, strict=True):
+        shares = []
+        for joint in errors.T:
+            own = [e for e in joint if not np.isnan(e)]
+            hits = [e <= threshold if limit == "5cm" else e < threshold for e in own]
+            shares += [sum(hits) / len(own)] if own else []
+        assert height == pytest.approx(sum(shares) / 20)
+
+
+@pytest.mark.parametrize("prefix", ["", "ra_", "pa_"])
+def test_the_area_under_a_curve_is_the_metric(prefix: str) -> None:
+    poses = random_poses(30)
+    metrics = pose_metrics(*poses)
+    alignments = {
+        "": {"5cm": "none", "50cm": "none"},
+        "ra_": {"5cm": "root", "50cm": "root"},
+        "pa_": {"5cm": "procrustes", "50cm": "procrustes_proper"},
+    }
+    for limit, alignment in alignments[prefix].items():
+        errors = joint_errors_cm(*poses, alignment=alignment)  # type: ignore[arg-type]
+        thresholds, curve = pck_curve(errors, limit=limit)
+        area = np.trapezoid(curve, thresholds) / (thresholds[-1] - thresholds[0])
+        assert area == pytest.approx(metrics[f"{prefix}auc_{limit}"], abs=1e-12)
+
+
+def test_a_curve_of_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="at least one joint that counts"):
+        pck_curve(np.full((2, 21), np.nan), limit="5cm")
+    with pytest.raises(ConfigError, match="must be one of 5cm, 50cm, but got limit='5'"):
+        pck_curve(np.zeros((2, 21)), limit="5")

@@ -59,6 +59,16 @@ def test_joints_in_metres_project_to_the_pixels(finder: _Finder) -> None:
     assert longer.joints_m == pytest.approx(2 * pose.joints_m, rel=1e-6)
 
 
+def test_a_known_finger_bone_sets_the_scale_and_moves_no_pixel(finder: _Finder) -> None:
+    intrinsics = default_intrinsics(200, 160)
+    plain = predict_pose(finder, square(), intrinsics)
+    scaled = predict_pose(finder, square(), intrinsics, scale_m=0.03)
+    assert np.linalg.norm(scaled.joints_m[10] - scaled.joints_m[9]) == pytest.approx(0.03)
+    ratio = scaled.joints_m / plain.joints_m
+    assert ratio == pytest.approx(np.full((21, 3), ratio[0, 2]))
+    assert scaled.joints_px == pytest.approx(plain.joints_px)
+
+
 def test_a_left_hand_is_the_mirrored_right_one(finder: _Finder) -> None:
     image = np.roll(square(), 7, axis=1)
     intrinsics = default_intrinsics(200, 160)

@@ -41,7 +41,8 @@ def test_an_orthogonal_map_per_chunk_costs_nothing() -> None:
 
 def test_images_alone_in_their_chunk_cost_nothing() -> None:
     z_a, z_b = projections()
-    assert float(orthogonality(z_a[:1], z_b[:1], chunk=4)) == 0
+    # The diagonal, which is 1 twice, cancels to rounding.
+    assert float(orthogonality(z_a[:1], z_b[:1], chunk=4)) < 1e-12
 
 
 def test_its_views_share_parameters_within_a_chunk() -> None:

@@ -1,6 +1,7 @@
 """Two real gloo processes against one: the same loss, the same gradient of an encoder."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,9 +45,9 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
     if kind in {"plain", "chunked"}:
         loss = nt_xent(z_a, z_b, temperature=0.3, chunk_size=3 if kind == "chunked" else None)
     else:
-        options = {"chunk": 3} if kind == "care" else {}
-        config = ObjectiveConfig(name=kind, hidden_dim=8, projection_dim=4, options=options)
-        objective = build_objective(config, Composition.parse(COMPOSITION), 4).eval()
+        changes, composition = OTHERS.get(kind, ({"name": kind}, COMPOSITION))
+        config = ObjectiveConfig(**{"hidden_dim": 8, "projection_dim": 4, **changes})
+        objective = build_objective(config, Composition.parse(composition), 4).eval()
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for own in objective.parameters():
@@ -65,7 +66,15 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
     return loss.detach(), gradient
 
 
-KINDS = ("plain", "chunked", "contrastive", "relative", "equivariant", "care")
+OTHERS: dict[str, tuple[dict[str, Any], str]] = {
+    "care": ({"name": "care", "options": {"chunk": 3}}, COMPOSITION),
+    "exact": ({"name": "equivariant", "equivariance": "exact"}, COMPOSITION),
+    "mixed": (
+        {"name": "mixed", "mixture": "shared", "contrastive_weighting": "sigma"},
+        "T:relative+S:contrastive+Ro:relative",
+    ),
+}
+KINDS = ("plain", "chunked", "contrastive", "relative", "equivariant", *OTHERS)
 
 
 def work(rank: int, folder: str, rows: tuple[slice, slice]) -> None:

@@ -58,6 +58,22 @@ def test_nt_xent_equals_the_slow_loop(
     torch.testing.assert_close(grad, expected_grad, atol=1e-5 * scale, rtol=0)
 
 
+@pytest.mark.parametrize("chunk_size", [None, 5])
+def test_at_the_studys_temperature_it_equals_the_slow_loop_to_a_millionth(
+    chunk_size: int | None,
+) -> None:
+    z_a, z_b = projections(24, 128)
+    expected = slow_nt_xent(z_a, z_b, 0.5)
+    loss = nt_xent(z_a, z_b, temperature=0.5, chunk_size=chunk_size)
+    assert abs(float(loss.detach()) - float(expected.detach())) < 1e-6
+    for own, slow in zip(
+        torch.autograd.grad(loss, [z_a, z_b]),
+        torch.autograd.grad(expected, [z_a, z_b]),
+        strict=True,
+    ):
+        assert float((own - slow).abs().max()) < 1e-5
+
+
 @pytest.mark.parametrize("chunk_size", [1, 7, 64, 1000])
 def test_the_chunked_form_equals_the_plain_one(chunk_size: int) -> None:
     z_a, z_b = projections(40, 16)

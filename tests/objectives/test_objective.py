@@ -1,7 +1,9 @@
 """The contract of the family: every configuration joins through one entry of CASES."""
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -52,6 +54,14 @@ def build(case: str) -> Objective:
 
 def test_every_objective_has_a_case() -> None:
     assert {config.name for config, _ in CASES.values()} == set(OBJECTIVES)
+
+
+def test_the_page_of_methods_lists_every_objective_and_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    section = page.partition("## Objectives")[2]
+    assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(OBJECTIVES)
+    for own in dataclasses.fields(ObjectiveConfig):
+        assert re.search(rf"[`.]{own.name}[`.]", section), own.name
 
 
 def test_it_gives_a_finite_scalar_and_detached_scalar_terms(
@@ -121,6 +131,22 @@ def test_it_computes_in_float32_inside_autocast(
     pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert objective(pairs).loss.dtype == torch.float32
+
+
+def test_autocast_reaches_the_heads_and_nothing_behind_them(
+    case: str, make_pair: Callable[..., ViewPair]
+) -> None:
+    objective = build(case)
+    pairs = [make_pair(own, dim=DIM) for own in objective.pairs]
+    expected = objective(pairs)
+    heads = [own for own in objective.modules() if isinstance(own, nn.Linear)]
+    for own in heads:  # in float32, so that any difference comes from what follows them
+        own.register_forward_pre_hook(lambda *_: torch.set_autocast_enabled("cpu", False))
+        own.register_forward_hook(lambda *_: torch.set_autocast_enabled("cpu", True))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = objective(pairs)
+    torch.testing.assert_close(found.loss, expected.loss, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(found.terms, expected.terms, atol=1e-6, rtol=1e-6)
 
 
 def test_an_unknown_name_lists_the_valid_ones() -> None:

@@ -106,7 +106,52 @@ def test_the_spread_follows_the_magnitudes() -> None:
     assert math.isclose(ratio, 2)
 
 
-@pytest.mark.parametrize("composition", ["", "sobel+cutout", "rotate/translate"])
+@pytest.mark.parametrize("composition", ["", "sobel+cutout", "crop/color_drop"])
 def test_a_composition_with_nothing_to_regress_is_refused(composition: str) -> None:
-    with pytest.raises(ConfigError, match="translate, color_jitter, scale, rotate in both views"):
+    with pytest.raises(ConfigError, match="translate, color_jitter, scale, rotate for the rel"):
         build(Composition.parse(composition))
+
+
+def test_views_that_differ_are_told_apart_by_what_either_has(
+    make_pair: Callable[..., ViewPair],
+) -> None:
+    composition = Composition.parse("T+Ro/Ro+S")
+    objective = build(composition)
+    assert objective.names == ("translate", "scale", "rotate")
+    with torch.no_grad():
+        for parameter in objective.heads.parameters():
+            parameter.zero_()
+    pair = make_pair(composition)
+    terms = objective([pair]).terms
+    a, b = pair.views_a, pair.views_b
+    # The second view is not shifted, and the first has the nominal margin 1.25.
+    for name, expected in (
+        ("translate_frac", a["translate"].abs().mean()),
+        ("scale_ratio", (b["scale"] / 1.25).log().abs().mean().exp()),
+        ("rotate_deg", (a["rotate"] - b["rotate"]).abs().mean()),
+    ):
+        torch.testing.assert_close(terms[f"error/{name}"], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("targets", ["standardised", "released"])
+def test_sigma_is_logged_in_physical_units_as_well(
+    make_pair: Callable[..., ViewPair], targets: str
+) -> None:
+    composition = Composition.parse("T+CJ+S+Ro")
+    objective = build(composition, targets=targets)
+    with torch.no_grad():
+        for own in objective.log_sigma.values():
+            own.fill_(math.log(0.5))
+    terms = objective([make_pair(composition)]).terms
+    logged = {name: float(value) for name, value in terms.items() if name.startswith("sigma/")}
+    # Half a standard deviation of the difference of two angles uniform in ±45°.
+    expected = {"sigma/rotate_deg": 0.5, "sigma/translate_px": 0.5, "sigma/scale_margin": 0.5}
+    if targets == "standardised":
+        spread = objective.standard_deviations
+        expected = {
+            "sigma/rotate_deg": 0.5 * math.sqrt(2) * 45 / math.sqrt(3),
+            "sigma/translate_frac": 0.5 * spread["translate"][0],
+            "sigma/scale_ratio": math.exp(0.5 * spread["scale"][0]),
+        }
+    own_units = {f"sigma/{name}": 0.5 for name in ("translate", "color_jitter", "scale", "rotate")}
+    assert logged == pytest.approx(expected | own_units)

@@ -124,4 +124,41 @@ def test_an_unknown_form_and_missing_parameters_are_refused() -> None:
     with pytest.raises(ConfigError, match='one of standardised, released, but got targets="raw"'):
         relative_targets(I, J, STUDY, targets="raw")
     with pytest.raises(ConfigError, match="must have the key scale"):
-        relative_targets(I, {"rotate": J["rotate"]}, ["scale"])
+        relative_targets({"rotate": I["rotate"]}, {"rotate": J["rotate"]}, ["scale"])
+
+
+@pytest.mark.parametrize("form", ["standardised", "released"])
+def test_a_view_without_the_augmentation_counts_as_neutral(form: str) -> None:
+    plain = {
+        "translate": torch.zeros(1, 2),
+        "scale": torch.tensor([[1.25]]),
+        "rotate": torch.zeros(1, 1),
+        "color_jitter": torch.tensor([[1.0, 1.0, 1.0, 0.0]]),
+        "side_px": I["side_px"],
+    }
+    bare = {"side_px": I["side_px"]}
+    for given, expected in (((I, bare), (I, plain)), ((bare, J), (plain, J))):
+        torch.testing.assert_close(
+            relative_targets(*given, STUDY, targets=form, standard_deviations=ONES),
+            relative_targets(*expected, STUDY, targets=form, standard_deviations=ONES),
+        )
+
+
+def test_targets_against_a_plain_view_have_unit_spread_over_both_orders() -> None:
+    images = torch.zeros(500, 3, 50, 50, dtype=torch.uint8)
+    side_px = torch.full((500,), 30.0)
+    views = [
+        make_views(
+            images,
+            Composition.parse(own),
+            torch.Generator().manual_seed(0),
+            size=1,
+            side_px=side_px,
+        ).parameters
+        for own in ("T+CJ+Ro", "")
+    ]
+    names = ("translate", "color_jitter", "rotate")
+    forward, backward = (relative_targets(i, j, names) for i, j in (views, reversed(views)))
+    for name in names:
+        spread = torch.cat([forward[name], backward[name]]).square().mean(0).sqrt()
+        torch.testing.assert_close(spread, torch.ones_like(spread), atol=0.1, rtol=0)

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from handssl.data import open_or_build_store
-from handssl.synthetic import generate_freihand
+from handssl.synthetic import generate_freihand, generate_interhand
 from search import records
 from search.compose import compose_config
 from search.config import Config
 from search.spaces import grid
 from search.trial import TrialJob
 from search.trials import Trial, resolve_all
+from tests.search.running import command, run_grid
 
 SMALLEST = (
     "study.epochs=2",
@@ -33,6 +34,22 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate_freihand(folder / "raw", poses=30, workers=1)
     open_or_build_store(folder / "raw", folder / "store", name="synthetic", processes=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def base(embedded: Path) -> list[str]:
+    """The command of a study of six trials on that data set, but for its results folder."""
+    return command(embedded, SMALLEST)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of that study, run from start to end."""
+    results = tmp_path_factory.mktemp("undisturbed")
+    done = run_grid(base, results)
+    assert done.returncode == 0, done.stderr
+    assert "complete: 6 trials" in done.stdout
+    return results
 
 
 @pytest.fixture
@@ -70,4 +87,42 @@ def job(small: Config, small_trials: list[Trial], tmp_path: Path) -> TrialJob:
         scratch=str(tmp_path / "ray"),
         keep_encoder=False,
         context={"study": "small", "versions": records.versions()},
+    )
+
+
+@pytest.fixture(scope="session")
+def embedded_interhand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with an InterHand-like embedded data set `raw` of 30 poses and its store `store`."""
+    folder = tmp_path_factory.mktemp("embedded-interhand")
+    generate_interhand(folder / "raw", poses=30, cameras=2, workers=1)
+    open_or_build_store(
+        folder / "raw",
+        folder / "store",
+        dataset="interhand",
+        name="synthetic_interhand",
+        processes=1,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def transfer_overrides(embedded: Path, embedded_interhand: Path) -> tuple[str, ...]:
+    """What makes a transfer study of both data sets the smallest that goes all the way."""
+    return (
+        "study.epochs=1",
+        "study.images=60",
+        f"data_sets.FH.root={embedded}/raw",
+        f"data_sets.FH.store={embedded}/store",
+        "data_sets.FH.poses=30",
+        f"data_sets.IH.root={embedded_interhand}/raw",
+        f"data_sets.IH.store={embedded_interhand}/store",
+        "data_sets.IH.poses=30",
+        "data_sets.IH.versions=2",
+        "trial.pretrain.batch_size=16",
+        "trial.pretrain.optimizer.warmup_epochs=0",
+        "trial.probe.augmented_passes=0",
+        "transfer.finetune.epochs=2",
+        "transfer.finetune.batch_size=16",
+        "transfer.least_steps=1",
+        "transfer.pretrain_repeats=1",
     )

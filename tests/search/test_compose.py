@@ -6,7 +6,11 @@ import pytest
 from handssl.errors import ConfigError
 from search.command import GROUPS
 from search.compose import CONFIG_DIR, compose_config, options, plain, typed
-from search.config import Config, StudyConfig
+from search.config import Config, StoreConfig, StudyConfig
+from search.transfer_config import TransferStudyConfig
+
+TRANSFER = ("table2", "table3", "table4", "lowshot", "tables")
+"""Files of configs/study/ that hold rows, for run_transfer.py."""
 
 GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
 
@@ -16,17 +20,24 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
     names = {str(path.relative_to(CONFIG_DIR)) for path in files}
     assert names == {
         "grid.yaml",
+        "store.yaml",
         "cluster/auto.yaml",
         "cluster/local.yaml",
         "data/freihand.yaml",
         "data/interhand.yaml",
+        "data/joined.yaml",
         "data/synthetic.yaml",
+        "fidelity/embedded.yaml",
+        "fidelity/paper.yaml",
         "search/grid.yaml",
         "search/nsga2.yaml",
         "search/random.yaml",
         "search/tpe.yaml",
         "study/embedded.yaml",
+        "study/evidence.yaml",
         "study/paper.yaml",
+        *(f"study/{name}.yaml" for name in TRANSFER),
+        "transfer.yaml",
     }
 
 
@@ -35,7 +46,34 @@ def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> N
     overrides = [f"{path.parent.name}={path.stem}"]
     if path.parent.name == "data" and path.stem != "synthetic":
         overrides.append("data.root=somewhere")
-    assert isinstance(compose_config(overrides), Config)
+    if path.parent.name == "fidelity" or path.stem in TRANSFER:
+        overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
+        assert compose_config(overrides, "transfer", TransferStudyConfig).transfer.rows
+    else:
+        assert isinstance(compose_config(overrides), Config)
+
+
+def test_the_store_has_only_the_keys_that_decide_it() -> None:
+    config = compose_config(["data=freihand", "data.root=x"], "store", StoreConfig)
+    assert config.data == compose_config(["data=freihand", "data.root=x"]).data
+    assert {option.key.partition(".")[0] for option in options(config)} == {
+        "plan",
+        "data",
+        "cluster",
+    }
+
+
+def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:
+    config = compose_config(
+        [
+            "search.objectives.care={name: care}",
+            "search.space={optimizer.base_lr: {low: 1.0e-4, high: 1.0e-2, log: true}}",
+            "trial.pretrain.magnitudes={rotate.max_deg: 30}",
+        ]
+    )
+    assert list(config.search.objectives) == ["relative", "contrastive", "care"]
+    assert config.search.ranges["optimizer.base_lr"].log
+    assert config.trial.pretrain.magnitudes == {"rotate.max_deg": 30}
 
 
 def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
@@ -66,6 +104,11 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
         ("study=unknown", "unknown"),
         ("study.name=a/b", "name='a/b'"),
         ("trial.workers=0", "trial.workers must be >= 1"),
+        ("trial.workers=[0,2]", "trial.workers must be >= 1"),
+        ("trial.workers=[2,2]", "trial.workers must be a number or [fewest, most]"),
+        ("trial.workers=[1,2,4]", "trial.workers"),
+        ("trial.workers=[1,4]", "a multiple of 12 for trial.workers=[1, 4]"),
+        ("trial.resize_s=0", "resize_s"),
         ("trial.executor=thread", "trial.executor"),
         ("trial.pretrain.objective.temperature=0", "temperature"),
         ("trial.pretrain.composition=T+X", "X"),
@@ -93,6 +136,14 @@ def test_two_workers_in_an_actor_are_refused_with_the_way_out() -> None:
 def test_auto_takes_the_train_executor_for_several_workers() -> None:
     assert compose_config([]).trial.runs_in == "actor"
     assert compose_config(["trial.workers=2"]).trial.runs_in == "train"
+    assert compose_config(["trial.workers=[1,2]"]).trial.runs_in == "train"
+
+
+def test_an_elastic_trial_takes_a_batch_that_any_number_of_workers_can_share() -> None:
+    config = compose_config(["trial.workers=[1,4]", "trial.pretrain.batch_size=96"])
+    assert config.trial.workers == (1, 4)
+    assert (config.trial.fewest_workers, config.trial.most_workers) == (1, 4)
+    assert typed(Config, plain(config)) == config
 
 
 def test_plain_and_typed_are_inverse() -> None:

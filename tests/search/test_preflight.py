@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,29 @@ from rich.console import Console
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
+from handssl.training import PretrainConfig
 from search.command import main
 from search.compose import compose_config
-from search.config import Config
-from search.preflight import check_fits, check_same_study, check_writable, exclusive
+from search.config import ClusterConfig, Config, TrialConfig
+from search.preflight import (
+    check_fits,
+    check_resources,
+    check_same_study,
+    check_writable,
+    exclusive,
+    fit_at_once,
+)
 from search.study import run_study
 from search.trials import Trial
+from search.tuning import cluster
+from tests.search.disk import remount, small_disk
 
 BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
     """What a refused command says; it must be one line, with exit status 2."""
-    assert main("grid", run_study, "", [*BASE, *overrides]) == 2
+    assert main("grid", Config, run_study, "", [*BASE, *overrides]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("refused: ")
@@ -40,6 +51,35 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         (["+study.imagez=3"], "imagez"),
         (["search.augmentations=[flip]"], "flip"),
         (["trial.pretrain.objective.temperature=0"], "temperature=0"),
+        (["trial.pretrain.batch_size=1"], "batch_size must be >= 2, but got batch_size=1"),
+        (["trial.pretrain.size_px=225"], "source crops, 224, but got size_px=225"),
+        (["trial.pretrain.composition=sobel:relative"], "but got sobel:relative"),
+        (["trial.pretrain.magnitudes.rotate.max_deg=181"], "rotate.max_deg=181"),
+        (["trial.pretrain.magnitudes.flip.share=1"], 'augmentation="flip"'),
+        (["trial.pretrain.magnitudes={{cutout.max_side_frac: 2}}"], "cutout.max_side_frac"),
+        (
+            ["search.augmentations=[sobel]", "~search.objectives.contrastive"],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            [
+                "search=tpe",
+                "search.augmentations=[sobel,crop]",
+                "~search.objectives.contrastive",
+            ],
+            "must have one of translate, color_jitter, scale, rotate for the relative objective",
+        ),
+        (
+            ["search=tpe", "search.space.magnitudes.rotate.max_deg={{low: 10.0, high: 200.0}}"],
+            "rotate.max_deg=200",
+        ),
+        (["search.second_view=T/S"], "must be the composition of one view"),
+        (["search.second_view=sobel:relative"], "but got sobel:relative"),
+        (["search.second_view=rotate:relative"], "objective.name must be mixed"),
+        (
+            ["trial.workers=2", "search.space.batch_size={{choices: [48, 63]}}"],
+            "multiple of 2 for trial.workers=2, so that",
+        ),
     ],
 )
 def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(
@@ -70,6 +110,73 @@ def test_trials_that_could_not_take_a_step_are_refused_before_any_starts(
         check_fits([trial], store)
 
 
+def test_a_read_only_results_folder_is_refused_to_anyone_even_root(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=1) as disk:
+        remount(disk, "ro")
+        said = refused(capsys, f"results={disk}/results", f"data.store={tmp_path}/store")
+        assert f"results={disk}/results" in said
+        assert "Read-only file system" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permission bits do not bind root")
+def test_a_results_folder_without_permission_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        said = refused(capsys, f"results={tmp_path}/results", "data.store=nowhere")
+        assert "Permission denied" in said
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "held", "expected"),
+    [
+        (1, 0.0, (4, 0), 4),
+        (2, 0.0, (5, 0), 2),
+        (4, 0.0, (2, 0), 1),
+        ((1, 4), 0.0, (8, 0), 2),
+        ((1, 4), 0.0, (9, 0), 3),  # the third takes what is left
+        ((2, 4), 0.0, (9, 0), 2),
+        ((1, 4), 0.5, (64, 3), 2),
+    ],
+)
+def test_elastic_trials_leave_no_worker_idle(
+    workers: int | tuple[int, int], gpus: float, held: tuple[int, int], expected: int
+) -> None:
+    pretrain = PretrainConfig(batch_size=48)
+    trial = TrialConfig(workers=workers, gpus=gpus, pretrain=pretrain)
+    assert fit_at_once(trial, *held) == expected
+
+
+def test_a_machine_that_holds_the_fewest_workers_holds_an_elastic_trial(small: Config) -> None:
+    trial = dataclasses.replace(small.trial, workers=(1, 2))
+    cluster = dataclasses.replace(small.cluster, cpus=1)
+    check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
+    pretrain = dataclasses.replace(small.trial.pretrain, batch_size=24)
+    trial = dataclasses.replace(small.trial, workers=(2, 4), pretrain=pretrain)
+    with pytest.raises(ConfigError, match=r"trial\.workers=\[2, 4\] x trial\.cpus=1 needs 2 cpus"):
+        check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
+
+
+def test_a_cluster_that_does_not_run_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Ray itself would look at every process of the machine, and find the cluster of another.
+    def nowhere(**options: Any) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nMore.")
+
+    monkeypatch.setattr("ray.init", nowhere)
+    with (
+        pytest.raises(ConfigError, match=r"cluster\.address=auto .*running Ray.*cluster=local"),
+        cluster(ClusterConfig(address="auto"), verbose=False),
+    ):
+        pass
+
+
 def test_a_half_unpacked_freihand_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -82,17 +189,17 @@ def test_a_half_unpacked_freihand_is_refused(
 
 def test_a_study_that_is_being_run_is_refused_to_a_second_driver(tmp_path: Path) -> None:
     with (
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
         pytest.raises(ConfigError, match=r"study\.name=s is being run"),
-        exclusive(tmp_path / "s"),
+        exclusive(f"{tmp_path}/s"),
     ):
         pass
-    with exclusive(tmp_path / "s"):
+    with exclusive(f"{tmp_path}/s"):
         pass
 
 
 def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b")
+    check_writable(f"{tmp_path}/a/b")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -115,9 +222,13 @@ def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> No
 def test_a_plan_is_printed_and_nothing_is_started(
     small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = dataclasses.replace(small, plan=True, results=str(tmp_path / "results"))
+    elastic = dataclasses.replace(small.trial, workers=(1, 2))
+    config = dataclasses.replace(
+        small, plan=True, results=str(tmp_path / "results"), trial=elastic
+    )
     assert run_study(config, console=Console(width=200)) == 0
     said = capsys.readouterr().out
     assert "6: 0 with a record, 6 to run" in said
     assert "relative_T_r0" in said
+    assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
     assert list(tmp_path.iterdir()) == []

@@ -23,6 +23,15 @@ def record(trial: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def test_halves_of_files_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    ours = (".record.json.123.tmp", ".checkpoint.pt.a_1", ".encoder.safetensors.part")
+    others = (".lock", ".nfs0001.2", "record.json", "checkpoint.pt")
+    for name in (*ours, *others):
+        (tmp_path / name).write_text("")
+    records.remove_halves(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+
+
 def test_the_hash_ignores_the_order_of_keys_but_not_their_values() -> None:
     assert records.canonical_hash({"a": 1, "b": [1.0]}) == records.canonical_hash(
         {"b": [1.0], "a": 1}

@@ -48,7 +48,11 @@ def test_a_metric_that_does_not_come_out_is_said(
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({"status": "failed"}, "finished"), ({"data": {"fingerprint": "0" * 64}}, "restore it")],
+    [
+        ({"status": "failed"}, "finished"),
+        ({"data": {"fingerprint": "0" * 64}}, "restore it"),
+        ({"config": {"transfer": {"mode": "frozen"}}}, "run_transfer.py"),
+    ],
 )
 def test_what_cannot_be_replayed_is_refused(
     recorded: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], expected: str

@@ -10,7 +10,7 @@ from search.bridge import OptunaView
 from search.compose import compose_config, plain
 from search.config import Config
 from search.records import OBJECTIVE
-from search.sampling import best_points, sampled, warm_start
+from search.sampling import again, best_points, sampled, trials_again, warm_start
 from search.spaces import Point
 from search.trials import Trial, resolve
 
@@ -91,6 +91,15 @@ def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
     assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
 
 
+def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: Path) -> None:
+    config = config_of()
+    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    point = Point(objective="contrastive", composition="T+S")
+    trials = sampled(config, view, "f", {}, [point, point])
+    assert next(trials).point == point
+    assert next(trials).point != point
+
+
 def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
     config = config_of("search.warm_start=published", "search.trials=4")
     done = run(config, f"sqlite:///{tmp_path}/o.db", {})
@@ -99,6 +108,21 @@ def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
         ("relative", "T+S"),
         ("contrastive", "CJ+S"),
         ("relative", "T+CJ+S"),
+    ]
+
+
+def test_a_published_warm_start_leaves_what_the_study_did_not_vary_to_the_sampler(
+    tmp_path: Path,
+) -> None:
+    config = config_of("search=tpe", "search.warm_start=published", "search.trials=2")
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [(t.point.objective, t.point.composition) for t in done] == [
+        ("contrastive", "T+CJ+S"),
+        ("relative", "T+S"),
+    ]
+    assert [set(dict(t.point.values)) for t in done] == [
+        {"optimizer.base_lr", "objective.temperature"},
+        {"optimizer.base_lr"},
     ]
 
 
@@ -133,3 +157,25 @@ def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
     ]
     best = best_points({record["trial"]: record for record in found}, 5)
     assert [(p.composition, p.repeat) for p in best] == [("T", 0), ("S", 0)]
+
+
+def test_a_second_stage_takes_the_best_of_each_objective_and_what_else_is_named() -> None:
+    config = compose_config(
+        [
+            "search.second_stage.best=1",
+            "search.second_stage.seeds=3",
+            "search.second_stage.per_objective=true",
+            "search.second_stage.also=[contrastive T+CJ+S, contrastive S]",
+        ]
+    )
+    values = {("contrastive", "T"): 5.0, ("contrastive", "S"): 3.0, ("relative", "Ro"): 4.0}
+    found = {}
+    for (objective, composition), value in values.items():
+        trial = resolve(config, Point(objective=objective, composition=composition), "f")
+        found[trial.id] = record_of(trial, value)
+    assert [(p.objective, p.composition) for p in again(config, found)] == [
+        ("contrastive", "S"),
+        ("relative", "Ro"),
+        ("contrastive", "T+CJ+S"),
+    ]
+    assert trials_again(config) == 3 * 4  # at most: S is among the best and named as well

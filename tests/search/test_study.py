@@ -1,104 +1,29 @@
 """The whole main job at its smallest fidelity, in processes of its own, as a user starts it."""
 
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import optuna
-import psutil
-import pyarrow.parquet as pq
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search import records
+from tests.search.running import (
+    assert_all_end,
+    assert_complete,
+    assert_same_outcome,
+    await_that,
+    children,
+    interrupt,
+    run_grid,
+    started,
+    table,
+    trial_workers,
+)
 
 pytestmark = pytest.mark.slow
-
-RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
-T = TypeVar("T")
-MAY_DIFFER = ("timings_s", "started_at", "finished_at", "git")
-
-
-@pytest.fixture(scope="module")
-def base(embedded: Path, smallest: tuple[str, ...]) -> list[str]:
-    """The command but for its results folder."""
-    return [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        f"data.root={embedded}/raw",
-        f"data.store={embedded}/store",
-        "data.poses=30",
-        "study.name=small",
-        "search.augmentations=[translate,rotate]",
-    ]
-
-
-def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*base, f"results={results}", *overrides],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=results,
-    )
-
-
-@contextmanager
-def started(base: list[str], results: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command on its way; it does not outlive the block."""
-    with subprocess.Popen(
-        [*base, f"results={results}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=results,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def await_that(process: subprocess.Popen[str], found: Callable[[], T]) -> T:
-    """Wait until something is found while the process runs; returns it."""
-    deadline = time.monotonic() + 300
-    while not (result := found()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "it ended too early"
-        time.sleep(0.02)
-    return result
-
-
-def trial_workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The actors that run trials: Ray titles a process with its actor's class."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            found += [child] if "ActorTrial" in child.name() else []
-    return found
-
-
-def table(results: Path) -> list[dict[str, object]]:
-    """trials.parquet without what two runs of the same study may differ in."""
-    rows = pq.read_table(results / "small" / "trials.parquet").to_pylist()
-    return [{key: row[key] for key in row if not key.startswith(MAY_DIFFER)} for row in rows]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of a study that ran from start to end."""
-    results = tmp_path_factory.mktemp("undisturbed")
-    done = run_grid(base, results)
-    assert done.returncode == 0, done.stderr
-    assert "complete: 6 trials" in done.stdout
-    return results
 
 
 def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturbed: Path) -> None:
@@ -115,6 +40,9 @@ def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturb
     for trial in found:
         events = EventAccumulator(str(folder / "tensorboard" / trial)).Reload()
         assert [e.step for e in events.Scalars("pretrain/loss")] == [5, 10]
+        # Four images at 32 px, and a pair of views below each.
+        [views] = events.Images("views")
+        assert (views.width, views.height) == (4 * 32, 3 * 32)
         assert (folder / "tensorboard" / trial / "hparams").is_dir()
     assert not (folder / "ray").exists()
     assert not list(folder.rglob("checkpoint.pt"))
@@ -137,28 +65,25 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
             process,
             lambda: list(trials.glob("*/record.json")) and list(trials.glob("*/checkpoint.pt")),
         )
-        children = psutil.Process(process.pid).children(recursive=True)
+        processes = children(process)
         process.kill()
-    _, alive = psutil.wait_procs(children, timeout=180)
-    assert not alive, "Ray's processes outlived their driver"
+    assert_all_end(processes)
     finished = len(list(trials.glob("*/record.json")))
     assert finished < 6
 
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{finished} already finished" in done.stdout
-    assert table(tmp_path) == table(undisturbed)
-    study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
-    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 6
-    assert len({t.user_attrs["hash"] for t in study.trials}) == 6
+    assert_complete(tmp_path, trials=6)
+    assert_same_outcome(tmp_path, undisturbed)
 
 
-def test_ctrl_c_ends_in_order_and_says_how_to_continue(
+def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     with started(base, tmp_path) as process:
         await_that(process, lambda: list(tmp_path.glob("small/trials/*/record.json")))
-        process.send_signal(signal.SIGINT)
+        interrupt(process)
         out, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert "run the same command again to continue" in out
@@ -166,9 +91,24 @@ def test_ctrl_c_ends_in_order_and_says_how_to_continue(
     assert 1 <= len(table(tmp_path)) < 6
     assert len(table(tmp_path)) == len(records.read_records(tmp_path / "small"))
 
+    with started(base, tmp_path) as process:
+        await_that(process, lambda: list(tmp_path.glob("small/ray")))
+        processes = children(process)
+        interrupt(process)
+        time.sleep(0.1)
+        while process.poll() is None:  # Python may lose one, inside a destructor
+            interrupt(process)
+            time.sleep(2)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, errors)
+    assert "run the same command again to continue" in out + errors
+    assert "Traceback" not in out + errors
+    assert_all_end(processes)
+
     done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert table(tmp_path) == table(undisturbed)
+    assert_complete(tmp_path, trials=6)
+    assert_same_outcome(tmp_path, undisturbed)
 
 
 def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
@@ -193,7 +133,12 @@ def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
 def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
-    overrides = ["search.augmentations=[rotate]", "cluster.cpus=2", "trial.workers=2"]
+    overrides = [
+        "search.augmentations=[rotate]",
+        "cluster.cpus=2",
+        "cluster.dashboard=true",
+        "trial.workers=2",
+    ]
     done = run_grid(base, tmp_path, *overrides)
     assert done.returncode == 0, done.stderr
     both = records.read_records(tmp_path / "small")
@@ -212,6 +157,37 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
         assert curve[0] == pytest.approx(single[0], rel=1e-5)
         assert curve[1] == pytest.approx(single[1], rel=1e-3)
         assert curve == pytest.approx(single, rel=1e-2)
+
+
+def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_go_on(
+    base: list[str], tmp_path: Path
+) -> None:
+    hot = "{name: adam, base_lr: 1e30, warmup_epochs: 0}"
+    done = run_grid(
+        base,
+        tmp_path,
+        "search.augmentations=[rotate]",
+        "search.second_view=translate",
+        f"+search.objectives.hot={{name: contrastive, pretrain: {{optimizer: {hot}}}}}",
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 3 trials failed" in done.stdout
+    by_label = {r["objective"]: r for r in records.read_records(tmp_path / "small").values()}
+    assert {label: record["status"] for label, record in by_label.items()} == {
+        "relative": "finished",
+        "contrastive": "finished",
+        "hot": "failed",
+    }
+    error = by_label["hot"]["error"]
+    assert error["type"] == "NonFiniteLossError"
+    assert error["step"] > 0
+    assert error["last_finite_loss"] > 0
+    assert "encoder.layer1" in error["parameter_norms"]
+    assert {record["composition"] for record in by_label.values()} == {"Ro/T"}
+    folder = tmp_path / "small" / "trials" / by_label["relative"]["trial"]
+    terms = records.read_jsonl(folder / "metrics.jsonl")[-1]["terms"]
+    # One view is turned, the other shifted: each is told from the other's neutral parameters.
+    assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
 
 
 def test_a_sampled_search_stops_early_and_runs_the_best_again(

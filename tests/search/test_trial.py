@@ -112,6 +112,21 @@ def test_an_epoch_that_was_saved_but_not_reported_is_reported_on_resuming(
     assert record_and_rows(job) == record_and_rows(cut)
 
 
+def test_a_trial_whose_record_is_there_is_not_run_again(job: TrialJob) -> None:
+    *_, last = run(job, device="cpu")
+    files = {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()}
+    assert list(run(job, device="cpu")) == [last]
+    assert {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()} == files
+
+
+def test_the_record_takes_away_what_a_killed_worker_left_half_written(job: TrialJob) -> None:
+    folder = Path(job.directory)
+    folder.mkdir(parents=True)
+    (folder / ".checkpoint.pt.x1y2").write_bytes(b"half")
+    list(run(job, device="cpu"))
+    assert not list(folder.glob(".*"))
+
+
 def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     trial = job.trial
     hot = OptimizerConfig(name="adam", base_lr=1e30, warmup_epochs=0.0)
@@ -124,6 +139,9 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     assert record["status"] == "failed"
     assert record["error"]["type"] == "NonFiniteLossError"
     assert "step=" in record["error"]["message"]
+    assert record["error"]["step"] > 0
+    assert record["error"]["last_finite_loss"] > 0
+    assert {"encoder.layer1", "objective"} <= record["error"]["parameter_norms"].keys()
     assert "Traceback" in record["error"]["traceback"]
 
 
@@ -133,3 +151,11 @@ def test_a_traceback_as_text_is_taken_apart(job: TrialJob) -> None:
     assert record["error"] == {"type": "ValueError", "message": "no: way", "traceback": error}
     assert record["timings_s"]["total"] == 0
     json.dumps(record)
+
+
+def test_prose_in_place_of_a_traceback_is_the_message(job: TrialJob) -> None:
+    prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
+    error = record_of(job, "failed", [], error=prose)["error"]
+    assert error["type"] == "unknown"
+    assert error["message"] == "The worker has died. Exit type: SYSTEM_ERROR: no"
+    assert error["traceback"] == prose

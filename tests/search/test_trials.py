@@ -56,6 +56,23 @@ def test_a_points_values_reach_the_configuration() -> None:
     assert pretrain.composition == "T+Ro"
 
 
+def test_an_objective_may_override_other_keys_of_its_trials() -> None:
+    config = compose_config(
+        [
+            "+search.objectives.slow={name: relative, targets: released, "
+            "pretrain: {optimizer: {base_lr: 0.25}, batch_size: 8}}"
+        ]
+    )
+    pretrain = resolve(config, Point(objective="slow", composition="T"), "f").pretrain
+    default = resolve(config, Point(objective="relative", composition="T"), "f").pretrain
+    assert (pretrain.optimizer.base_lr, pretrain.batch_size) == (0.25, 8)
+    assert pretrain.optimizer.name == default.optimizer.name
+    assert pretrain.objective.targets == "released"
+    wrong = compose_config(["+search.objectives.slow={name: relative, pretrain: {lr: 1}}"])
+    with pytest.raises(ConfigError, match=r"keys of trial\.pretrain here .* got lr"):
+        resolve(wrong, Point(objective="slow", composition="T"), "f")
+
+
 def test_points_that_come_to_the_same_are_one_trial() -> None:
     twice = [Point(objective="contrastive", composition="T")] * 2
     assert len(resolve_all(compose_config(), twice, "f")) == 1

@@ -94,6 +94,18 @@ def test_version_0_is_green_and_the_others_are_not_copies_of_it(
         assert np.corrcoef(*grey)[0, 1] > 0.85
 
 
+def test_natural_views_hold_the_hand_up_and_uniform_ones_do_not() -> None:
+    def arm_from_below(share: float) -> float:
+        drawn = [draw_capture(0, "training", i, uniform_views=share) for i in range(60)]
+        return float(np.mean([(c.rotation @ c.pose.forearm)[1] for c in drawn]))
+
+    assert arm_from_below(0.0) > 0.4
+    assert abs(arm_from_below(1.0)) < 0.25
+    default = draw_capture(0, "training", 3)
+    same = draw_capture(0, "training", 3, uniform_views=0.25)
+    np.testing.assert_array_equal(default.joints_m, same.joints_m)
+
+
 def test_splits_and_seeds_draw_different_hands() -> None:
     drawn = [
         draw_capture(0, "training", 0),

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from handssl.data import read_freihand
 from handssl.errors import ConfigError, DataError
 from handssl.synthetic import generate_freihand
 
@@ -25,6 +27,7 @@ def generate(
     versions: int = 3,
     evaluation: int = 2,
     seed: int = 3,
+    uniform_views: float = 0.25,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -35,6 +38,7 @@ def generate(
         seed=seed,
         versions=versions,
         evaluation=evaluation,
+        uniform_views=uniform_views,
         workers=workers,
         progress=progress,
     )
@@ -103,12 +107,29 @@ def test_a_killed_generation_continues_to_the_same_bytes(finished: Path, tmp_pat
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert (root / "synthetic.partial.json").exists()
-    assert not (root / "training_xyz.json").exists()
+    with pytest.raises(DataError, match="is only partly generated"):
+        read_freihand(root)
     # What a kill in the middle of a write may leave behind:
-    (root / "training/rgb/00000003.jpg.tmp").write_bytes(b"half")
+    (root / "training/rgb/00000003.jpg.0badf00d.tmp").write_bytes(b"half")
+    # And a loss of power after it, on some file systems:
+    (root / "training/rgb/00000001.jpg").write_bytes(b"")
     first = (root / "training/rgb/00000000.jpg").stat().st_mtime_ns
     generate(root)
     assert (root / "training/rgb/00000000.jpg").stat().st_mtime_ns == first
+    assert contents(root) == contents(finished)
+
+
+def test_two_processes_that_generate_at_once_make_one_whole_folder(
+    finished: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "both"
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=generate, args=(root,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     assert contents(root) == contents(finished)
 
 
@@ -124,6 +145,7 @@ def test_a_complete_folder_is_left_as_it_is(copy: Path) -> None:
         ({"seed": 4}, r"seed=3 instead of seed=4"),
         ({"poses": 6}, r"'poses': 5.* instead of .*'poses': 6"),
         ({"versions": 4}, r"'versions': 3.* instead of .*'versions': 4"),
+        ({"uniform_views": 1.0}, r"instead of .*'uniform_views': 1.0"),
     ],
 )
 def test_another_request_is_refused(copy: Path, change: dict[str, Any], told: str) -> None:
@@ -171,6 +193,7 @@ def test_an_unreadable_marker_is_refused(copy: Path) -> None:
         ({"versions": 0}, "versions must be >= 1, but got versions=0"),
         ({"evaluation": -1}, "evaluation must be >= 0, but got evaluation=-1"),
         ({"seed": -1}, "seed must be >= 0, but got seed=-1"),
+        ({"uniform_views": 1.5}, "uniform_views must be a share from 0 to 1"),
     ],
 )
 def test_impossible_counts_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -6,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handssl.errors import ConfigError
+from handssl.data import read_interhand
+from handssl.errors import ConfigError, DataError
 from handssl.skeleton import BONES, INTERHAND_TO_FREIHAND
-from handssl.synthetic import generate_interhand
+from handssl.synthetic import folder, generate_interhand
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -106,6 +108,48 @@ def test_no_capture_is_in_two_splits(finished: Path) -> None:
     captures = [set(load(finished, split, "camera")) for split in ("train", "val", "test")]
     assert all(captures)
     assert sum(map(len, captures)) == len(set.union(*captures))
+
+
+def test_a_folder_killed_between_its_last_files_does_not_read_and_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(root: Path) -> None:
+        generate_interhand(root, poses=3, cameras=1, seed=5, workers=1)
+
+    generate(tmp_path / "whole")
+    expected = contents(tmp_path / "whole")
+    root = tmp_path / "killed"
+    write, left = folder.write_atomically, 0
+
+    def until_killed(path: Path, content: bytes) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(path.name + ".0badf00d.tmp").write_bytes(content[: len(content) // 2])
+            raise KeyboardInterrupt
+        write(path, content)
+
+    # Nine label files, then the marker; the folder is begun with a first write of its own.
+    for number in range(10):
+        left = number + (number == 0)
+        with monkeypatch.context() as killing:
+            killing.setattr(folder, "write_atomically", until_killed)
+            with pytest.raises(KeyboardInterrupt):
+                generate(root)
+        for split in ("train", "val", "test"):
+            with pytest.raises(DataError, match="is only partly generated"):
+                read_interhand(root, split)
+    generate(root)
+    assert contents(root) == expected
+    assert len(read_interhand(root, "train")) == 1
+
+
+def test_a_folder_killed_before_its_last_step_is_tidied(finished: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(finished, tmp_path / "copy"))
+    (copy / "synthetic.partial.json").write_bytes((copy / "synthetic.json").read_bytes())
+    generate_interhand(copy, poses=7, cameras=2, seed=5, workers=1)
+    assert contents(copy) == contents(finished)
 
 
 def test_impossible_numbers_are_refused(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_conversion_keeps_names_tensors_and_mode() -> None:
     assert not module[1].training
 
 
+def test_on_cuda_a_layer_that_does_more_than_normalise_keeps_doing_it() -> None:
+    module = nn.Sequential(nn.BatchNorm2d(4), BatchNormAct2d(4, act_layer=nn.ReLU))
+    names = module.state_dict().keys()
+    converted = synchronise_batchnorm(module, torch.device("cuda"))
+    assert converted is module, "the caller keeps the module that it gave"
+    assert all(isinstance(own, nn.SyncBatchNorm) for own in module)
+    assert isinstance(module[1].act, nn.ReLU)
+    assert module.state_dict().keys() == names
+
+
 def test_a_layer_that_does_more_than_normalise_is_refused() -> None:
     with pytest.raises(ConfigError, match="got BatchNormAct2d in Sequential; use one worker"):
         synchronise_batchnorm(nn.Sequential(BatchNormAct2d(4)), CPU)

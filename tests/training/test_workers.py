@@ -19,13 +19,23 @@ Small = Callable[..., PretrainConfig]
 WORKER = Path(__file__).with_name("worker.py")
 
 
-def run_workers(count: int, store_path: Path, config: PretrainConfig, folder: Path) -> list[Any]:
-    """Results of every worker of a gloo group, each a process of its own."""
+def run_workers(
+    count: int, store_path: Path, config: PretrainConfig, folder: Path, *part: object
+) -> list[Any]:
+    """Results of every worker of a gloo group, each a process of its own; see `worker.py`."""
     folder.mkdir()
     arguments = [str(folder / "meet"), str(store_path), json.dumps(config.to_dict())]
     processes = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), str(count), *arguments, str(folder / "out")],
+            [
+                sys.executable,
+                str(WORKER),
+                str(rank),
+                str(count),
+                *arguments,
+                str(folder / "out"),
+                *map(str, part),
+            ],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -83,6 +93,28 @@ def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa:
     joined = torch.cat([g.flatten() for g in single["gradients"].values()])
     shared = torch.cat([g.flatten() for g in first["gradients"].values()])
     assert (joined - shared).norm() < 1e-5 * joined.norm()
+
+
+def test_a_run_continues_with_another_number_of_workers(
+    store: Store, store_path: Path, small_config: Small, tmp_path: Path
+) -> None:
+    config = small_config(
+        objective=ObjectiveConfig(name="contrastive", hidden_dim=32, projection_dim=16),
+        size_px=32,
+        optimizer=OptimizerConfig(name="lamb", warmup_epochs=0.0, base_lr=1e-4),
+        epochs=3,
+    )
+    alone = pretrain(config, store, seed=4)
+    expected = [loss for report in alone.history for loss in report.losses]
+    assert max(expected) - min(expected) > 1e-2, "the parameters must have moved"
+    # Two workers, then one, then two: an epoch each.
+    resume: list[Path] = []
+    for epoch, count in enumerate((2, 1, 2), start=1):
+        folder = tmp_path / str(epoch)
+        for worker in run_workers(count, store_path, config, folder, 1, *resume):
+            steps = len(expected) // 3 * epoch
+            assert worker["losses"] == pytest.approx(expected[:steps], rel=1e-4)
+        resume = [folder / "out.ckpt"]
 
 
 def test_shares_cover_the_batch_in_order() -> None:

@@ -1,8 +1,9 @@
 """One worker of a run, started by the tests as a process of its own.
 
-    python worker.py RANK COUNT RENDEZVOUS STORE CONFIG OUT
+    python worker.py RANK COUNT RENDEZVOUS STORE CONFIG OUT [EPOCHS [RESUME]]
 
-Writes the run's losses, terms and final weights to OUT.
+Writes the run's losses, terms and final weights to OUT; with EPOCHS, only so many are trained now,
+from the checkpoint RESUME if there is one.
 """
 
 import json
@@ -37,8 +38,19 @@ def joint_gradients(run: Pretraining) -> dict[str, torch.Tensor]:
     return gradients
 
 
+def train_part(
+    config: PretrainConfig, store: Path, out: Path, epochs: int, resume: Path | None = None
+) -> None:
+    checkpoint = Path(f"{out}.ckpt")
+    run = pretraining(config, open_store(store), seed=4, checkpoint=checkpoint, resume=resume)
+    for _ in range(epochs):
+        next(run)
+    losses = [loss for report in run.history for loss in report.losses]
+    torch.save({"losses": losses}, f"{out}.{dist.get_rank()}")
+
+
 def main() -> None:
-    rank, count, rendezvous, store, settings, out = sys.argv[1:]
+    rank, count, rendezvous, store, settings, out, *part = sys.argv[1:]
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{rendezvous}", rank=int(rank), world_size=int(count)
@@ -52,6 +64,10 @@ def main() -> None:
             "optimizer": OptimizerConfig(**plain["optimizer"]),
         }
     )
+    if part:
+        train_part(config, Path(store), Path(out), int(part[0]), *map(Path, part[1:]))
+        dist.destroy_process_group()
+        return
     gradients = joint_gradients(pretraining(config, open_store(store), seed=4))
     result = pretrain(config, open_store(store), seed=4, checkpoint=Path(f"{out}.ckpt"))
     torch.save(

@@ -1,0 +1,62 @@
+"""The error over the share of the labels, a line a row."""
+
+from itertools import groupby
+
+from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
+from analysis.lowshot import Curve, LowShot
+
+__all__ = ["low_shot_drawings"]
+
+_STYLES = ("-", "--", ":")
+_MARKS = "osD^vP"
+
+
+def low_shot_drawings(found: LowShot) -> list[Drawing]:
+    """One for each encoder and pair of data sets."""
+    groups = groupby(found.curves, key=lambda curve: (curve.study.name, curve.key))
+    return [_drawing(list(curves)) for _, curves in groups]
+
+
+def _drawing(curves: list[Curve]) -> Drawing:
+    key, study = curves[0].key, curves[0].study
+    figure, (axes,) = new_figure(6.8, 4.0)
+    names = [curve.title.removeprefix("+ ") for curve in curves]
+    drawing = Drawing(
+        key=f"lowshot_{slug(study.name, key.encoder, key.fit, key.evaluate)}",
+        title=f"Few labels: {key.encoder}, fitted to {key.fit}, evaluated on {key.evaluate}",
+        alt="Line chart of the median error over the share of the labels; "
+        + "; ".join(
+            f"{name}: "
+            + ", ".join(f"{p.setting.score:.2f} cm at {p.fraction:.0%}" for p in curve.points)
+            for name, curve in zip(names, curves, strict=True)
+        ),
+        caption=f"Median error (cm), mean over seeds, over the share of the labels of {key.fit} "
+        "that a row was fitted with; bars: 95% interval over validation poses and, where rows "
+        f"were repeated, seeds. {study.standing}",
+        figure=figure,
+    )
+    for position, (name, curve) in enumerate(zip(names, curves, strict=True)):
+        colour = SERIES[position % len(SERIES)]
+        nudge = 1.04 ** (position - (len(curves) - 1) / 2)  # so that bars stand side by side
+        x = [point.fraction * nudge for point in curve.points]
+        y = [point.setting.score for point in curve.points]
+        axes.plot(
+            x, y, color=colour, linewidth=1.5, marker=_MARKS[position % len(_MARKS)],
+            markersize=4.5, linestyle=_STYLES[position // len(SERIES) % len(_STYLES)], label=name,
+        )  # fmt: skip
+        for at, value, point in zip(x, y, curve.points, strict=True):
+            text = f"{name}, {point.fraction:.0%} of the labels: {value:.2f} cm"
+            if point.interval is not None:
+                low, high = point.interval.low, point.interval.high
+                axes.vlines(at, low, high, color=colour, linewidth=1.2)
+                text += f", 95% interval {low:.2f} to {high:.2f}"
+            (mark,) = axes.plot(at, value, "o", color=colour, markersize=2)
+            drawing.tip(mark, text)
+    fractions = sorted({point.fraction for curve in curves for point in curve.points})
+    axes.set_xscale("log")
+    axes.set_xticks(fractions, [f"{fraction:.0%}" for fraction in fractions])
+    axes.minorticks_off()
+    axes.set_xlabel("share of the labels")
+    axes.set_ylabel("median PJE (cm)")
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    return drawing

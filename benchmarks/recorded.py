@@ -1,0 +1,109 @@
+"""An exhaustive study as it was recorded: every point's error at its rungs and at its end."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.compact import COMPACT, compact_records
+from handssl.errors import DataError
+from handssl.training import OptimizerConfig, PretrainConfig
+from search.compose import typed
+from search.config import Config, SearchConfig, StudyConfig, TrialConfig
+from search.records import OBJECTIVE
+from search.spaces import Point
+from search.trials import point_from
+
+__all__ = ["Curve", "RecordedStudy", "read_recorded"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """One recorded trial.
+
+    Attributes:
+        error_cm: By epoch, at the rungs and at the end.
+        encoder_steps: Of the whole trial.
+        epochs: Of the whole trial.
+        metrics: Of its end.
+    """
+
+    error_cm: Mapping[int, float]
+    encoder_steps: int
+    epochs: int
+    metrics: Mapping[str, float]
+
+    def steps_to(self, epoch: int) -> int:
+        """Encoder steps up to the end of an epoch; all epochs are equally long."""
+        return self.encoder_steps * epoch // self.epochs
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedStudy:
+    """All points of a space with what came of them.
+
+    Attributes:
+        label: What the study's fidelity is worth.
+        config: Its search space and length.
+        curves: First trial of each point.
+    """
+
+    label: str
+    config: Config
+    curves: Mapping[Point, Curve]
+
+    @property
+    def encoder_steps(self) -> int:
+        """Of the exhaustive study."""
+        return sum(curve.encoder_steps for curve in self.curves.values())
+
+    @property
+    def best_cm(self) -> float:
+        """Its smallest error."""
+        return min(curve.error_cm[curve.epochs] for curve in self.curves.values())
+
+
+def read_recorded(folder: Path) -> RecordedStudy:
+    """The finished first trials of a study, from its `study.json` and `trials.parquet` alone.
+
+    Raises:
+        DataError: There is no such study, or it finished no trial.
+    """
+    try:
+        study = json.loads((folder / "study.json").read_text())
+        records = list(compact_records((folder / COMPACT).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} must hold study.json and {COMPACT} ({error})") from error
+    curves = {
+        _point(record): _curve(record)
+        for record in records
+        if record["status"] == "finished" and record["stage"] == 1 and record["repeat"] == 0
+    }
+    if not curves:
+        raise DataError(f"{folder} must hold finished trials, but has none")
+    recorded = study["config"]
+    # Only what spans the space: an older version may have had other keys elsewhere, and nothing
+    # is trained, so that a warm-up that fits any length will do.
+    config = Config(
+        search=typed(SearchConfig, recorded["search"]),
+        study=StudyConfig(epochs=recorded["study"]["epochs"]),
+        trial=TrialConfig(pretrain=PretrainConfig(optimizer=OptimizerConfig(warmup_epochs=0.0))),
+    )
+    return RecordedStudy(label=study["fidelity"]["label"], config=config, curves=curves)
+
+
+def _point(record: Mapping[str, Any]) -> Point:
+    values = json.loads(record["point"].get("values") or "[]")
+    return point_from({**record["point"], "values": values})
+
+
+def _curve(record: Mapping[str, Any]) -> Curve:
+    final = record["metrics"][OBJECTIVE]
+    rungs = {int(rung["epoch"]): float(rung[OBJECTIVE]) for rung in record["rungs"]}
+    return Curve(
+        error_cm={**rungs, int(record["epochs"]): float(final)},
+        encoder_steps=int(record["encoder_steps"]),
+        epochs=int(record["epochs"]),
+        metrics=record["metrics"],
+    )

@@ -1,0 +1,16 @@
+r"""Across data sets, and against supervised training: the study's tables 2 to 4 and 6 to 9.
+
+python search/run_transfer.py                    all tables on embedded data, minutes on a laptop
+python search/run_transfer.py study=table2       one of them
+python search/run_transfer.py study=tables fidelity=paper data_sets.FH.root=FOLDER \
+    data_sets.IH.root=FOLDER cluster=auto
+"""
+
+import sys
+
+from search.command import main
+from search.transfer_config import TransferStudyConfig
+from search.transfer_study import run_transfer
+
+if __name__ == "__main__":
+    sys.exit(main("transfer", TransferStudyConfig, run_transfer, __doc__ or ""))

@@ -33,7 +33,11 @@ def measure(*, quick: bool = False) -> list[Row]:
         own = torch.autograd.grad(loss, z)
         apart = max(float((a - b).abs().max()) for a, b in zip(own, gradients, strict=True))
         rows += [
-            row(f"{form} against the loop: loss", abs(float(loss.detach() - expected.detach())), most=1e-6),
+            row(
+                f"{form} against the loop: loss",
+                abs(float(loss.detach() - expected.detach())),
+                most=1e-6,
+            ),
             row(f"{form} against the loop: gradient", apart, most=1e-5),
         ]
     whole = {form: _encoded(chunk, slice(0, N)) for form, chunk in FORMS.items()}

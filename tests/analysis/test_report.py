@@ -90,6 +90,7 @@ def test_the_report_says_how_to_reproduce_it_and_escapes_what_it_quotes(report: 
     assert "git checkout 0123abcd" in text
     assert "A demonstration, not evidence." in text
     assert "<b>&" not in text.replace("\\u003cb>&", "")
+    assert "<code>python search/run_transfer.py study=lowshot</code>" in text
 
 
 def test_the_same_records_give_the_same_report_twice(report: Path) -> None:

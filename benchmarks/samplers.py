@@ -38,7 +38,7 @@ __all__ = ["SEARCHES", "Outcome", "measure", "replay"]
 
 FIXTURE: Final = ROOT / "tests" / "fixtures" / "recorded"
 WITHIN: Final = 1.02
-SEEDS: Final = 30
+SEEDS: Final = 20
 
 _ASHA: Final = EarlyStopping(name="asha", grace_epochs=1, reduction=3)
 

@@ -440,6 +440,8 @@ class ClusterConfig:
         gpus: GPUs that a local Ray may use; null is all.
         dashboard: Serve Ray's dashboard, on this machine only, while the study runs.
         price_per_hour: Price of an hour of what one trial holds, in any currency, for the plan.
+        autoscaler: The autoscaler's file, as `ray up` leaves it on the head: a trial that its
+            node groups can never hold is refused. Where there is none, nothing is.
     """
 
     address: str = "local"
@@ -447,6 +449,7 @@ class ClusterConfig:
     gpus: int | None = None
     dashboard: bool = True
     price_per_hour: float | None = None
+    autoscaler: str = "~/ray_bootstrap_config.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

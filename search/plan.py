@@ -1,10 +1,8 @@
 """What a study would do and cost, without starting it."""
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,10 +17,11 @@ from search.config import Config
 from search.display import duration
 from search.preflight import fit_at_once, local_resources
 from search.records import Record
+from search.room import Room, room_of
 from search.sampling import trials_again
 from search.trials import Trial
 
-__all__ = ["Cost", "calibrate", "print_plan", "steps_of"]
+__all__ = ["Cost", "calibrate", "forecast_room", "print_plan", "steps_of"]
 
 _CALIBRATION_S = 20.0
 """About how long the timed batches may take; the first, untimed one comes on top."""
@@ -35,12 +34,10 @@ class Cost:
     Attributes:
         step_s: Seconds of an optimiser step, all its accumulated batches.
         probe_s: Seconds of the probe.
-        encoder_bytes: Size of the encoder's weights.
     """
 
     step_s: float
     probe_s: float
-    encoder_bytes: int
 
 
 def steps_of(pretrain: PretrainConfig, images: int) -> int:
@@ -71,11 +68,9 @@ def calibrate(trial: Trial, config: Config, store: Store) -> Cost:
     linear_probe(encoder, some, val.select(np.arange(min(len(val), 20))), config.trial.probe)
     views = (1 + config.trial.probe.augmented_passes) * len(some) + min(len(val), 20)
     all_views = (1 + config.trial.probe.augmented_passes) * len(train) + len(val)
-    weights = sum(p.numel() * p.element_size() for p in encoder.parameters())
     return Cost(
         step_s=step_s,
         probe_s=(time.perf_counter() - start) / views * all_views,
-        encoder_bytes=weights,
     )
 
 
@@ -107,8 +102,7 @@ def print_plan(
     at_once = fit_at_once(trial, held["cpus"])
     at_once = min(at_once, config.search.concurrent or at_once)
     hours = left * seconds / 3600
-    # Weights, gradients' two moments, heads: a checkpoint is some four times the weights.
-    disk = left * cost.encoder_bytes * trial.keep_encoder + at_once * 4 * cost.encoder_bytes
+    room = forecast_room(config, trials, left)
     facts = Table.grid(padding=(0, 2))
     rows = {
         "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
@@ -126,8 +120,8 @@ def print_plan(
         if config.cluster.price_per_hour is None
         else f"{hours * config.cluster.price_per_hour:.2f} ({hours:.2f} trial hours at "
         f"{config.cluster.price_per_hour:g})",
-        "disk": f"{disk / 1e6:,.0f} MB more; "
-        f"{shutil.disk_usage(_existing_parent(config.results)).free / 1e9:,.0f} GB free",
+        "disk": f"{(room.kept + room.working) / 1e6:,.0f} MB more"
+        + ("" if room.free is None else f"; {room.free / 1e9:,.0f} GB free"),
     }
     for name, text in rows.items():
         facts.add_row(name, text)
@@ -138,6 +132,12 @@ def print_plan(
             console.print(f"{number:4d}  {planned.id}  seed {planned.seed}  {state}", markup=False)
 
 
-def _existing_parent(folder: str) -> Path:
-    path = Path(folder).absolute()
-    return next(p for p in (path, *path.parents) if p.exists())
+def forecast_room(config: Config, trials: Sequence[Trial], left: int) -> Room:
+    """What so many more trials need of the disk."""
+    return room_of(
+        trials[0].pretrain,
+        trials=left,
+        at_once=fit_at_once(config.trial, local_resources(config)["cpus"]),
+        keep_encoder=config.trial.keep_encoder,
+        results=config.results,
+    )

@@ -18,6 +18,7 @@ from handssl.errors import ConfigError
 from search import buckets, records
 from search.bridge import without_password
 from search.buckets import is_bucket, join
+from search.ceiling import check_ceiling, node_groups
 from search.compose import plain
 from search.config import Config, TrialConfig
 from search.ends import ends
@@ -64,8 +65,11 @@ def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> i
 
 
 def check_resources(config: Config) -> None:
-    """Refuse a trial that this machine can never hold; a cluster may still grow."""
+    """Refuse a trial that this machine, or all that a cluster may grow to, can never hold."""
     if config.cluster.address != "local":
+        groups = node_groups(Path(config.cluster.autoscaler).expanduser())
+        if groups is not None:
+            check_ceiling(config.trial, groups)
         return
     trial = config.trial
     for kind, amount in local_resources(config).items():

@@ -24,7 +24,7 @@ from search.folders import Folder, delete_tree, everywhere, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage
-from search.plan import print_plan
+from search.plan import forecast_room, print_plan
 from search.preflight import (
     check_fits,
     check_points,
@@ -35,6 +35,7 @@ from search.preflight import (
     exclusive,
 )
 from search.records import Record
+from search.room import check_room
 from search.sampling import again, sampled, trials_again, warm_start
 from search.spaces import Point, grid
 from search.trial import TrialJob
@@ -73,6 +74,9 @@ def run_study(
     planned = resolve_all(config, _planned(config), store.fingerprint)
     shown = planned or [_example(config, store.fingerprint)]
     check_fits(shown, store)
+    done = len(list(folder.glob("trials/*/record.json")))
+    left = max(0, (len(planned) or config.search.trials) - done)
+    check_room(forecast_room(config, shown, left), config.results)
     if config.plan:
         home.fetch_all("record.json")
         print_plan(config, shown, records.read_records(folder), store, console)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 import time
@@ -16,7 +17,9 @@ from search.folders import Folder, delete_tree, mirrored, own
 from search.lease import leased
 from search.outage import outage, outage_in
 from search.preflight import check_writable, exclusive
+from search.records import read_record
 from search.stores import local_store, put_store
+from search.trial import TrialJob, run
 from tests.data.conftest import write_freihand
 
 PLACE = "s3://bucket/results/small"
@@ -232,3 +235,26 @@ def test_a_store_in_a_bucket_is_copied_once_and_opens(
 def test_a_folder_that_is_a_path_has_no_copy(tmp_path: Path) -> None:
     for folder in (own(str(tmp_path)), mirrored(str(tmp_path)), Folder(str(tmp_path), tmp_path)):
         assert folder.local == tmp_path
+
+
+def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(
+    bucket: str, job: TrialJob
+) -> None:
+    directory = join(bucket, "trials", job.trial.id)
+    there = dataclasses.replace(job, directory=directory)
+    begun = run(there, device="cpu")
+    assert next(begun)["epoch"] == 1
+    begun.close()  # a worker that is lost after its first report; its folder goes with it
+    assert buckets.names(directory) == ["checkpoint.pt", "metrics.jsonl"]
+    reports = list(run(there, device="cpu"))
+    assert [report["epoch"] for report in reports] == [2, 2]
+    assert buckets.names(directory) == ["errors.npz", "metrics.jsonl", "record.json"]
+    for _ in run(job, device="cpu"):
+        pass
+    content = buckets.read(join(directory, "record.json"))
+    assert content is not None
+    here = read_record(Path(job.directory) / "record.json")
+    assert json.loads(content)["metrics"] == here["metrics"]
+    # A worker that was lost between its record and its last report runs nothing twice.
+    [last] = run(there, device="cpu")
+    assert (last["done"], last["status"]) == (True, "finished")

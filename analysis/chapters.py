@@ -164,9 +164,16 @@ def _agreement(grid: Grid) -> Chapter:
     )
 
 
+def _families(studies: Sequence[Study]) -> list[list[Study]]:
+    """Studies whose errors may be compared, together."""
+    found: dict[tuple[str, str], list[Study]] = {}
+    for study in studies:
+        found.setdefault(study.family, []).append(study)
+    return list(found.values())
+
+
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
     linked, judged = links(studies), verdicts(grid, uncertainty)
-    clouds = {name: points(studies, name) for name in DIAGNOSTICS}
     shown = []
     if judged:
         shown.append(tables.verdict_table(judged))
@@ -181,7 +188,10 @@ def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) 
         title="The hypothesis: equivariance helps, invariance hurts",
         sentences=tuple(sentences),
         tables=tuple(shown),
-        drawings=_present([figures.scatter_drawing(clouds)]),
+        drawings=_present(
+            figures.scatter_drawing({name: points(own, name) for name in DIAGNOSTICS}, position)
+            for position, own in enumerate(_families(studies))
+        ),
     )
 
 
@@ -189,15 +199,17 @@ def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
     found = [item for item in progress(studies) if item.steps]
     sampled = [item for study in studies if (item := sampling(study)) is not None]
     shown = [tables.efficiency_table(found, price_per_hour)] if found else []
+    searched = [
+        figures.efficiency_drawing([item for item in found if item.study in own], position)
+        for position, own in enumerate(_families(studies))
+    ]
     if sampled:
         shown.append(tables.importance_table(sampled))
     return Chapter(
         key="search",
         title="The search itself",
         tables=tuple(shown),
-        drawings=_present(
-            [figures.efficiency_drawing(found), *map(figures.dependence_drawing, sampled)]
-        ),
+        drawings=_present([*searched, *map(figures.dependence_drawing, sampled)]),
         note="Needs a record of the search.",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from analysis.chapters import Chapter
 from analysis.compact import COMPACT
@@ -26,10 +26,11 @@ def _script_json(value: object) -> Markup:
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped in this line
 
 
-def _typeset(text: str) -> str:
-    """A sentence with true minus signs before its numbers, and equations that do not break."""
-    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
-    return re.sub(r"(?<=\w) ([=<]) (?=[\d+−])", "\u00a0\\1\u00a0", text)
+def _typeset(plain: str) -> Markup:
+    """A sentence with true minus signs, equations that do not break, and `code` set as such."""
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", str(escape(plain)))
+    text = re.sub(r"(?<=\w) (=|&lt;) (?=[\d+−])", "\u00a0\\1\u00a0", text)
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", text))  # noqa: S704 - escaped above
 
 
 def _pretty(value: Mapping[str, Any]) -> str:

@@ -4,17 +4,23 @@ Weak scaling: every worker has the same number of images a step, so two workers 
 the images a second of one. All through `search/run_grid.py trial.executor=train`, ResNet-18, 32
 images a worker, at 128 px (the study's view) and at 64 px, where a step is a quarter as long but
 the workers have as much to tell each other: 40 times batch statistics and 45 MB of gradients. The
-fastest epoch after the first counts. The plain loop is the same run in a process of its own, and
-the same twice, side by side, with nothing to tell each other, which shows what the machine allows:
-its cores may share a cache, the memory, even arithmetic units. What two workers reach of two plain
-loops is ours to answer for; what two plain loops reach of twice one is the machine's.
+fastest epoch after the first counts.
+
+Where the rest goes: the plain loop in a process of its own, then twice side by side with nothing
+to tell each other, which is what the machine allows (its cores may share a cache, the memory, even
+arithmetic units), then as two workers of a gloo group, without Ray. CPU time an image tells work
+from waiting, and what the workers' messages and statistics cost from what a busy neighbour does.
 """
 
 import contextlib
+import functools
 import subprocess
 import sys
+import tempfile
+import time
 
 import torch
+import torch.distributed as dist
 
 from benchmarks.figure import ROOT, Row, row
 from benchmarks.hands import embedded
@@ -34,9 +40,12 @@ def measure(*, quick: bool = False) -> list[Row]:
 def _at(size_px: int, *, quick: bool) -> list[Row]:
     share, epochs, images = (8, 2, 96) if quick else (32, 3, 288)
     embedded(quick=quick)
-    numbers = [size_px, share, epochs, images, int(quick)]
-    (plain,) = _plain_images_per_s(numbers, processes=1)
-    both = sum(_plain_images_per_s(numbers, processes=2))
+    loops = functools.partial(_loops, [size_px, share, epochs, images, int(quick)])
+    (plain, plain_ms), (both, both_ms), (group, group_ms) = (
+        loops(processes=1),
+        loops(processes=2),
+        loops(processes=2, joined=True),
+    )
     one, two = (
         _images_per_s(
             workers, size_px=size_px, share=share, epochs=epochs, images=images, quick=quick
@@ -49,6 +58,12 @@ def _at(size_px: int, *, quick: bool) -> list[Row]:
         row(f"{size_px} px, plain loop, one core", plain, "images/s"),
         row(f"{size_px} px, two plain loops side by side", both, "images/s"),
         row(f"{size_px} px, two plain loops, share of ideal", both / (2 * plain)),
+        row(f"{size_px} px, 2 workers without Ray", group, "images/s"),
+        row(f"{size_px} px, 2 workers without Ray, share of two plain loops", group / both),
+        row(
+            f"{size_px} px, CPU time an image: plain, two plain, 2 workers",
+            f"{plain_ms:.1f}, {both_ms:.1f}, {group_ms:.1f} ms",
+        ),
         row(f"{size_px} px, Ray Train, 1 worker", one, "images/s"),
         row(f"{size_px} px, Ray Train, 2 workers", two, "images/s"),
         row(
@@ -56,54 +71,69 @@ def _at(size_px: int, *, quick: bool) -> list[Row]:
             two / (2 * one),
             least=least,
         ),
-        row(f"{size_px} px, 2 workers, share of two plain loops", two / both),
+        row(f"{size_px} px, Ray Train, 2 workers, share of two plain loops", two / both),
         row(f"{size_px} px, a step of {share} images beyond the plain loop's", per_step_ms, "ms"),
         row(f"{size_px} px, the same as a share of the step", plain / one - 1),
     ]
 
 
-def _plain_images_per_s(numbers: list[int], *, processes: int) -> list[float]:
-    """Images a second of each of several plain loops that start together."""
-    command = [sys.executable, "-m", "benchmarks.scaling", *map(str, numbers)]
-    with contextlib.ExitStack() as stack:
+def _loops(numbers: list[int], *, processes: int, joined: bool = False) -> tuple[float, float]:
+    """Images a second of several loops together, and milliseconds of CPU time an image.
+
+    Args:
+        numbers: Side of a view, images of a batch, epochs, images in all, whether quick.
+        processes: How many loops, which start together.
+        joined: Whether they are the workers of one run.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         started = [
             stack.enter_context(
                 subprocess.Popen(
-                    command,
+                    [
+                        *(sys.executable, "-m", "benchmarks.scaling", *map(str, numbers)),
+                        *((str(rank), str(processes), f"{folder}/meet") if joined else ()),
+                    ],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                     cwd=ROOT,
                 )
             )
-            for _ in range(processes)
+            for rank in range(processes)
         ]
-        pipes = [(own.stdin, own.stdout) for own in started]
-        found = []
-        for _, said in pipes:
-            assert said is not None
-            said.readline()  # it has warmed up
-        for told, _ in pipes:
-            assert told is not None
-            told.write("go\n")
-            told.flush()
-        for _, said in pipes:
-            assert said is not None
-            found.append(float(said.readline()))
-    return found
+        for own in started:
+            assert own.stdout is not None
+            own.stdout.readline()  # it has warmed up
+        for own in started:
+            assert own.stdin is not None
+            own.stdin.write("go\n")
+            own.stdin.flush()
+        said = [own.communicate()[0].split() for own in started]
+    rates, cpu_ms = zip(*((float(rate), float(ms)) for rate, ms in said), strict=True)
+    return sum(rates), sum(cpu_ms) / processes
 
 
-def _plain(size_px: int, share: int, epochs: int, images: int, quick: int) -> None:
-    """One plain loop: an epoch to warm up, then the fastest of the others."""
+def _loop(numbers: list[int], group: list[str]) -> None:
+    """One loop: an epoch to warm up, then this process's share of the fastest of the others."""
     torch.set_num_threads(1)
+    size_px, share, epochs, images, quick = numbers
+    workers = 1
+    if group:
+        rank, count, meet = group
+        workers = int(count)
+        dist.init_process_group(
+            "gloo", init_method=f"file://{meet}", rank=int(rank), world_size=workers
+        )
     store = embedded(quick=bool(quick)).take(images).split("train")
-    run = pretraining(
-        config_of(size_px=size_px, batch_size=share, epochs=epochs), store, seed=0, device="cpu"
-    )
+    config = config_of(size_px=size_px, batch_size=share * workers, epochs=epochs)
+    run = pretraining(config, store, seed=0)
     next(run)
     print("ready", flush=True)
     sys.stdin.readline()
-    print(max(report.images_per_s for report in run), flush=True)
+    start, before = time.process_time(), run.step
+    fastest = max(report.images_per_s for report in run) / workers
+    cpu_ms = 1000 * (time.process_time() - start) / ((run.step - before) * share)
+    print(fastest, cpu_ms, flush=True)
 
 
 def _images_per_s(
@@ -131,4 +161,4 @@ def _images_per_s(
 
 
 if __name__ == "__main__":
-    _plain(*map(int, sys.argv[1:]))
+    _loop([int(own) for own in sys.argv[1:6]], sys.argv[6:])

@@ -37,7 +37,7 @@ class NonFiniteLossError(HandSSLError, ArithmeticError):
         norms = ", ".join(f"{name} {norm:.4g}" for name, norm in parameter_norms.items())
         super().__init__(
             f"the loss is not finite at step={step} (last finite loss: {last_finite_loss}; "
-            f"parameter norms: {norms}); lower optimizer.lr, or raise temperature"
+            f"parameter norms: {norms}); lower optimizer.base_lr, or raise temperature"
         )
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:

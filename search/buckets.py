@@ -6,12 +6,13 @@ Amazon's come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`
 `AWS_ENDPOINT_URL`) or from the machine's role.
 """
 
+import errno
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import pyarrow.fs as pafs
 
@@ -32,6 +33,24 @@ __all__ = [
 ]
 
 _SCHEME: Final = "s3://"
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def _asking(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """A request whose failure carries an error number, as a disk's does (`search.outage`)."""
+
+    @functools.wraps(request)
+    def asked(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        try:
+            return request(*arguments, **options)
+        except OSError as error:
+            if error.errno:
+                raise
+            raise OSError(errno.EIO, " ".join(str(error).split())) from error
+
+    return asked
 
 
 def is_bucket(place: str) -> bool:
@@ -61,13 +80,13 @@ def refusing(key: str, place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = " ".join(str(error).split())
         raise ConfigError(
             f"{key} must be a bucket that can be reached, read and written to, but got "
-            f"{key}={shown(place)} ({reason})"
+            f"{key}={shown(place)} ({error.strerror or error})"
         ) from error
 
 
+@_asking
 def read(place: str) -> bytes | None:
     """An object's content; None if there is none."""
     files, path = _opened(place)
@@ -79,6 +98,7 @@ def read(place: str) -> bytes | None:
     return content
 
 
+@_asking
 def write(place: str, content: bytes) -> None:
     """Put a small object."""
     files, path = _opened(place)
@@ -86,6 +106,7 @@ def write(place: str, content: bytes) -> None:
         stream.write(content)
 
 
+@_asking
 def upload(path: Path, place: str) -> None:
     """Put a file; killed or failed on the way, there is no new object."""
     files, there = _opened(place)
@@ -93,6 +114,7 @@ def upload(path: Path, place: str) -> None:
     pafs.copy_files(str(path), there, source_filesystem=local, destination_filesystem=files)
 
 
+@_asking
 def download(place: str, path: Path) -> bool:
     """Fetch an object to a path, where it appears whole; whether there is one."""
     files, there = _opened(place)
@@ -109,6 +131,7 @@ def download(place: str, path: Path) -> bool:
     return True
 
 
+@_asking
 def delete(place: str) -> None:
     """Delete an object; it may not exist."""
     files, path = _opened(place)
@@ -118,12 +141,14 @@ def delete(place: str) -> None:
         return
 
 
+@_asking
 def delete_all(place: str) -> None:
     """Delete all objects below a place; there may be none."""
     files, path = _opened(place)
     files.delete_dir_contents(path, missing_dir_ok=True)
 
 
+@_asking
 def names(place: str) -> list[str]:
     """Names of all objects below a place, relative to it, sorted."""
     files, path = _opened(place)

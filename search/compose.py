@@ -63,7 +63,7 @@ def compose_config(
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, schema)) from error
     found = cast("dict[str, Any]", values)
-    pretrain = found["trial"]["pretrain"]
+    pretrain = found.get("trial", {}).get("pretrain", {})
     if isinstance(pretrain.get("magnitudes"), Mapping):
         pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
     return typed(schema, found)

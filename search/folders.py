@@ -83,16 +83,18 @@ def mirrored(place: str) -> Folder:
     return Folder(place, cached("results", place) if is_bucket(place) else Path(place))
 
 
-def own(place: str) -> Folder:
-    """A folder as one worker sees it: a bucket's has an empty copy, which goes with the object.
+def own(place: str, *names: str) -> Folder:
+    """A folder as one worker sees it: a bucket's has a copy that goes with the object.
 
-    Two processes of a machine never share one, not even a lost worker and its successor.
+    In the copy are these of its files, as far as they exist. Two processes of a machine never
+    share one, not even a lost worker and its successor.
     """
     if not is_bucket(place):
         return Folder(place, Path(place))
     scratch = Path(tempfile.mkdtemp(prefix="handssl-"))
     folder = Folder(place, scratch)
     weakref.finalize(folder, shutil.rmtree, scratch, ignore_errors=True)
+    folder.fetch(*names)
     return folder
 
 

@@ -76,7 +76,8 @@ def replay(path: Path, console: Console) -> int:
     torch.set_num_threads(max(1, int(config.trial.cpus)))
     with tempfile.TemporaryDirectory() as folder:
         job = _job(record, config, Path(folder))
-        for report in run(job, device="cuda" if torch.cuda.is_available() else "cpu"):
+        on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
+        for report in run(job, device="cuda" if on_gpu else "cpu"):
             if not report["done"]:
                 console.print(f"epoch {report['epoch']} of {job.trial.pretrain.epochs}")
         again = records.read_record(Path(folder) / "record.json")

@@ -108,9 +108,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    folder = own(job.directory)
+    folder = own(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
     log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
-    folder.fetch("metrics.jsonl", "checkpoint.pt", "record.json")
     ended = _agreed(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,9 @@ _SETTINGS = {
 
 _WAITING = 16
 """Trials that wait for room on a cluster, for its autoscaler to see."""
+
+_TRAINERS = 8
+"""Trials of several workers at a time on a cluster: each takes two processes of its head."""
 
 
 def run_jobs(
@@ -143,7 +147,14 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "num_cpus": config.cpus,
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
+            # Otherwise its processes listen on every interface of the machine.
+            "_node_ip_address": "127.0.0.1",
         }
+        if config.dashboard:
+            # Ray's cleaner of what a stopped trial held asks this address. Where it has to search
+            # for one, and another cluster runs on the machine, it gives up.
+            local["dashboard_port"] = _free_port()
+            os.environ["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{local['dashboard_port']}"
     try:
         context = ray.init(
             address=config.address, log_to_driver=verbose, logging_level=level, **local
@@ -160,12 +171,22 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
         ray.shutdown()
 
 
+def _free_port() -> int:
+    """The dashboard's usual port, or another where that is taken."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 8265))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _concurrent(config: Config) -> int | None:
     """Trials at a time, unless told: what this machine holds; a cluster grows with the demand."""
     if config.search.concurrent is not None:
         return config.search.concurrent
     if config.cluster.address != "local":
         # Tune bounds the actors that wait for room, but sees none of Ray Train's workers.
-        return None if config.trial.runs_in == "actor" else _WAITING
+        return None if config.trial.runs_in == "actor" else _TRAINERS
     held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return fit_at_once(config.trial, held.get("CPU", 1), held.get("GPU", 0))

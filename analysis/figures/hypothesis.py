@@ -14,8 +14,13 @@ _MOST = 400
 _MARKS = "osD^vP"
 
 
-def scatter_drawing(clouds: Mapping[str, Sequence[Point]]) -> Drawing | None:
-    """One panel a diagnostic; objectives differ by colour and mark."""
+def scatter_drawing(clouds: Mapping[str, Sequence[Point]], position: int = 0) -> Drawing | None:
+    """One panel a diagnostic; objectives differ by colour and mark.
+
+    Args:
+        clouds: Diagnostic to configurations of one data set and fidelity.
+        position: Which of several such figures it is.
+    """
     clouds = {name: points for name, points in clouds.items() if points}
     if not clouds:
         return None
@@ -23,7 +28,7 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]]) -> Drawing | None:
     variants = sort_variants({p.title for points in clouds.values() for p in points})
     total = max(len(points) for points in clouds.values())
     drawing = Drawing(
-        key="diagnostics",
+        key="diagnostics" + (f"_{position + 1}" if position else ""),
         title="Equivariance and invariance of the features against the error",
         alt=f"Scatter plots of {' and '.join(clouds)} against the median error of {total} "
         f"configurations of "

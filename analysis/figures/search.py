@@ -12,14 +12,19 @@ _PANELS = 3
 _STYLES = ("-", "--", "-.", ":")
 
 
-def efficiency_drawing(progress: Sequence[Progress]) -> Drawing | None:
-    """The lowest median error found so far against encoder steps, a line for every study."""
+def efficiency_drawing(progress: Sequence[Progress], position: int = 0) -> Drawing | None:
+    """The lowest median error found so far against encoder steps, a line for every study.
+
+    Args:
+        progress: Studies of one data set and fidelity.
+        position: Which of several such figures it is.
+    """
     shown = [item for item in progress if any(best is not None for best in item.best_cm)]
     if not shown:
         return None
     figure, (axes,) = new_figure(6.4, 3.6)
     drawing = Drawing(
-        key="efficiency",
+        key="efficiency" + (f"_{position + 1}" if position else ""),
         title="Best so far against encoder steps",
         alt="Line chart of the best median error so far; "
         + "; ".join(f"{p.study.name} ({p.sampler}) ends at {p.best_cm[-1]:.2f} cm" for p in shown),
@@ -28,8 +33,8 @@ def efficiency_drawing(progress: Sequence[Progress]) -> Drawing | None:
         "every improvement.",
         figure=figure,
     )
-    for position, item in enumerate(shown):
-        colour = SERIES[position % len(SERIES)]
+    for line, item in enumerate(shown):
+        colour = SERIES[line % len(SERIES)]
         found = [
             (done, best, name)
             for i, (done, best, name) in enumerate(
@@ -41,7 +46,7 @@ def efficiency_drawing(progress: Sequence[Progress]) -> Drawing | None:
         y = [best for _, best, _ in found]
         axes.step(
             x, [*y, y[-1]], where="post", color=colour, linewidth=1.6,
-            linestyle=_STYLES[position % len(_STYLES)],
+            linestyle=_STYLES[line % len(_STYLES)],
             label=f"{item.study.name} ({item.sampler})",
         )  # fmt: skip
         for done, best, name in found:

@@ -163,6 +163,8 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
         options=dict(plan.options),
         plan=plan.job.plan,
     )
+    for left_behind in plan.job.folder.glob("*.part"):  # by a process that was killed
+        left_behind.unlink(missing_ok=True)
     write_manifest(plan.out, manifest)
     for half in plan.job.folder.glob("*.part"):  # of processes that were killed
         half.unlink(missing_ok=True)

@@ -132,7 +132,8 @@ class Store:
 
         Groups count in the order of their first row within their side of the split, and the
         sides are interleaved by their sizes, so the result keeps the splits' shares as far as
-        whole groups allow and is the same every time; a smaller one is part of a larger one.
+        whole groups allow and is the same every time; a smaller one is part of a larger one. Of
+        a joined store, each member's rows are a side of their own: their shares are kept too.
 
         Args:
             n_images: Upper bound of the number of rows, at least 1.
@@ -143,6 +144,9 @@ class Store:
             self.groups, return_index=True, return_inverse=True, return_counts=True
         )
         side = self.splits[first]
+        if "members" in self._content.info:  # joining put the member's name before the group's
+            members = [name.split("/", 1)[0] for name in self.groups[first].tolist()]
+            side = np.array([f"{a}/{b}" for a, b in zip(side.tolist(), members, strict=True)])
         place = np.empty(len(first))
         for name in np.unique(side):
             own = np.flatnonzero(side == name)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
-from timm.layers import convert_sync_batchnorm
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from handssl.errors import ConfigError
@@ -143,7 +143,7 @@ def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
             on CUDA.
     """
     if device.type == "cuda":
-        converted: nn.Module = convert_sync_batchnorm(module)
+        converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return converted
     for name, child in module.named_children():
         plain = type(child) in (nn.BatchNorm1d, nn.BatchNorm2d)

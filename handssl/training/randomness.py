@@ -39,5 +39,5 @@ def random_parameters(*name: int | str) -> Iterator[None]:
     """
     with torch.random.fork_rng(devices=[]):
         # Not `torch.manual_seed`, which would seed every GPU too, and leave it so.
-        torch.random.default_generator.manual_seed(derive_seed(*name))
+        torch.default_generator.manual_seed(derive_seed(*name))
         yield

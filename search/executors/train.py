@@ -22,6 +22,9 @@ from search.jobs import Job
 
 __all__ = ["TrainFunction", "train_trainable"]
 
+_HEAD = "node:__internal_head__"
+"""A resource that Ray gives to the head, and to a machine that is all of a cluster."""
+
 TrainFunction = Callable[[dict[str, Any]], None]
 
 
@@ -62,6 +65,6 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
         )
         trainer.fit()
 
-    # Tune demands some resource of a trial: a byte of memory, which every node has, leaves every
-    # CPU to the workers.
-    return cast("TrainFunction", tune.with_resources(run_trainer, {"memory": 1}))
+    # Tune demands some resource of a trial: a thousandth of being the head leaves every CPU to the
+    # workers, and keeps what steers them off the machines that may be lost.
+    return cast("TrainFunction", tune.with_resources(run_trainer, {_HEAD: 0.001}))

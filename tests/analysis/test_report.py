@@ -90,6 +90,7 @@ def test_the_report_says_how_to_reproduce_it_and_escapes_what_it_quotes(report: 
     assert "git checkout 0123abcd" in text
     assert "A demonstration, not evidence." in text
     assert "<b>&" not in text.replace("\\u003cb>&", "")
+    assert "<code>python search/run_transfer.py study=lowshot</code>" in text
 
 
 def test_the_same_records_give_the_same_report_twice(report: Path) -> None:
@@ -118,6 +119,25 @@ def test_what_is_missing_and_what_is_broken_is_said_at_the_top(make_study: Make)
     top = compile_study(study.folder).html.read_text().partition("<nav")[0]
     assert "Not complete: 13 trials so far, 1 running or interrupted, 1 not started." in top
     assert ">1 problem</a> with files" in top
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {"schema": 1},
+        {"plan": {"a": 1}, "config": [1], "data": None, "git": "main", "versions": 3, "command": 7,
+         "fidelity": "low", "name": ["x"], "created_at": None},
+        {"plan": [1, {"trial": None}, {"composition": 3}], "config": {"search": {"kind": 4}},
+         "data": {"images_val": "many"}, "fidelity": {"label": 3, "images": "few"}},
+    ],
+)  # fmt: skip
+def test_a_description_that_lacks_keys_or_has_odd_ones_is_no_obstacle(
+    make_study: Make, description: dict[str, object]
+) -> None:
+    study = make_study()
+    study.add("T")
+    (study.folder / "study.json").write_text(json.dumps(description))
+    assert "T has the lowest median error" in compile_study(study.folder).html.read_text()
 
 
 def test_an_unknown_table_is_refused_with_the_names(make_study: Make) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis import compile_study
 from analysis.efficiency import progress
 from analysis.reading import read_studies
 from analysis.sampling import sampling
@@ -107,3 +108,20 @@ def test_transfer_runs_fill_the_rows_of_the_study_and_others_are_added(make_stud
     assert all(
         "not run" in row[1].text or row[1].text == "–" for row in tables["table9_transfer"].rows
     )
+
+
+def test_studies_that_cannot_be_compared_have_figures_of_their_own(make_study: Make) -> None:
+    folders = []
+    for name, data in (("one", "ab12"), ("two", "ab12"), ("three", "another")):
+        study = make_study(name)
+        study.add("T", metrics={"equivariance/rotate": 0.5})
+        study.write_study(data={"fingerprint": data})
+        folders.append(study.folder)
+    parts = {chapter.key: chapter for chapter in compile_study(folders).chapters}
+    for key, name in (("search", "efficiency"), ("hypothesis", "diagnostics")):
+        assert [drawing.key for drawing in parts[key].drawings] == [name, f"{name}_2"]
+    first, second = (drawing.alt for drawing in parts["search"].drawings)
+    assert "one (grid)" in first
+    assert "two (grid)" in first
+    assert "three (grid)" in second
+    assert "three" not in first

@@ -6,8 +6,9 @@ import pytest
 from analysis.findings import verdict_sentences
 from analysis.grid import arrange
 from analysis.reading import read_studies
+from analysis.statistics import Interval
 from analysis.uncertainty import estimate
-from analysis.verdict import Change, Verdict, changes, verdicts
+from analysis.verdict import Change, Gap, Verdict, changes, verdicts
 from tests.analysis.conftest import StudyMaker
 
 Make = Callable[..., StudyMaker]
@@ -106,6 +107,28 @@ def test_a_lucky_choice_is_unmasked_by_the_other_seeds(make_study: Make) -> None
     assert verdict.best.difference_cm == pytest.approx(10.0 - 12.25)
     assert verdict.best.held_out_cm == pytest.approx(13.5 - 12.25)
     assert verdict.decided == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "covers", "held_out", "lower"),
+    [
+        (0.5, 1.5, "poses and seeds", 0.8, 1),
+        (0.5, 1.5, "seeds", None, 1),
+        (0.5, 1.5, "poses and seeds", -0.2, 0),  # lucky
+        (0.5, 1.5, "poses", 0.8, 0),
+        (-0.1, 2.1, "poses and seeds", 0.8, 0),
+    ],
+)
+def test_a_gap_is_certain_only_by_all_three_rules(
+    low: float, high: float, covers: str, held_out: float | None, lower: int
+) -> None:
+    span = Interval(low=low, high=high)
+    gap = Gap(difference_cm=1.0, interval=span, covers=covers, held_out_cm=held_out)
+    assert gap.lower == lower
+    turned = Interval(low=-high, high=-low)
+    other = None if held_out is None else -held_out
+    gap = Gap(difference_cm=-1.0, interval=turned, covers=covers, held_out_cm=other)
+    assert gap.lower == -lower
 
 
 def test_forms_are_compared_within_their_own_study(make_study: Make) -> None:

@@ -63,6 +63,7 @@ class Cluster:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    dashboard: int = field(default_factory=free_port)
     nodes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
@@ -71,7 +72,13 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "RAY_ADDRESS": self.address, "RAY_AUTH_MODE": "disabled"}
+        return {
+            **os.environ,
+            "RAY_ADDRESS": self.address,
+            "RAY_AUTH_MODE": "disabled",
+            # Ray's cleaner looks for a cluster, and this machine may have several.
+            "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{self.dashboard}",
+        }
 
     def start(self, *options: str) -> None:
         log = self.folder / f"{len(self.nodes)}.log"
@@ -93,16 +100,31 @@ class Cluster:
             time.sleep(0.2)
 
     def head(self) -> None:
-        names = ["ray-client-server-port", "metrics-export-port", "dashboard-port"]
+        names = ["ray-client-server-port", "metrics-export-port"]
         names += ["dashboard-agent-listen-port", "dashboard-agent-grpc-port"]
         ports = [f"--{name}={free_port()}" for name in names]
         temporary = f"--temp-dir={self.folder}"
-        self.start("--head", f"--port={self.port}", "--num-cpus=0", temporary, *ports)
+        ports += [f"--port={self.port}", f"--dashboard-port={self.dashboard}"]
+        self.start("--head", "--num-cpus=0", temporary, *ports)
 
     def grow(self) -> int:
         """Add a node; returns its number."""
         self.start(f"--address={self.address}", "--num-cpus=1")
         return len(self.nodes) - 1
+
+    def pause(self, seconds: float) -> None:
+        """Let training rest, so that there is time for a node to be noticed in mid-trial."""
+        workers = [
+            child
+            for node in self.nodes
+            for child in psutil.Process(node.pid).children(recursive=True)
+            if has(child, "RayTrainWorker")
+        ]
+        for worker in workers:
+            worker.suspend()
+        time.sleep(seconds)
+        for worker in workers:
+            worker.resume()
 
     def lose(self, number: int) -> None:
         """Kill a node as a spot machine goes: all of it at once."""
@@ -154,7 +176,7 @@ def held(cluster: Cluster) -> str:
 def test_an_elastic_trial_grows_with_the_cluster_and_outlives_a_lost_node(
     cluster: Cluster, base: list[str], tmp_path: Path
 ) -> None:
-    base = [*base, *ONE_TRIAL, "study.epochs=60", "trial.pretrain.size_px=64"]
+    base = [*base, *ONE_TRIAL, "study.epochs=40"]
     base += ["trial.pretrain.checkpoint_every=2"]
     elastic = ("cluster=auto", "trial.workers=[1,2]", "trial.resize_s=2", "search.retries=3")
     first = cluster.grow()
@@ -168,6 +190,7 @@ def test_an_elastic_trial_grows_with_the_cluster_and_outlives_a_lost_node(
     with started(base, changed, *elastic, environment=cluster.environment) as process:
         await_that(process, lambda: with_workers(1))
         cluster.grow()
+        cluster.pause(25.0)  # Ray Train looks for new nodes every 20 s
         await_that(process, lambda: with_workers(2))
         cluster.lose(first)
         lost = len(rows(changed))

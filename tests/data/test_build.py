@@ -68,26 +68,32 @@ def test_an_interrupted_build_does_not_open_and_continues_where_it_stopped(
 def test_a_build_killed_in_the_middle_continues(make_freihand: Make, tmp_path: Path) -> None:
     root = make_freihand(tmp_path / "f", poses=150)
     out = tmp_path / "s"
-    script = (
-        "import sys\n"
-        "from handssl.data import build_store, read_freihand\n"
-        "if __name__ == '__main__':\n"
-        "    build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)\n"
-    )
-    code = script.replace(
-        "import sys\n",
-        "import sys, handssl.data.build as b\nb.SHARD_ROWS = 8\n"
-        "import handssl.data.plan as p\np.SHARD_ROWS = 8\n",
-        1,
-    )
+    code = """
+import sys, time
+import handssl.data.build as build, handssl.data.plan as plan, handssl.data.shard as shard
+from handssl.data import read_freihand
+
+def stopped_while_it_writes(table, path, **options):
+    if path.name.startswith("00005"):
+        path.write_bytes(b"PAR1")
+        time.sleep(600)
+    write(table, path, **options)
+
+build.SHARD_ROWS = plan.SHARD_ROWS = 8
+write = shard.pq.write_table
+shard.pq.write_table = stopped_while_it_writes
+build.build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)
+"""
     path = tmp_path / "run.py"
     path.write_text(code)
     environment = dict(os.environ, PYTHONPATH=str(Path(build_module.__file__).parents[2]))
     process = subprocess.Popen([sys.executable, str(path), str(root), str(out)], env=environment)
-    while len(list((out / "shards").glob("*.parquet"))) < 5 and process.poll() is None:
+    while not list((out / "shards").glob("00005.*.part")):
+        assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert len(list((out / "shards").glob("*.parquet"))) == 5
     assert not (out / "manifest.json").exists()
     with pytest.raises(DataError, match="half-built"):
         open_store(out)

@@ -172,6 +172,7 @@ FREIHAND: list[tuple[str, Mutation, str | int]] = [
     ("a negative focal length", _edit(K, _set(1, 0, 0, to=-150.0)), 4),
     ("K of another image size", _edit(K, _set(1, to=_scaled(8.0))), 4),
     ("a hand behind the camera", _edit(XYZ, _set(1, to=_scaled(-1.0))), 4),
+    ("still being generated", _write("synthetic.partial.json", b"{}"), "only partly generated"),
     ("xyz in millimetres", _all(_edit(XYZ, _scaled(1000)), _remove(SCALE)), "not in metres"),
 ]
 
@@ -203,6 +204,7 @@ INTERHAND: list[tuple[str, Mutation, str | int]] = [
     ("sizes of turned images", _edit(DATA, _set("images", 0, "width", to=84)), 1),
     ("a truncated JPEG", _cut("images/train/Capture0/image0.jpg"), 1),
     ("a missing image", _remove("images/train/Capture0/image0.jpg"), 1),
+    ("still being generated", _write("synthetic.partial.json", b"{}"), "only partly generated"),
     ("only interacting hands", _edit(DATA, _interacting), "no image to convert"),
 ]  # fmt: skip
 

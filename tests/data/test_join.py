@@ -66,6 +66,20 @@ def test_shares_weight_training_rows_and_leave_validation_alone(pair: tuple[Stor
     assert joined.info["shares"] == {"freihand": 0.25, "interhand": 0.75}
 
 
+def test_a_part_of_a_joined_store_keeps_the_members_shares(pair: tuple[Store, Store]) -> None:
+    joined = join_stores(pair, shares=(0.5, 0.5))
+    part = joined.take(40)
+    assert 30 <= len(part) < len(joined)
+    for split in ("train", "val"):
+        whole, taken = (
+            Counter(group.split("/")[0] for group in store.split(split).groups.tolist())
+            for store in (joined, part)
+        )
+        assert taken.keys() == whole.keys() == {"freihand", "interhand"}
+    by_member = Counter(group.split("/")[0] for group in part.split("train").groups.tolist())
+    assert abs(by_member["freihand"] - by_member["interhand"]) <= 6
+
+
 def test_a_joined_store_survives_pickling(pair: tuple[Store, Store]) -> None:
     part = join_stores(pair, shares=(0.5, 0.5)).split("train").take(12)
     again = pickle.loads(pickle.dumps(part))

@@ -56,9 +56,9 @@ def test_one_hot_maps_are_the_centres_of_their_cells_in_view_pixels(
         head.maps.weight.zero_()
         head.maps.weight[:21, 0] = 1e4
         head.maps.weight[21:, 1] = 1.0
-        for parameter in (head.maps.bias,):
-            assert parameter is not None
-            parameter.zero_()
+        bias = head.maps.bias
+        assert bias is not None
+        bias.zero_()
     features = torch.zeros(1, 2, 8, 8)
     features[0, 0, row, column] = 1
     features[0, 1] = torch.arange(64.0).view(8, 8)

@@ -37,9 +37,9 @@ def test_a_new_refiner_returns_the_closed_form() -> None:
     rays = pixel_rays(uvz[..., :2], cameras)[..., :2]
     refiner = RootRefiner()
     with torch.no_grad():
-        for parameter in (refiner.layers[-1].bias,):
-            assert isinstance(parameter, torch.Tensor)
-            parameter.zero_()
+        bias = refiner.layers[-1].bias
+        assert isinstance(bias, torch.Tensor)
+        bias.zero_()
     found = refiner(uvz, cameras)
     assert found.tolist() == pytest.approx(root_depth(rays, uvz[..., 2].double()).tolist())
 

@@ -14,6 +14,7 @@ from search.buckets import join, shown
 from search.compose import compose_config
 from search.folders import Folder, delete_tree, mirrored, own
 from search.lease import leased
+from search.outage import outage, outage_in
 from search.preflight import check_writable, exclusive
 from search.stores import local_store, put_store
 from tests.data.conftest import write_freihand
@@ -142,6 +143,16 @@ def test_a_bucket_that_cannot_be_written_to_is_refused(bucket: str) -> None:
         check_writable(missing)
     with pytest.raises(ConfigError, match=r"search\.storage must be a database's URL"):
         compose_config(["results=s3://bucket/results"])
+
+
+def test_a_bucket_that_fails_is_an_outage_and_no_defect(bucket: str) -> None:
+    missing = bucket.replace("bucket/", "nowhere/", 1)
+    folder = own(missing)
+    (folder.local / "record.json").write_text("{}")
+    with pytest.raises(OSError, match="bucket does not exist") as failed:
+        folder.put("record.json")
+    assert outage(failed.value)
+    assert outage_in(f"Traceback\nOSError: {failed.value}\n")
 
 
 def test_one_driver_holds_a_study(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def low_shot_drawings(found: LowShot) -> list[Drawing]:
 
 def _drawing(curves: list[Curve]) -> Drawing:
     key, study = curves[0].key, curves[0].study
-    figure, (axes,) = new_figure(6.8, 4.0)
+    figure, (axes,) = new_figure(6.8, 4.6)
     names = [curve.title.removeprefix("+ ") for curve in curves]
     drawing = Drawing(
         key=f"lowshot_{slug(study.name, key.encoder, key.fit, key.evaluate)}",
@@ -58,5 +58,5 @@ def _drawing(curves: list[Curve]) -> Drawing:
     axes.minorticks_off()
     axes.set_xlabel("share of the labels")
     axes.set_ylabel("median PJE (cm)")
-    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    figure.legend(fontsize=8, frameon=False, labelcolor=INK, loc="outside lower center", ncols=2)
     return drawing

@@ -31,11 +31,13 @@ EVENTS = 40
 
 
 def changes(results: Path) -> set[tuple[str, float]]:
-    """All files with the time of their last change."""
+    """All files with the time of their last change; folders may go while this looks."""
     found = set()
-    for path in results.rglob("*"):
-        with suppress(FileNotFoundError):
-            found.add((str(path), path.stat().st_mtime))
+    for folder, _, names in os.walk(results):
+        for name in names:
+            path = Path(folder) / name
+            with suppress(FileNotFoundError):
+                found.add((str(path), path.stat().st_mtime))
     return found
 
 

@@ -309,6 +309,7 @@ def _finetune(
     base = config.transfer.finetune
     rows = len(with_labels(stores[row.fit].split("train"), row.label_fraction, seed))
     steps_an_epoch = max(1, (rows + base.batch_size - 2) // base.batch_size)
+    epochs = max(base.epochs, math.ceil(config.transfer.least_steps / steps_an_epoch))
     return dataclasses.replace(
         base,
         mode=row.mode,
@@ -316,7 +317,9 @@ def _finetune(
         label_fraction=row.label_fraction,
         layer_decay=row.layer_decay,
         size_px=config.trial.pretrain.size_px,
-        epochs=max(base.epochs, math.ceil(config.transfer.least_steps / steps_an_epoch)),
+        epochs=epochs,
+        # Many short epochs need no more checkpoints than few long ones.
+        checkpoint_every=max(base.checkpoint_every, epochs // base.epochs),
     )
 
 

@@ -79,6 +79,9 @@ def test_with_few_labels_a_row_passes_over_them_more_often(planned: Make) -> Non
         fit.finetune.label_fraction: fit.finetune.epochs for fit in plan.fits if fit.finetune
     }
     assert epochs == {0.01: 12, 0.1: 12, 1.0: 3}
+    few = next(fit.finetune for fit in plan.fits if fit.finetune)
+    assert few.label_fraction == 0.01
+    assert few.checkpoint_every == 6  # as many checkpoints as with all labels: two
 
 
 def test_imagenet_rows_are_there_where_asked_for(planned: Make) -> None:

@@ -10,8 +10,9 @@ from analysis.compact import COMPACT, compact_records
 from handssl.errors import DataError
 from handssl.training import OptimizerConfig, PretrainConfig
 from search.compose import typed
-from search.config import Config, SearchConfig, StudyConfig, TrialConfig
+from search.config import Config, StudyConfig, TrialConfig
 from search.records import OBJECTIVE
+from search.search_config import SearchConfig
 from search.spaces import Point
 from search.trials import point_from
 

@@ -28,9 +28,9 @@ from benchmarks.recorded import Curve, RecordedStudy, read_recorded
 from handssl.errors import ConfigError
 from search.bridge import OptunaView
 from search.compose import plain
-from search.config import EarlyStopping, SearchConfig
 from search.records import OBJECTIVE, Record
 from search.sampling import sampled, warm_start
+from search.search_config import EarlyStopping, SearchConfig
 from search.trials import Trial
 from search.tuning import scheduler
 

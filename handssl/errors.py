@@ -4,7 +4,7 @@ Messages name the parameter, its value and the way out: ``temperature must be > 
 temperature=-1.0``. A command catches `HandSSLError`, prints its one line and exits with status 2.
 """
 
-__all__ = ["ConfigError", "DataError", "HandSSLError", "NonFiniteLossError"]
+__all__ = ["ConfigError", "DataError", "HandSSLError", "NonFiniteLossError", "require"]
 
 
 class HandSSLError(Exception):
@@ -42,3 +42,13 @@ class NonFiniteLossError(HandSSLError, ArithmeticError):
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.step, self.last_finite_loss, self.parameter_norms)
+
+
+def require(ok: bool, message: str) -> None:
+    """Refuse a configuration unless something holds of it.
+
+    Raises:
+        ConfigError: With this message, where `ok` is false.
+    """
+    if not ok:
+        raise ConfigError(message)

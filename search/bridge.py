@@ -22,9 +22,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from handssl.errors import ConfigError
 from search.compose import plain
-from search.config import SearchConfig
 from search.jobs import Planned
 from search.records import OBJECTIVE, Record, seed_from
+from search.search_config import SearchConfig
 from search.spaces import Point, parameters_of
 from search.trials import point_from
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from optuna.distributions import CategoricalChoiceType
 
-from search.config import Range, SearchConfig
+from search.search_config import Range, SearchConfig
 from search.spaces import ASSIGNMENTS, Point, choose
 
 __all__ = ["ends"]

@@ -31,7 +31,7 @@ from handssl.augment import (
 from handssl.errors import ConfigError
 from handssl.objectives import OBJECTIVES
 from handssl.objectives.contrastive import ContrastiveObjective
-from search.config import Range, SearchConfig
+from search.search_config import Range, SearchConfig
 
 __all__ = ["Chooser", "Point", "choose", "grid", "matching", "parameters_of"]
 

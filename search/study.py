@@ -17,7 +17,7 @@ from handssl.errors import NonFiniteLossError
 from search import buckets, records
 from search.bridge import OptunaView, Parameters, without_password
 from search.buckets import is_bucket, join
-from search.config import Config, EarlyStopping
+from search.config import Config
 from search.datasets import open_data
 from search.display import Display
 from search.folders import Folder, delete_tree, everywhere, mirrored
@@ -37,6 +37,7 @@ from search.preflight import (
 from search.records import Record
 from search.room import check_room
 from search.sampling import again, sampled, trials_again, warm_start
+from search.search_config import EarlyStopping
 from search.spaces import Point, grid
 from search.trial import TrialJob
 from search.trials import Trial, point_from, resolve_all

@@ -10,16 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from handssl.encoders import EncoderConfig
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.evaluation import FinetuneConfig
-from search.config import (
-    ClusterConfig,
-    Config,
-    DataConfig,
-    SearchConfig,
-    StudyConfig,
-    TrialConfig,
-)
+from search.config import ClusterConfig, Config, DataConfig, StudyConfig, TrialConfig
+from search.search_config import SearchConfig
 
 __all__ = [
     "DATA_SETS",
@@ -34,11 +28,6 @@ __all__ = [
 
 DATA_SETS: Final = ("FH", "IH")
 MODES: Final = ("supervised", "frozen", "unfrozen")
-
-
-def _require(ok: bool, message: str) -> None:
-    if not ok:
-        raise ConfigError(message)
 
 
 def _interhand() -> DataConfig:
@@ -120,17 +109,17 @@ class RowGroup:
     def __post_init__(self) -> None:
         for key in ("pretrain", "fit", "evaluate"):
             names = getattr(self, key)
-            _require(
+            require(
                 0 < len(names) == len(set(names)) and set(names) <= set(DATA_SETS),
                 f"{key} must name some of {', '.join(DATA_SETS)}, each once, but got "
                 f"{key}={list(names)}",
             )
         for key in ("label_fractions", "layer_decays"):
             for value in getattr(self, key):
-                _require(0 < value <= 1, f"{key} must be in (0, 1], but got {value}")
-            _require(bool(getattr(self, key)), f"{key} must list at least one, but got []")
-        _require(bool(self.modes), "modes must list at least one, but got []")
-        _require(self.repeats >= 1, f"repeats must be >= 1, but got repeats={self.repeats}")
+                require(0 < value <= 1, f"{key} must be in (0, 1], but got {value}")
+            require(bool(getattr(self, key)), f"{key} must list at least one, but got []")
+        require(bool(self.modes), "modes must list at least one, but got []")
+        require(self.repeats >= 1, f"repeats must be >= 1, but got repeats={self.repeats}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,18 +163,18 @@ class TransferConfig:
 
     def __post_init__(self) -> None:
         for label, group in self.rows.items():
-            _require(
+            require(
                 group.encoder in self.encoders,
                 f"transfer.rows.{label}.encoder must be one of {', '.join(self.encoders)}, but "
                 f"got encoder={group.encoder}",
             )
             for name in group.pretrained:
-                _require(
+                require(
                     name in self.pretrained,
                     f"transfer.rows.{label}.pretrained must be among "
                     f"{', '.join(self.pretrained)}, but got {name}",
                 )
-        _require(
+        require(
             not self.shares
             or (set(self.shares) == set(DATA_SETS) and abs(sum(self.shares.values()) - 1) < 1e-6),
             f"transfer.shares must give {' and '.join(DATA_SETS)} shares with sum 1, but got "
@@ -193,7 +182,7 @@ class TransferConfig:
         )
         for name in ("pretrain_repeats", "least_steps"):
             value = getattr(self, name)
-            _require(value >= 1, f"transfer.{name} must be >= 1, but got {name}={value}")
+            require(value >= 1, f"transfer.{name} must be >= 1, but got {name}={value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from handssl.errors import ConfigError, DataError
 from handssl.training import OptimizerConfig, PretrainConfig
 from search import records
 from search.compose import plain
-from search.config import Config, EarlyStopping, SearchConfig, StudyConfig, TrialConfig
+from search.config import Config, StudyConfig, TrialConfig
 from search.records import OBJECTIVE
+from search.search_config import EarlyStopping, SearchConfig
 from search.spaces import Point
 
 SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))

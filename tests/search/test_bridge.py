@@ -11,8 +11,9 @@ from optuna.trial import TrialState
 from handssl.errors import ConfigError
 from search.bridge import OptunaView, without_password
 from search.compose import plain
-from search.config import Config, SearchConfig
+from search.config import Config
 from search.records import OBJECTIVE
+from search.search_config import SearchConfig
 from search.spaces import Point, choose
 from search.trials import Trial, resolve_all
 

@@ -2,7 +2,7 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -244,6 +244,7 @@ def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(
     there = dataclasses.replace(job, directory=directory)
     begun = run(there, device="cpu")
     assert next(begun)["epoch"] == 1
+    assert isinstance(begun, Generator)
     begun.close()  # a worker that is lost after its first report; its folder goes with it
     assert buckets.names(directory) == ["checkpoint.pt", "metrics.jsonl"]
     reports = list(run(there, device="cpu"))

@@ -18,8 +18,9 @@ from handssl.errors import ConfigError
 from search import records
 from search.bridge import OptunaView, without_password
 from search.compose import compose_config
-from search.config import Config, SearchConfig
+from search.config import Config
 from search.sampling import sampled
+from search.search_config import SearchConfig
 from search.trials import Trial
 from tests.search.test_bridge import record_of
 

@@ -8,8 +8,8 @@ from handssl.errors import ConfigError
 from handssl.objectives import OBJECTIVES
 from handssl.objectives.contrastive import ContrastiveObjective
 from search.compose import compose_config
-from search.config import SearchConfig
 from search.ends import ends
+from search.search_config import SearchConfig
 from search.spaces import Point, choose, grid, parameters_of
 from search.trials import resolve_all
 

@@ -53,9 +53,12 @@ def chapters(
     few: LowShot,
     price_per_hour: float | None = None,
 ) -> tuple[Chapter, ...]:
-    """All chapters, those of which nothing has been run yet included."""
+    """All chapters, those of which nothing has been run yet included.
+
+    Where no composition has been searched, what was run downstream comes first.
+    """
     ranking = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
-    return (
+    searched = (
         Chapter(
             key="best",
             title="The best compositions",
@@ -78,13 +81,14 @@ def chapters(
         _agreement(grid),
         _hypothesis(grid, uncertainty, studies),
         _search(studies, price_per_hour),
-        Chapter(
-            key="transfer",
-            title="Across data sets, and against supervised training",
-            tables=tables.transfer_tables(studies),
-        ),
-        _low_shot(few),
     )
+    transfer = Chapter(
+        key="transfer",
+        title="Across data sets, and against supervised training",
+        tables=tables.transfer_tables(studies),
+    )
+    downstream = (transfer, _low_shot(few))
+    return (*searched, *downstream) if grid.columns else (*downstream, *searched)
 
 
 def _pairs(grid: Grid) -> list[tuple[Column, Column]]:

@@ -16,7 +16,16 @@ from analysis.grid import Setting, is_transfer
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
-__all__ = ["FLOORS", "Run", "TransferKey", "evaluated", "find_runs", "fraction_of", "row_of"]
+__all__ = [
+    "FLOORS",
+    "Run",
+    "TransferKey",
+    "encoder_name",
+    "evaluated",
+    "find_runs",
+    "fraction_of",
+    "row_of",
+]
 
 FLOORS = ("random", "imagenet")
 """What a run may start from instead of a pretraining of ours."""
@@ -57,10 +66,14 @@ def _data_set(name: object) -> str:
     return str(name)
 
 
-def _encoder(config: Mapping[str, object]) -> str:
+def encoder_name(config: Mapping[str, object]) -> str:
+    """The encoder of a run, as its configuration names it."""
     encoder = config.get("encoder")
-    name = encoder.get("name") if isinstance(encoder, Mapping) else encoder
-    text = str(name).lower()
+    return str(encoder.get("name") if isinstance(encoder, Mapping) else encoder)
+
+
+def _encoder(config: Mapping[str, object]) -> str:
+    text = encoder_name(config).lower()
     return next((known for known in ("resnet", "hrnet") if text.startswith(known)), text)
 
 

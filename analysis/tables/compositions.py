@@ -1,7 +1,7 @@
 """Tables 1 and 5: the composition search, ours beside the published."""
 
 from analysis.grid import Cell, Column, Grid
-from analysis.notation import STUDY_ROWS, objective_base
+from analysis.notation import STUDY_ROWS, objective_base, objective_title
 from analysis.published import COMPOSITIONS
 from analysis.tables import model
 from analysis.tables.model import Entry, Table, number, one_section, result
@@ -53,7 +53,9 @@ def run_caption(grid: Grid) -> str:
     )  # fmt: skip
 
 
-def _ours(cell: Cell, metric: str, *, best: bool) -> Entry:
+def _ours(cell: Cell | None, metric: str, *, best: bool) -> Entry:
+    if cell is None:
+        return result(None, "not run")
     return result(cell.best.summary(metric) if cell.best else None, cell.state, best=best)
 
 
@@ -66,25 +68,36 @@ def _columns(title: str, *, published: bool) -> list[model.Column]:
     return columns
 
 
-def _has_published(column: Column) -> bool:
-    return any(objective == objective_base(column.variant) for objective, _ in COMPOSITIONS)
+def _has_published(variant: str) -> bool:
+    return any(objective == objective_base(variant) for objective, _ in COMPOSITIONS)
 
 
 def composition_table(grid: Grid) -> Table:
-    """Table 5: every composition and objective; the lowest median of each objective is bold."""
+    """Table 5: every composition and objective; the lowest median of each objective is bold.
+
+    Where nothing has been run, the study's own objectives stand there as not run.
+    """
+    shown: list[tuple[Column | None, str, str]] = [
+        (column, column.variant, column.title) for column in grid.columns
+    ]
+    if not shown:
+        objectives = dict.fromkeys(objective for objective, _ in COMPOSITIONS)
+        shown = [(None, objective, objective_title(objective)) for objective in objectives]
     columns = [model.Column(name="Augmentation", numeric=False)]
-    for column in grid.columns:
-        columns += _columns(column.title, published=_has_published(column))
+    for _, variant, title in shown:
+        columns += _columns(title, published=_has_published(variant))
     best = {column.key: (grid.best(column) or ("",))[0] for column in grid.columns}
     rows = []
     for label in grid.compositions:
         row = [Entry(text=label)]
-        for column in grid.columns:
-            cell = grid.cell(column, label)
-            printed = COMPOSITIONS.get((objective_base(column.variant), label))
+        for column, variant, _ in shown:
+            cell = grid.cell(column, label) if column else None
+            printed = COMPOSITIONS.get((objective_base(variant), label))
             for _, metric in METRICS:
-                row.append(_ours(cell, metric, best=best[column.key] == label))
-                if _has_published(column):
+                row.append(
+                    _ours(cell, metric, best=column is not None and best[column.key] == label)
+                )
+                if _has_published(variant):
                     row.append(number(getattr(printed, metric) if printed else None))
         rows.append(row)
     return Table(

@@ -7,7 +7,7 @@ from analysis.published import TRANSFER, TransferRow, TransferTable
 from analysis.records import Study
 from analysis.tables import model
 from analysis.tables.model import ONE_SEED, Entry, Section, Table, number, result
-from analysis.transfer import Run, TransferKey, find_runs
+from analysis.transfer import Run, TransferKey, encoder_name, find_runs
 
 __all__ = ["transfer_tables"]
 
@@ -122,10 +122,11 @@ def _caption(runs: Sequence[Run], studies: Sequence[Study]) -> str:
             f"Not run in {names}. Published: the study's own runs on the full data sets. {words}"
         )
     fidelities = dict.fromkeys(run.study.credentials for run in runs)
+    encoders = dict.fromkeys(encoder_name(run.setting.first.config) for run in runs)
     seeds = sorted({run.setting.seeds for run in runs})
     spread = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     return (
-        f"Ours: {'; '.join(fidelities)}; seeds a row: {spread}; mean ± standard "
-        f"deviation, {ONE_SEED} one seed only. Published: the study's own runs on the full data "
-        f"sets. {words}"
+        f"Ours: {'; '.join(fidelities)}; {', '.join(encoders)}; seeds a row: {spread}; mean ± "
+        f"standard deviation, {ONE_SEED} one seed only. Published: the study's own runs on the "
+        f"full data sets. {words}"
     )

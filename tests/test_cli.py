@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -47,6 +48,9 @@ def test_build_inspect_and_doctor_from_nothing(
     printed = capsys.readouterr().out
     assert "expected: 6 images" in printed
     assert "6 images" in printed.splitlines()[-2]
+    # The same request as a search's own generation makes: default shares are not written down.
+    made = json.loads((tmp_path / "raw" / "synthetic.json").read_text())
+    assert made["counts"] == {"poses": 3, "versions": 2, "evaluation": 0}
     assert main(["data", "inspect", str(out), "--out", str(sheet), "--count", "2"]) == 0
     with Image.open(sheet) as image:
         assert image.width == 2 * 264 + 8

@@ -61,7 +61,7 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--versions", type=int, default=4, help="backgrounds of a pose (freihand)")
     made.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
     made.add_argument(
-        "--uniform-views", type=float, default=0.25, help="share of views from anywhere (freihand)"
+        "--uniform-views", type=float, help="share of views from anywhere (freihand); default 0.15"
     )
     made.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
     parser.set_defaults(run=_build)
@@ -131,11 +131,12 @@ def _generate(arguments: argparse.Namespace, progress: Callable[[int, int], None
 
     same = {"poses": arguments.poses, "seed": arguments.seed, "workers": arguments.processes}
     if arguments.look == "freihand":
+        if arguments.uniform_views is not None:
+            same["uniform_views"] = arguments.uniform_views
         synthetic.generate_freihand(
             arguments.root,
             versions=arguments.versions,
             evaluation=arguments.evaluation,
-            uniform_views=arguments.uniform_views,
             progress=progress,
             **same,
         )

@@ -17,7 +17,15 @@ _UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 _MARGIN: Final = 0.045
 """Share of the image's side that joints keep from its border; fingertips are about 8 mm thick."""
 
-_ARM_DEPTH: Final = (-0.6, 0.85)
+_CLOSED_SIZE: Final = 0.3
+"""Power of a hand's extent in its size in the image: at 1 all hands would stand equally far from
+the camera, at 0 they would be equally large."""
+
+_FACING: Final = 0.5
+"""Natural views are denser where the palm or the back faces the camera, by as much as they are
+sparser edge-on, where fingers hide each other."""
+
+_ARM_DEPTH: Final = (-0.5, 0.85)
 """A forearm whose direction has a smaller share along the camera's axis hides the hand, one with
 a larger share shows its end: such views are drawn again."""
 
@@ -27,20 +35,23 @@ def draw_rotation(
 ) -> Floats:
     """(3, 3) rotation hand frame → camera frame.
 
-    Natural views turn about the arm by any angle and tilt moderately in and out of the image;
-    a share of views is uniform over all rotations that show the hand before its arm.
+    Natural views turn about the arm by any angle, less often edge-on, and tilt moderately in
+    and out of the image; a share of views is uniform over all rotations that show the hand
+    before its arm.
     """
     while True:
         if generator.random() < uniform_share:
             rotation = _uniform(generator)
         else:
-            rotation = draw_natural_rotation(generator, tilt_rad=0.9, pitch_rad=0.45)
+            rotation = draw_natural_rotation(
+                generator, tilt_rad=0.9, pitch_rad=0.45, facing=_FACING
+            )
         if _ARM_DEPTH[0] < (rotation @ forearm)[2] < _ARM_DEPTH[1]:
             return rotation
 
 
 def draw_natural_rotation(
-    generator: np.random.Generator, *, tilt_rad: float, pitch_rad: float
+    generator: np.random.Generator, *, tilt_rad: float, pitch_rad: float, facing: float = 0.0
 ) -> Floats:
     """(3, 3) rotation of an upright hand: turned about its arm by any angle, then tilted.
 
@@ -48,9 +59,11 @@ def draw_natural_rotation(
         generator: Source of randomness.
         tilt_rad: Standard deviation of the tilt in the image plane.
         pitch_rad: Standard deviation of the tilt out of the image plane.
+        facing: The density of the angle φ of the turn is 1 + facing·cos 2φ, from 0 (any angle
+            alike) to under 1 (hardly any edge-on); φ = 0 shows the back, π the palm.
     """
     tilt, pitch = generator.normal(size=2) * [tilt_rad, pitch_rad]
-    turn = generator.uniform(0, 2 * np.pi)
+    turn = _turn(generator.uniform(0, 2 * np.pi), facing)
     leaning = rotation_about(2, tilt) @ rotation_about(0, pitch)
     rotation: Floats = leaning @ rotation_about(1, turn) @ _UPRIGHT
     return rotation
@@ -66,16 +79,16 @@ def frame_hand(
 ) -> Floats:
     """(3,) translation that shows joints (21, 3; camera's orientation) at FreiHAND's size.
 
-    The box of the joints fills about 40 % of the image's side, a closed hand somewhat less than
+    The box of the joints fills about 42 % of the image's side, a closed hand somewhat less than
     an open one, and stands a little off the centre. At that size, FreiHAND's own, the crop at
     the largest margin (1.5) still lies inside the image for most hands: a view's black border
     would otherwise tell its shift and rotation.
     """
-    share = np.clip(generator.normal(0.44, 0.05), 0.32, 0.56)
+    share = np.clip(generator.normal(0.43, 0.05), 0.32, 0.56)
     off_centre = generator.normal(size=2) * 0.06 * side_px
     middle = (joints_m.max(0) + joints_m.min(0)) / 2
     extent_m = np.ptp(joints_m[:, :2], axis=0).max()
-    target_px = share * (extent_m / 0.15) ** 0.5 * side_px
+    target_px = share * (extent_m / 0.15) ** _CLOSED_SIZE * side_px
     depth = focal_px * max(extent_m, 0.08) / target_px
     shift = np.zeros(3)
     for _ in range(4):
@@ -93,6 +106,14 @@ def project_px(points_m: Floats, *, focal_px: float, centre_px: Floats) -> Float
     """(n, 2) pixels of points in the camera frame, pixel centres at integers."""
     projected: Floats = points_m[:, :2] / points_m[:, 2:] * focal_px + centre_px
     return projected
+
+
+def _turn(share: float, facing: float) -> float:
+    """The angle φ up to which the density has the integral `share`: φ + facing/2·sin 2φ."""
+    turn = share
+    for _ in range(60):  # each brings it nearer by at least the factor `facing`
+        turn = share - facing / 2 * np.sin(2 * turn)
+    return float(turn)
 
 
 def _uniform(generator: np.random.Generator) -> Floats:

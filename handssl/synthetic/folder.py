@@ -17,7 +17,7 @@ from handssl.errors import DataError
 
 __all__ = ["GENERATOR_VERSION", "GeneratedFolder", "Request", "write_atomically"]
 
-GENERATOR_VERSION: Final = 1
+GENERATOR_VERSION: Final = 2
 """Grows whenever the same seed would give other bytes."""
 
 _COMPLETE: Final = "synthetic.json"

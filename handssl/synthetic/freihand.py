@@ -14,7 +14,7 @@ from handssl.synthetic.pose import HandPose, draw_pose, draw_proportions
 from handssl.synthetic.raster import rasterise
 from handssl.synthetic.rig import load_rig
 from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
-from handssl.synthetic.skin import albedo, draw_skin, dressed_surface
+from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dressed_surface
 
 __all__ = ["SIDE_PX", "UNIFORM_VIEWS", "Capture", "Split", "draw_capture", "render_capture"]
 
@@ -27,8 +27,11 @@ _CENTRE_PX: Final = np.array([112.0, 112.0])
 """FreiHAND's principal point; with pixel centres at integers, half a pixel off the middle."""
 
 _SPLITS: Final = {"training": 0, "evaluation": 1}
-UNIFORM_VIEWS: Final = 0.25
+UNIFORM_VIEWS: Final = 0.15
 """Share of the poses that are seen from anywhere; the others are held as one holds up a hand."""
+
+_METERED: Final = 0.35
+"""Mean linear albedo of skin that is shown without a longer exposure."""
 
 _JPEG_QUALITY: Final = 92
 
@@ -127,13 +130,18 @@ def _render_hand(capture: Capture, generator: np.random.Generator) -> tuple[Sing
     light, reached = diffuse_light(rig, surface, lighting)
     skin, gloss = albedo(style)
     glints = shine(surface, gloss, reached, lighting, eye=np.zeros(3))
-    exposure = float(generator.uniform(0.85, 1.25))
+    exposure = float(generator.uniform(0.95, 1.3) * _lift(style))
     colours = tone_curve(skin * light + glints[:, None], exposure)
     depth = surface.positions[:, 2]
     points = surface.positions[:, :2] * (np.float32(capture.focal_px) / depth)[:, None]
     points += _CENTRE_PX.astype(np.float32)
     canvas = rasterise(points, depth, rig.faces, colours, height=SIDE_PX, width=SIDE_PX)
     return canvas[:, :, :3], canvas[:, :, 3:]
+
+
+def _lift(style: SkinStyle) -> float:
+    """What a camera that meters the hand adds to the exposure of darker skin: part of the way."""
+    return float(max(_METERED / style.tone.mean(), 1) ** 0.3)
 
 
 def _recolour(

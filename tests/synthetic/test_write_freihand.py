@@ -27,7 +27,7 @@ def generate(
     versions: int = 3,
     evaluation: int = 2,
     seed: int = 3,
-    uniform_views: float = 0.25,
+    uniform_views: float = 0.15,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:

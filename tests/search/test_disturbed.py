@@ -47,16 +47,16 @@ def test_a_full_disk_stops_the_study_in_one_line_and_it_goes_on_once_there_is_sp
         assert_same_outcome(disk, undisturbed)
 
 
-def test_a_disk_that_is_full_from_the_start_stops_the_study_at_once(
+def test_a_study_on_a_disk_that_is_full_from_the_start_is_refused(
     base: list[str], tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", megabytes=1) as disk:
         fill(disk)
         done = run_grid(base, disk)
-        assert done.returncode == 1, done.stderr
-        assert done.stdout.splitlines()[-1].startswith("stopped by [Errno 28] No space left")
-        assert done.stderr == ""
-        assert [path.name for path in (disk / "small").iterdir()] == [".lock"]
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(f"refused: results={disk} has ")
+        assert len(done.stderr.splitlines()) == 1
+        assert not (disk / "small").exists()
 
 
 def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(

@@ -107,7 +107,9 @@ def test_a_saved_model_comes_back(hands: Store, tmp_path: Path) -> None:
     next(run)
     again = PoseModel.load(path)
     val = hands.split("val")
-    assert evaluate_model(again, val).metrics == run.evaluate(val).metrics
+    # Sums of floats may be taken in another order where the weights lie elsewhere in memory.
+    expected = pytest.approx(run.evaluate(val).metrics, rel=1e-9)
+    assert evaluate_model(again, val).metrics == expected
     assert (again.size_px, again.name) == (32, "resnet10t")
     assert again.bone_m == run.model.bone_m
 

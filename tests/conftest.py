@@ -1,6 +1,7 @@
 """Shared by all tests: shapes are checked, threads are few, the real samples are found."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -9,6 +10,10 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every child of a test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test says what holds, never how fast: a busy machine must not fail it.
 settings.register_profile(

@@ -1,5 +1,6 @@
 """The whole main job at its smallest fidelity, in processes of its own, as a user starts it."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -100,7 +101,8 @@ def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
             interrupt(process)
             time.sleep(2)
         out, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, errors)
+    # One that comes while Python winds down ends it by the signal, which a shell calls 130 as well.
+    assert process.returncode in (130, -signal.SIGINT), (out, errors)
     assert "run the same command again to continue" in out + errors
     assert "Traceback" not in out + errors
     assert_all_end(processes)

@@ -101,7 +101,7 @@ def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
             interrupt(process)
             time.sleep(2)
         out, errors = process.communicate(timeout=60)
-    # One that comes while Python winds down ends it by the signal, which a shell calls 130 as well.
+    # One that comes while Python winds down ends it by the signal, which shells call 130 too.
     assert process.returncode in (130, -signal.SIGINT), (out, errors)
     assert "run the same command again to continue" in out + errors
     assert "Traceback" not in out + errors

@@ -147,7 +147,8 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "num_cpus": config.cpus,
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
-            # Otherwise its processes listen on every interface of the machine.
+            # Its processes reach each other here; some of Ray's own ports listen on every
+            # interface all the same.
             "_node_ip_address": "127.0.0.1",
         }
         if config.dashboard:

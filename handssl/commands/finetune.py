@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from handssl.commands.progress import print_epochs
 from handssl.commands.scores import print_scores
 from handssl.commands.view_size import view_size
 from handssl.data import open_store
@@ -65,12 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
         checkpoint=checkpoint,
     )
     console = Console()
-    for report in run:
-        console.print(
-            f"epoch {report.epoch} of {config.epochs}: loss {report.loss:.4f}, "
-            f"{report.images_per_s:.0f} images/s",
-            highlight=False,
-        )
+    print_epochs(console, run, config.epochs)
     print_scores(console, run.evaluate(val).metrics)
     for line in (
         f"wrote {checkpoint}",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from handssl.commands.progress import print_epochs
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
@@ -58,11 +59,6 @@ def _run(arguments: argparse.Namespace) -> int:
         checkpoint=checkpoint,
     )
     console = Console()
-    for report in run:
-        console.print(
-            f"epoch {report.epoch} of {config.epochs}: loss {report.loss:.4f}, "
-            f"{report.images_per_s:.0f} images/s",
-            highlight=False,
-        )
+    print_epochs(console, run, config.epochs)
     console.print(f"wrote {checkpoint}", markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -1,6 +1,6 @@
 """Progress bars of commands: a bar a stage on a terminal, a line a stage in a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,7 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["progress_bars"]
+from handssl.training import EpochReport
+
+__all__ = ["print_epochs", "progress_bars"]
 
 
 @contextmanager
@@ -39,3 +41,13 @@ def progress_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]
                 console.print(f"{stage}: {total} done", highlight=False)
 
         yield advance
+
+
+def print_epochs(console: Console, run: Iterable[EpochReport], epochs: int) -> None:
+    """Train to the end, with a line for each of so many epochs."""
+    for report in run:
+        console.print(
+            f"epoch {report.epoch} of {epochs}: loss {report.loss:.4f}, "
+            f"{report.images_per_s:.0f} images/s",
+            highlight=False,
+        )

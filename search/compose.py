@@ -34,8 +34,10 @@ _OPEN = (
     "trial.pretrain.objective.options",
     "search.objectives",
     "search.space",
+    "transfer.pretrained",
+    "transfer.rows",
 )
-"""Mappings whose keys are the user's choice; Hydra would want a + before each."""
+"""Mappings whose keys are the user's choice (Hydra would want a + before each); null drops one."""
 
 
 @overload
@@ -63,6 +65,8 @@ def compose_config(
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, schema)) from error
     found = cast("dict[str, Any]", values)
+    for key in _OPEN:
+        _leave_out_nulls(found, key)
     pretrain = found.get("trial", {}).get("pretrain", {})
     if isinstance(pretrain.get("magnitudes"), Mapping):
         pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
@@ -73,6 +77,13 @@ def _opened(override: str) -> str:
     """An override that may add to one of the open mappings, as well as replace."""
     inside = any(re.match(rf"{re.escape(key)}(\.[^=]*)?=", override) for key in _OPEN)
     return f"++{override}" if inside else override
+
+
+def _leave_out_nulls(values: dict[str, Any], key: str) -> None:
+    for part in key.split("."):
+        values = values.get(part) or {}
+    for name in [name for name, value in values.items() if value is None]:
+        del values[name]
 
 
 def dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -120,7 +120,7 @@ class SearchConfig:
             where * stands for anything; [] is all.
         objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
             {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
-            other keys of trial.pretrain, such as optimizer.base_lr.
+            other keys of trial.pretrain, such as optimizer.base_lr, and null leaves one out.
         space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
             {choices: […]}.
         warm_start: Points to begin a sampled search with: `published` takes the study's best

@@ -71,10 +71,12 @@ class Pretrained:
     Attributes:
         objective: What differs from trial.pretrain.objective.
         composition: Its augmentations.
+        pretrain: What differs in other keys of trial.pretrain, such as optimizer.base_lr.
     """
 
     objective: Mapping[str, Any]
     composition: str
+    pretrain: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from handssl.evaluation.probe import with_labels
 from handssl.objectives import ObjectiveConfig
 from handssl.training import PretrainConfig
 from search.bridge import Parameters
-from search.compose import plain, typed
+from search.compose import dotted, plain, typed
 from search.jobs import Planned
 from search.records import canonical_hash, seed_from
 from search.spaces import Point
 from search.transfer_config import RowGroup, TransferStudyConfig
-from search.trials import Trial
+from search.trials import Trial, set_key
 
 __all__ = ["Fit", "Plan", "Pretraining", "joined", "parameters_among", "plan_rows"]
 
@@ -200,6 +200,8 @@ def _pretraining(
     try:
         own = typed(ObjectiveConfig, values["objective"] | dict(kind.objective))
         values["objective"] = plain(own)
+        for key, value in dotted(kind.pretrain):
+            set_key(values, key, value)
         pretrain = typed(PretrainConfig, values)
     except ConfigError as error:
         raise ConfigError(f"transfer.pretrained.{row.start}: {error}") from error

@@ -12,7 +12,7 @@ from search.config import Config
 from search.records import canonical_hash, seed_from
 from search.spaces import Point
 
-__all__ = ["Trial", "point_from", "resolve", "resolve_all"]
+__all__ = ["Trial", "point_from", "resolve", "resolve_all", "set_key"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
     except ConfigError as error:
         raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
     for key, value in (*dotted(others), *point.values):
-        _set(values, key, value)
+        set_key(values, key, value)
     pretrain = typed(PretrainConfig, values)
     decides = plain(pretrain)
     del decides["checkpoint_every"]
@@ -87,17 +87,17 @@ def resolve_all(
     return list({trial.hash: trial for trial in trials}.values())
 
 
-def _set(values: dict[str, Any], key: str, value: Any) -> None:
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     """Put a value at a dotted key that must exist; a magnitude's key has a dot of its own."""
     head, _, rest = key.partition(".")
     if head == "magnitudes" and rest:
         values[head] = {**values[head], rest: value}
     elif head not in values or (rest and not isinstance(values[head], Mapping)):
         raise ConfigError(
-            f"search must name keys of trial.pretrain here ({', '.join(values)}), but got {key}"
+            f"a key must be one of trial.pretrain's here ({', '.join(values)}), but got {key}"
         )
     elif rest:
-        _set(values[head], rest, value)
+        set_key(values[head], rest, value)
     else:
         values[head] = value
 

@@ -34,7 +34,10 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "search/random.yaml",
         "search/tpe.yaml",
         "study/embedded.yaml",
+        "study/curves.yaml",
         "study/evidence.yaml",
+        "study/mixed.yaml",
+        "study/rates.yaml",
         "study/paper.yaml",
         *(f"study/{name}.yaml" for name in TRANSFER),
         "transfer.yaml",
@@ -74,6 +77,13 @@ def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:
     assert list(config.search.objectives) == ["relative", "contrastive", "care"]
     assert config.search.ranges["optimizer.base_lr"].log
     assert config.trial.pretrain.magnitudes == {"rotate.max_deg": 30}
+
+
+def test_null_leaves_an_entry_of_such_a_mapping_out() -> None:
+    config = compose_config(["search=tpe", "search.objectives.relative=null"])
+    assert list(config.search.objectives) == ["contrastive"]
+    mixed = compose_config(["search=tpe", "study=mixed"])
+    assert list(mixed.search.objectives) == ["mixed"]
 
 
 def test_the_paper_study_has_the_settings_of_the_protocol() -> None:

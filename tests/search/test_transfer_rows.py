@@ -109,6 +109,20 @@ def test_shares_decide_what_an_epoch_of_pretraining_sees(stores: dict[str, Store
     assert joined(stores, ("FH",), {}) is stores["FH"]
 
 
+def test_a_kind_of_pretraining_has_keys_of_its_own(planned: Make) -> None:
+    key = "transfer.pretrained.contrastive.pretrain"
+    rate = 7e-3
+    own, other = (
+        planned("study=table2", f"{key}.optimizer.base_lr={rate}"),
+        planned("study=table2"),
+    )
+    (ours,), (theirs,) = own.pretrainings, other.pretrainings
+    assert ours.trial.pretrain.optimizer.base_lr == rate != theirs.trial.pretrain.optimizer.base_lr
+    assert ours.trial.hash != theirs.trial.hash
+    with pytest.raises(ConfigError, match=r"pretrained\.contrastive: .*but got optimizer\.rate"):
+        planned("study=table2", f"{key}.optimizer.rate=1")
+
+
 def test_settings_of_repeats_are_equal_and_those_of_rows_are_not(planned: Make) -> None:
     plan = planned("study=lowshot")
     own = [fit for fit in plan.fits if fit.finetune and fit.point.objective == "contrastive"]

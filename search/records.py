@@ -38,6 +38,7 @@ __all__ = [
     "compile_parquet",
     "git_state",
     "now",
+    "parse_record",
     "read_jsonl",
     "read_record",
     "read_records",
@@ -150,14 +151,24 @@ def read_record(path: Path) -> Record:
         DataError: Where the file is not a record of this schema.
     """
     try:
-        record: Record = json.loads(path.read_text())
+        return parse_record(path.read_text(), path)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} is not a readable record ({error}); delete it to run it again"
         ) from error
+
+
+def parse_record(text: str, where: object) -> Record:
+    """One record from its JSON; `where` it lies is what an error names.
+
+    Raises:
+        ValueError: Where it is not JSON.
+        DataError: Where it is not a record of this schema.
+    """
+    record: Record = json.loads(text)
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise DataError(
-            f"{path} must have schema={SCHEMA}, but got "
+            f"{where} must have schema={SCHEMA}, but got "
             f"schema={record.get('schema') if isinstance(record, dict) else None}"
         )
     return record

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STUDY ?= embedded
 RESULTS ?= results
 
-.PHONY: setup data run test chaos check format bench help
+.PHONY: setup data run study test chaos check format bench help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,12 @@ data: setup  ## build the embedded data set and its store
 run: setup  ## search the compositions on embedded data, then compile the tables and the report
 	$(BIN)/python search/run_grid.py results=$(RESULTS) study.name=$(STUDY)
 	$(BIN)/python -m analysis $(RESULTS)/$(STUDY)
+
+study: setup  ## the embedded data's study (hours; says how many, then resumes); publishes docs/study
+	$(BIN)/python search/run_grid.py results=$(RESULTS) study=evidence plan=true
+	$(BIN)/python search/run_grid.py results=$(RESULTS) study=evidence
+	$(BIN)/python -m analysis $(RESULTS)/evidence
+	$(BIN)/python -m analysis $(RESULTS)/evidence --compact docs/study
 
 test: setup  ## every test
 	$(BIN)/python -m pytest

@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "study", nargs="+", help="folder of a study, as in results/embedded, or a URI"
     )
     parser.add_argument(
-        "--out", help="where to write (default: analysis/ in the first study's folder)"
+        "--out",
+        help="where to write (default: analysis/ in the first study's folder; "
+        "outputs/NAME where that is a compact one, NAME)",
     )
     parser.add_argument(
         "--compact",

@@ -1,11 +1,14 @@
 """The compact form of a study: three files instead of one folder a trial, small enough to publish.
 
     study.json        as the search wrote it
-    trials.parquet    one row a record; nested keys joined by dots, lists as JSON, absent keys null
+    trials.parquet    one row a record: all of it as JSON in `record`; for other readers, its
+                      values in columns (nested keys joined by dots, lists as JSON)
     errors.parquet    one row a validation image of a finished trial: trial, group (its pose),
                       error_cm (21 joints, half precision, NaN where a joint is not valid)
 
-The analysis reads it as it reads the folder it was made from. Half precision moves an error by at
+The analysis reads it as it reads the folder it was made from, and `search/replay.py` runs its
+records again. A table without `record`, as the search compiles it, is read from its columns:
+enough for the analysis, though null and absent are one there. Half precision moves an error by at
 most 0.05%; one takes about 1.5 bytes, 200 trials of 600 images some 4 MB.
 """
 
@@ -26,9 +29,11 @@ from analysis.joint_errors import COMPACT_ERRORS, JointErrors
 from analysis.records import Problem, Study, parse_json
 from analysis.statistics import PoseErrors
 
-__all__ = ["COMPACT", "compact_records", "local_paths", "write_compact"]
+__all__ = ["COMPACT", "compact_records", "is_compact", "local_paths", "write_compact"]
 
 COMPACT = "trials.parquet"
+_RECORD = "record"
+"""The column that holds a record as it was written."""
 
 _PRIVATE = ("error.traceback",)  # names files of the machine that the trial ran on
 _LARGEST_CM = 65504.0  # of half precision
@@ -64,10 +69,26 @@ def compact_records(raw: bytes) -> Iterator[dict[str, Any]]:
         RecordsError: Where the table cannot be read.
     """
     try:
-        rows = pq.read_table(io.BytesIO(raw)).to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pq.read_table(io.BytesIO(raw))
+        if _RECORD in table.column_names:
+            found = [_whole(text) for text in table[_RECORD].to_pylist()]
+        else:
+            found = [_nested(row) for row in table.to_pylist()]
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise RecordsError(f"is not a readable Parquet table ({error})") from error
-    yield from map(_nested, rows)
+    yield from found
+
+
+def _whole(text: str | None) -> dict[str, Any]:
+    record = json.loads(text or "")
+    if not isinstance(record, dict):
+        raise ValueError(f"{_RECORD} holds a {type(record).__name__} instead of an object")
+    return record
+
+
+def is_compact(study: Study) -> bool:
+    """Whether a study was read from its compiled table, not from the folders of its trials."""
+    return bool(study.records) and all(record.file == COMPACT for record in study.records)
 
 
 def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
@@ -94,7 +115,7 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         description.write_text(text, encoding="utf-8")
-        pq.write_table(_record_table(_raw(study)), table, compression="zstd")
+        pq.write_table(_record_table(study), table, compression="zstd")
         errors = _write_errors(study, folder / COMPACT_ERRORS)
     except OSError as error:
         raise RecordsError(
@@ -103,34 +124,49 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
     return (description, table, *errors)
 
 
-def _raw(study: Study) -> list[Mapping[str, Any]]:
-    own = [record.file for record in study.records if record.file != COMPACT]
-    if own:
-        return [parse_json(raw) for raw in study.source.map(study.source.read, own)]
+def _raw(study: Study) -> tuple[list[Mapping[str, Any]], bool]:
+    """The records, and whether they are as the search wrote them."""
+    if not is_compact(study):
+        files = [record.file for record in study.records]
+        return [parse_json(raw) for raw in study.source.map(study.source.read, files)], True
+    table = study.source.read(COMPACT)
     kept = {record.trial for record in study.records}
-    rows = compact_records(study.source.read(COMPACT))
-    return [row for row in rows if row.get("trial") in kept]
+    found: list[Mapping[str, Any]] = [r for r in compact_records(table) if r.get("trial") in kept]
+    return found, _RECORD in pq.read_schema(io.BytesIO(table)).names
+
+
+def _public(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return {
+        key: _public(item, f"{prefix}{key}.") if isinstance(item, Mapping) else item
+        for key, item in value.items()
+        if f"{prefix}{key}" not in _PRIVATE
+    }
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         if isinstance(item, Mapping):
             yield from _flat(item, f"{prefix}{key}.")
-        elif f"{prefix}{key}" not in _PRIVATE:
+        else:
             yield f"{prefix}{key}", json.dumps(item) if isinstance(item, list) else item
 
 
-def _record_table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _record_table(study: Study) -> pa.Table:
+    raw, whole = _raw(study)
+    records = [_public(record) for record in raw]
     rows = [dict(_flat(record)) for record in records]
     names = dict.fromkeys(key for row in rows for key, value in row.items() if value is not None)
-    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+    columns = {name: _column([row.get(name) for row in rows]) for name in names}
+    if whole:
+        columns[_RECORD] = pa.array([json.dumps(record) for record in records])
+    return pa.table(columns)
 
 
 def _column(values: Sequence[Any]) -> pa.Array:
-    """Values of one type, or, where the records disagree, their text."""
+    """Values of one type, or, where the records disagree or a number is too large, their text."""
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if value is None else str(value) for value in values])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.chapters import Chapter, chapters
+from analysis.compact import is_compact
 from analysis.errors import RecordsError
 from analysis.figures import write_drawing
 from analysis.grid import Grid, arrange
@@ -18,6 +19,9 @@ from analysis.trials import write_trials
 from analysis.uncertainty import estimate
 
 __all__ = ["Report", "compile_study"]
+
+_OUTPUTS = Path("outputs")
+"""Where the report of a compact study goes: its folder holds what was published, and no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,8 @@ def compile_study(
 
     Args:
         paths: Folder of a study (path or pyarrow URI), or several.
-        out: Where to write; by default ``analysis/`` in the first study's folder.
+        out: Where to write; by default ``analysis/`` in the first study's folder, or, where that
+            is a compact one, ``outputs/`` and the folder's name.
         price_per_hour: Price of an hour of one trial's devices, for the cost column.
 
     Raises:
@@ -123,6 +128,8 @@ def _compile(studies: tuple[Study, ...], folder: Path, price_per_hour: float | N
 def _folder(study: Study, out: str | os.PathLike[str] | None) -> Path:
     if out is not None:
         return Path(out)
+    if is_compact(study):
+        return _OUTPUTS / study.source.name
     if study.source.local is None:
         raise RecordsError(
             f"out must be given for a study on another machine, but got study={study.source.uri}; "

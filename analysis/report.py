@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from analysis.chapters import Chapter
-from analysis.compact import COMPACT
+from analysis.compact import is_compact
 from analysis.figures import inline_svg
 from analysis.records import Problem, Study
 from analysis.tables import Table
@@ -72,7 +72,7 @@ def write_report(
         command=command,
         trial_columns=COLUMNS,
         trial_numbers=NUMERIC,
-        whole=all(record.file != COMPACT for study in studies for record in study.records),
+        whole=not any(map(is_compact, studies)),
         trials=trial_rows(studies, path.parent.absolute()),
     )  # fmt: skip
     path.write_text(html, encoding="utf-8")

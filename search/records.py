@@ -17,7 +17,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal
@@ -38,6 +38,7 @@ __all__ = [
     "compile_parquet",
     "git_state",
     "now",
+    "parse_record",
     "read_jsonl",
     "read_record",
     "read_records",
@@ -150,14 +151,24 @@ def read_record(path: Path) -> Record:
         DataError: Where the file is not a record of this schema.
     """
     try:
-        record: Record = json.loads(path.read_text())
+        return parse_record(path.read_text(), path)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} is not a readable record ({error}); delete it to run it again"
         ) from error
+
+
+def parse_record(text: str, where: object) -> Record:
+    """One record from its JSON; `where` it lies is what an error names.
+
+    Raises:
+        ValueError: Where it is not JSON.
+        DataError: Where it is not a record of this schema.
+    """
+    record: Record = json.loads(text)
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise DataError(
-            f"{path} must have schema={SCHEMA}, but got "
+            f"{where} must have schema={SCHEMA}, but got "
             f"schema={record.get('schema') if isinstance(record, dict) else None}"
         )
     return record
@@ -173,10 +184,18 @@ def compile_parquet(study_dir: Path, records: Mapping[str, Record]) -> Path:
     """Write `trials.parquet`: one row a record in order of the trial's id, nested keys dotted."""
     rows = [_flat(records[trial]) for trial in sorted(records)]
     columns = sorted({key for row in rows for key in row})
-    table = pa.table({key: pa.array([row.get(key) for row in rows]) for key in columns})
+    table = pa.table({key: _column([row.get(key) for row in rows]) for key in columns})
     path = study_dir / "trials.parquet"
     _atomically(path, lambda file: pq.write_table(table, file))
     return path
+
+
+def _column(values: Sequence[Any]) -> pa.Array:
+    """Values of one type, or, where the records disagree or a number is too large, their text."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if value is None else str(value) for value in values])
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

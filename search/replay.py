@@ -1,6 +1,8 @@
-"""Run one recorded trial again, and say whether its metrics come out the same.
+"""Run recorded trials again, and say whether their metrics come out the same.
 
 python search/replay.py results/embedded/trials/<trial>/record.json
+python search/replay.py results/embedded --trial contrastive_T-CJ
+python search/replay.py docs/study --sample 3
 """
 
 import argparse
@@ -21,6 +23,7 @@ from search import records
 from search.compose import typed
 from search.config import Config
 from search.datasets import open_data
+from search.recorded import RecordedStudy, read_recorded
 from search.records import Record
 from search.stores import local_store
 from search.trial import TrialJob, run
@@ -31,12 +34,27 @@ __all__ = ["main", "replay"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0 if all metrics are the same, 1 if one is not, 2 if nothing could be run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("record", type=Path, help="the record.json of a finished trial")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "place",
+        help="record.json of a finished trial, or a study's folder or compact form; path or s3://…",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--trial", help="of a study: the trial's name, or how it begins")
+    which.add_argument("--sample", type=int, metavar="N", help="of a study: N finished trials")
+    parser.add_argument("--seed", type=int, default=0, help="other N for another seed")
+    for name in ("root", "store"):
+        parser.add_argument(
+            f"--{name}", metavar="DIR", help=f"data.{name} here, where the recorded one is not"
+        )
     arguments = parser.parse_args(argv)
     console = Console(highlight=False)
     try:
-        return replay(arguments.record, console)
+        study = read_recorded(arguments.place)
+        chosen = _chosen(study, arguments.trial, arguments.sample, arguments.seed)
+        return replay(study, chosen, console, root=arguments.root, store=arguments.store)
     except HandSSLError as error:
         Console(stderr=True, highlight=False).print(
             f"refused: {error}", markup=False, soft_wrap=True
@@ -44,46 +62,102 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def replay(path: Path, console: Console) -> int:
-    """Run the trial of a record in a folder of its own and compare.
+def _chosen(
+    study: RecordedStudy, trial: str | None, sample: int | None, seed: int
+) -> list[Record]:
+    if trial is not None:
+        return [study.named(trial)]
+    if sample is not None:
+        return study.sampled(sample, seed=seed)
+    if len(study.records) > 1:
+        raise ConfigError(
+            f"one of the {len(study.records)} records of {study.place} must be chosen; add "
+            f"--trial NAME, as in --trial {min(study.records)}, or --sample N"
+        )
+    return list(study.records.values())
+
+
+def replay(
+    study: RecordedStudy,
+    chosen: Sequence[Record],
+    console: Console,
+    *,
+    root: str | None = None,
+    store: str | None = None,
+) -> int:
+    """Run trials of a study again, each in a folder of its own, and compare; the exit status.
+
+    Args:
+        study: The study.
+        chosen: Records of it.
+        console: Where progress and comparisons go.
+        root: Where the raw data is here; None where it was.
+        store: Where its store is here; None where it was.
 
     Raises:
-        HandSSLError: The record, its study or its data cannot be used.
+        HandSSLError: A record, its study or its data cannot be used.
     """
-    record = records.read_record(path)
+    for record in chosen:
+        _check(record)
+    config = typed(Config, study.description["config"])
+    data = dataclasses.replace(
+        config.data, root=root or config.data.root, store=store or config.data.store
+    )
+    config = dataclasses.replace(config, data=data)
+    images = open_data(data, console)
+    for fingerprint in {record["data"]["fingerprint"]: None for record in chosen}:
+        if images.fingerprint != fingerprint:
+            raise ConfigError(
+                f"the data must be that of the record (fingerprint {fingerprint[:12]}), but "
+                f"{data.store} has {images.fingerprint[:12]}; restore it"
+            )
+    _note_versions(chosen, console)
+    torch.set_num_threads(max(1, int(config.trial.cpus)))
+    same = 0
+    for number, record in enumerate(chosen, start=1):
+        if len(chosen) > 1:
+            console.print(f"{number} of {len(chosen)}: {record['trial']}", markup=False)
+        again = _run(record, config, console)
+        equal = _compare(record["metrics"], again["metrics"], console)
+        verdict = "[green]the same[/]" if equal else "[red]not the same[/]"
+        console.print(f"{verdict}: {record['trial']}", soft_wrap=True)
+        same += equal
+    if len(chosen) > 1:
+        console.print(f"{same} of {len(chosen)} are the same")
+    return 0 if same == len(chosen) else 1
+
+
+def _check(record: Record) -> None:
     if record["status"] != "finished":
         raise ConfigError(
-            f"a record must be finished to be replayed, but {path} has status={record['status']}"
+            f"a record must be finished to be replayed, but {record['trial']} has "
+            f"status={record['status']}"
         )
     if "transfer" in record["config"]:
         raise ConfigError(
-            f"a record must be of run_grid.py to be replayed, but {path} is a row of "
+            f"a record must be of run_grid.py to be replayed, but {record['trial']} is a row of "
             "run_transfer.py; run its study again under another study.name"
         )
-    study = records.read_record(path.parents[2] / "study.json")
-    config = typed(Config, study["config"])
-    store = open_data(config.data, console)
-    if store.fingerprint != record["data"]["fingerprint"]:
-        raise ConfigError(
-            f"the data must be that of the record (fingerprint "
-            f"{record['data']['fingerprint'][:12]}), but {config.data.store} has "
-            f"{store.fingerprint[:12]}; restore it"
-        )
+
+
+def _note_versions(chosen: Sequence[Record], console: Console) -> None:
+    """Say once what is not as it was: another version may give other numbers."""
     for name, version in records.versions().items():
-        if record["versions"].get(name) != version:
-            then = record["versions"].get(name)
+        before = {str(record["versions"].get(name)) for record in chosen} - {version}
+        if before:
+            then = ", ".join(sorted(before))
             console.print(f"note: {name} was {then} and is {version} now", style="yellow")
-    torch.set_num_threads(max(1, int(config.trial.cpus)))
+
+
+def _run(record: Record, config: Config, console: Console) -> Record:
+    """The record that the trial has now."""
     with tempfile.TemporaryDirectory() as folder:
         job = _job(record, config, Path(folder))
         on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
         for report in run(job, device="cuda" if on_gpu else "cpu"):
             if not report["done"]:
                 console.print(f"epoch {report['epoch']} of {job.trial.pretrain.epochs}")
-        again = records.read_record(Path(folder) / "record.json")
-    same = _compare(record["metrics"], again["metrics"], console)
-    console.print(f"[green]the same[/]: {record['trial']}" if same else "[red]not the same[/]")
-    return 0 if same else 1
+        return records.read_record(Path(folder) / "record.json")
 
 
 def _job(record: Record, config: Config, folder: Path) -> TrialJob:

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import read_study
+from analysis import read_studies, read_study
 from analysis.__main__ import main
+from analysis.chapters import chapters
 from analysis.compact import local_paths, write_compact
 from analysis.grid import arrange
 from analysis.joint_errors import JointErrors
+from analysis.lowshot import low_shot
 from analysis.statistics import interval
 from analysis.uncertainty import estimate
 from tests.analysis.conftest import StudyMaker
@@ -38,15 +41,66 @@ def test_the_compact_form_holds_the_same_records(make_study: Make, tmp_path: Pat
     assert compact.problems == ()
     assert compact.missing == ()
     assert compact.description == whole.description
-    config_of = [record.config for record in compact.records]
-    assert config_of[0]["diagnostics"] == config["diagnostics"]
-    assert [own["warmup"] for own in config_of] == ["1", "0.5", "none"]  # no common type: text
+    for ours, theirs in zip(compact.records, whole.records, strict=True):
+        assert replace(ours, file=theirs.file) == theirs
+    table = pq.read_table(tmp_path / "compact" / "trials.parquet")
+    assert table["config.warmup"].to_pylist() == ["1", "0.5", "none"]  # no common type: text
+    assert "error.message" in table.column_names
+    assert "error.traceback" not in table.column_names
+    assert "traceback" not in "".join(table["record"].to_pylist())
+
+
+def older(folder: Path) -> Path:
+    """The compact form without its records as JSON, as it was once written."""
+    table = pq.read_table(folder / "trials.parquet").drop_columns(["record"])
+    pq.write_table(table, folder / "trials.parquet", compression="zstd")
+    return folder
+
+
+def test_an_older_compact_form_is_read_and_stays_one(make_study: Make, tmp_path: Path) -> None:
+    study = make_study()
+    config = {"diagnostics": {"augmentations": ["translate", "scale"]}, "warmup": 1}
+    study.add("T", metrics={"equivariance/rotate": 0.5}, config=config)
+    study.add("S", "relative", status="failed", config={**config, "warmup": "none"})
+    folder = older(compacted(study, tmp_path / "compact"))
+    whole, compact = read_study(str(study.folder)), read_study(str(folder))
+    assert compact.problems == ()
+    assert compact.records[0].config["diagnostics"] == config["diagnostics"]
     for ours, theirs in zip(compact.records, whole.records, strict=True):
         same = replace(ours, file=theirs.file, setting=theirs.setting, config=theirs.config)
         assert same == theirs
-    names = pq.read_schema(tmp_path / "compact" / "trials.parquet").names
-    assert "error.message" in names
-    assert "error.traceback" not in names
+    write_compact(compact, tmp_path / "again")
+    assert pq.read_table(tmp_path / "again" / "trials.parquet").equals(
+        pq.read_table(folder / "trials.parquet")
+    )
+
+
+def claims(folder: Path) -> list[str]:
+    """What the report says of a study, sentence by sentence."""
+    studies = read_studies([str(folder)])
+    grid = arrange(studies)
+    found = chapters(grid, estimate(grid), studies, low_shot(studies))
+    return [sentence for chapter in found for sentence in chapter.sentences]
+
+
+def test_the_claims_of_the_compact_form_are_those_of_the_whole(
+    make_study: Make, tmp_path: Path
+) -> None:
+    study = make_study(evidence=True)
+    study.add_grid(repeats=2, errors=True)
+    folder = compacted(study, tmp_path / "compact")
+    whole = claims(study.folder)
+    shutil.rmtree(study.folder)
+    published = claims(folder)
+    assert len(whole) > 4
+    assert any("wins" in sentence for sentence in whole)
+    number = r"\d+\.\d+"
+    for ours, theirs in zip(published, whole, strict=True):
+        assert re.sub(number, "", ours) == re.sub(number, "", theirs)
+        # An error of 60 cm in half precision is off by 0.03 at most, and is rounded when printed.
+        assert [float(own) for own in re.findall(number, ours)] == pytest.approx(
+            [float(own) for own in re.findall(number, theirs)], rel=5e-4, abs=0.0101
+        )
 
 
 def test_intervals_of_the_compact_form_are_those_of_the_whole_to_half_precision(
@@ -119,7 +173,10 @@ def test_a_broken_error_table_is_reported_once_and_the_rest_is_analysed(
 
 
 def test_the_command_writes_the_compact_form_and_names_what_not_to_publish(
-    make_study: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_study: Make,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = make_study()
     study.add_grid(("contrastive",), errors=True)
@@ -133,8 +190,11 @@ def test_the_command_writes_the_compact_form_and_names_what_not_to_publish(
     assert "command names /home/me/hands" in said
     assert f"python -m analysis {folder}" in said
     shutil.rmtree(study.folder)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.chdir(tmp_path)
     assert main([str(folder)]) == 0
-    assert (folder / "analysis" / "report.html").is_file()
+    assert (tmp_path / "outputs" / "published" / "report.html").is_file()
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -173,5 +233,6 @@ def test_lists_come_back_as_lists_and_other_brackets_stay_text(
     study = make_study()
     study.add("T", config={"list": [1, "a"], "text": "[not json]"})
     compact = read_study(str(compacted(study, tmp_path / "compact")))
-    assert json.dumps(compact.records[0].config["list"]) == '[1, "a"]'
-    assert compact.records[0].config["text"] == "[not json]"
+    for form in (compact, read_study(str(older(tmp_path / "compact")))):
+        assert json.dumps(form.records[0].config["list"]) == '[1, "a"]'
+        assert form.records[0].config["text"] == "[not json]"

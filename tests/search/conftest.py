@@ -1,10 +1,12 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from handssl.data import open_or_build_store
 from handssl.synthetic import generate_freihand, generate_interhand
-from search import records
+from search import buckets, records
 from search.compose import compose_config
 from search.config import Config
 from search.spaces import grid
@@ -126,3 +128,20 @@ def transfer_overrides(embedded: Path, embedded_interhand: Path) -> tuple[str, .
         "transfer.least_steps=1",
         "transfer.pretrain_repeats=1",
     )
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """A study's place in the bucket of a server that runs here, and a cache of its own."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+    files, _ = buckets._opened(f"s3://?{options}&allow_bucket_creation=true")
+    files.create_dir("bucket")
+    yield f"s3://bucket/results/small?{options}"
+    files.delete_dir_contents("bucket")  # the next server of this process would serve them again
+    server.stop()

@@ -2,11 +2,10 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from handssl.data import build_store, open_store, read_freihand
 from handssl.errors import ConfigError
@@ -21,24 +20,6 @@ from search.records import read_record
 from search.stores import local_store, put_store
 from search.trial import TrialJob, run
 from tests.data.conftest import write_freihand
-
-PLACE = "s3://bucket/results/small"
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """A study's place in the bucket of a server that runs here, and a cache of its own."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    files, _ = buckets._opened(f"s3://?{options}&allow_bucket_creation=true")
-    files.create_dir("bucket")
-    yield f"{PLACE}?{options}"
-    server.stop()
 
 
 @pytest.fixture(params=["path", "bucket"])

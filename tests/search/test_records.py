@@ -106,6 +106,17 @@ def test_the_compiled_table_has_a_row_a_record_in_order_of_the_trials(tmp_path: 
     assert table["error.type"].to_pylist() == [None, None, "X"]
 
 
+def test_columns_of_mixed_types_are_compiled_as_text(tmp_path: Path) -> None:
+    values: list[Any] = [1, "auto", True, None, [1, 2], 0.5]
+    found = {f"t{i}": record(f"t{i}", config={"warmup": v}) for i, v in enumerate(values)}
+    found["t0"]["seed"] = 2**70
+    table = pq.read_table(records.compile_parquet(tmp_path, found))
+    expected = ["1", "auto", "True", None, "[1, 2]", "0.5"]
+    assert table["config.warmup"].to_pylist() == expected
+    assert table["seed"].to_pylist()[0] == str(2**70)
+    assert table["metrics.mpjpe_cm"].to_pylist() == [1.5] * 6
+
+
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     records.write_npz(tmp_path / "errors.npz", error_cm=np.eye(3), group=np.array(["a", "b"]))
     with np.load(tmp_path / "errors.npz") as file:

@@ -85,9 +85,12 @@ def read_recorded(folder: Path) -> RecordedStudy:
         raise DataError(f"{folder} must hold finished trials, but has none")
     recorded = study["config"]
     # Only what spans the space: an older version may have had other keys elsewhere, and nothing
-    # is trained, so that a warm-up that fits any length will do.
+    # is trained, so that a warm-up that fits any length will do. Curves are of the study's error,
+    # whatever it searched by.
+    metrics = ("metric", "second_metric")
+    search = {key: value for key, value in recorded["search"].items() if key not in metrics}
     config = Config(
-        search=typed(SearchConfig, recorded["search"]),
+        search=typed(SearchConfig, search),
         study=StudyConfig(epochs=recorded["study"]["epochs"]),
         trial=TrialConfig(pretrain=PretrainConfig(optimizer=OptimizerConfig(warmup_epochs=0.0))),
     )

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from handssl.errors import ConfigError
 from search.compose import plain
 from search.jobs import Planned
-from search.records import OBJECTIVE, Record, seed_from
+from search.records import Record, seed_from
 from search.search_config import SearchConfig
 from search.spaces import Point, parameters_of
 from search.trials import point_from
@@ -139,27 +139,30 @@ class OptunaView:
         self._live: dict[str, optuna.trial.Trial] = {}
 
     def _open(self) -> optuna.Study:
-        directions = [StudyDirection.MINIMIZE] * (2 if self._search.kind == "nsga2" else 1)
         return optuna.create_study(
             storage=self._storage,
             study_name=self._name,
-            directions=directions,
+            directions=self._directions(),
             load_if_exists=True,
         )
+
+    def _directions(self) -> list[StudyDirection]:
+        return [StudyDirection[own.direction.upper()] for own in self._search.metrics.values()]
 
     def synchronise(self, records: Mapping[str, Record]) -> list[Point]:
         """Heal what a crash left behind, so that there is no orphan and no duplicate.
 
         A running trial whose record exists is told; one without is adopted, to be run on under its
         old number; a record without a trial is added. Where the search space has changed its
-        choices, the view is built anew.
+        choices, or the metrics their directions, the view is built anew.
 
         Returns:
             The points of the adopted trials of the first stage.
         """
         by_hash = {record["hash"]: record for record in records.values()}
         known = self._study.get_trials(deepcopy=False)
-        if not (self._fits(known) and _recorded(known, by_hash)):
+        directed = self._study.directions == self._directions()
+        if not (directed and self._fits(known) and _recorded(known, by_hash)):
             sampler = self._study.sampler
             optuna.delete_study(study_name=self._name, storage=self._storage)
             self._study, known = self._open(), []
@@ -227,13 +230,14 @@ class OptunaView:
         )
 
     def _values(self, record: Record) -> list[float]:
-        values = [record["metrics"][OBJECTIVE], float(record["encoder_steps"])]
-        return values[: len(self._study.directions)]
+        told = ((own, own.of(record)) for own in self._search.metrics.values())
+        return [own.worst if value is None else value for own, value in told]
 
     def _intermediate(self, record: Record) -> dict[int, float]:
         if len(self._study.directions) > 1:  # Optuna has none for several objectives
             return {}
-        return {rung["epoch"]: rung[OBJECTIVE] for rung in record["rungs"]}
+        name = self._search.metric.name
+        return {rung["epoch"]: rung[name] for rung in record["rungs"] if name in rung}
 
     def enqueue(self, points: Iterable[Point]) -> None:
         """Let a sampled search begin with these points, as far as they lie in its space.

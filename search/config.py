@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from handssl.errors import require
-from handssl.evaluation import DiagnosticsConfig, ProbeConfig
+from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
 from handssl.training import PretrainConfig
 from search.search_config import SearchConfig
+from search.search_metric import AT_RUNGS
 
 __all__ = [
     "ClusterConfig",
@@ -93,7 +94,8 @@ class TrialConfig:
         keep_encoder: Leave the encoder's weights beside the record.
         pretrain: The pretraining; a grid overrides its objective, composition and epochs.
         probe: The linear probe that judges the encoder.
-        diagnostics: What else is learned of its features in the end; decides no trial.
+        diagnostics: What else is learned of its features in the end; decides nothing unless
+            search.metric names one.
     """
 
     workers: int | tuple[int, int] = 1
@@ -256,6 +258,7 @@ class Config:
             "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
             "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
         )
+        self._check_metrics()
         for key in self.search.ranges:
             require(
                 _is_key(key, self.trial.pretrain),
@@ -267,6 +270,22 @@ class Config:
             "cluster.dashboard must be true for the train executor, but got dashboard=false; "
             "without it Ray does not give back what a stopped trial held",
         )
+
+    def _check_metrics(self) -> None:
+        """Refuse to search by what no record will hold."""
+        for key, metric in (
+            ("metric", self.search.metric),
+            ("second_metric", self.search.second_metric),
+        ):
+            if metric.name not in AT_RUNGS:
+                names = diagnosed(self.trial.diagnostics)
+                augmentations = ",".join(self.trial.diagnostics.augmentations)
+                require(
+                    metric.name in names,
+                    f"search.{key}.name must be one of {', '.join((*AT_RUNGS, *names))}, the last "
+                    f"{len(names)} of them with trial.diagnostics.augmentations="
+                    f"[{augmentations}], but got name={metric.name}",
+                )
 
 
 def _is_key(key: str, config: Any) -> bool:

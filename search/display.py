@@ -3,6 +3,7 @@
 On a terminal the last line is live; in a log file only the lines of ended trials remain.
 """
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -11,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.records import OBJECTIVE, Record
+from search.records import Record
+from search.search_metric import ENCODER_STEPS, SearchMetric
 
 __all__ = ["Display", "duration"]
 
@@ -33,13 +35,21 @@ class Display:
         console: Where to print.
         total: Trials of the study, ended ones included.
         done: Records that exist already.
-        compares: Whether their errors can be compared, so that one is the best.
+        metric: What is shown of a finished trial, and what the best one has the best of.
+        compares: Whether their values can be compared, so that one is the best.
     """
 
     def __init__(
-        self, console: Console, *, total: int, done: Iterable[Record], compares: bool = True
+        self,
+        console: Console,
+        *,
+        total: int,
+        done: Iterable[Record],
+        metric: SearchMetric,
+        compares: bool = True,
     ) -> None:
         self._console = console
+        self._metric = metric
         self._total = total
         self._best: Record | None = None
         self._compares = compares
@@ -80,7 +90,7 @@ class Display:
         line.append(f"{record['objective']:<12} {record['composition']:<12}")
         line.append(_transfer(record))
         if record["status"] == "finished":
-            line.append(f" median {record['metrics'][OBJECTIVE]:7.2f} cm")
+            line.append(f" {_label(self._metric)} {self._value(record):>10}")
             if self._best is not previous:
                 line.append("  best so far", style="green")
         elif record["status"] == "failed":
@@ -96,9 +106,23 @@ class Display:
         self._ended += 1
         self._failed += record["status"] == "failed"
         if (record["status"] == "finished" and self._compares) and (
-            self._best is None or record["metrics"][OBJECTIVE] < self._best["metrics"][OBJECTIVE]
+            self._cost(record) < self._cost(self._best)
         ):
             self._best = record
+
+    def _cost(self, record: Record | None) -> float:
+        """Less is better; no result is better than none."""
+        value = None if record is None else self._metric.of(record)
+        return math.inf if value is None else self._metric.cost(value)
+
+    def _value(self, record: Record) -> str:
+        """The metric of a finished trial with its unit."""
+        value = self._metric.of(record)
+        if value is None:
+            return "not finite"
+        if self._metric.name == ENCODER_STEPS:
+            return f"{value:.0f}"
+        return f"{value:.2f} cm" if self._metric.name.endswith("_cm") else f"{value:.4f}"
 
     def _remaining(self) -> str:
         """Time left, from the rate of this run so far; trials under way count by their epochs."""
@@ -116,10 +140,15 @@ class Display:
             state += f" · {self._failed} failed"
         best = "no result yet" if self._compares else ""
         if self._best is not None:
-            value = self._best["metrics"][OBJECTIVE]
-            best = f"best {self._best['objective']} {self._best['composition']} {value:.2f} cm"
+            value = self._value(self._best)
+            best = f"best {self._best['objective']} {self._best['composition']} {value}"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
+
+
+def _label(metric: SearchMetric) -> str:
+    """A metric's name as a line has room for it: "median", "pa_mpjpe", "auc_5cm"."""
+    return metric.name.removesuffix("_cm").removesuffix("_pje")
 
 
 def _transfer(record: Record) -> str:

@@ -6,12 +6,13 @@ Executors run it, the watch follows it, the Optuna view shows it; none of them a
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from search.search_metric import SearchMetric
 from search.spaces import Point
 
 __all__ = ["Job", "Planned", "Report"]
 
 Report = Mapping[str, Any]
-"""What a job tells Tune: "trial", "epoch", "done", and at a rung the probe's metrics."""
+"""What a job tells Tune: "trial", "epoch", "done", and at a rung what the search goes by."""
 
 
 class Planned(Protocol):
@@ -64,6 +65,11 @@ class Job(Protocol):
     @property
     def context(self) -> Mapping[str, Any]:
         """Fields that go into the record unchanged: study, data, versions, git."""
+        ...
+
+    @property
+    def metric(self) -> SearchMetric:
+        """What the search goes by."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from ray.util.metrics import Gauge
 
 from search.records import OBJECTIVE, Record
+from search.search_metric import SearchMetric
 
 __all__ = ["METRICS", "StudyMetrics"]
 
@@ -19,9 +20,9 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "handssl_images_per_s": ("Images per second of a trial's last epoch", _TRIAL),
     "handssl_loss": ("Pretraining loss of a trial's last epoch", _TRIAL),
     "handssl_probe_error_cm": ("Median per-joint error of a trial's last probe, cm", _TRIAL),
-    "handssl_best_error_cm": (
-        "Smallest median per-joint error of the study so far, cm",
-        ("study",),
+    "handssl_best": (
+        "Best value so far of what the study searches by",
+        ("study", "metric", "direction"),
     ),
     "handssl_trials": ("Trials that have ended, by how they ended", ("study", "status")),
 }
@@ -40,11 +41,13 @@ class StudyMetrics:
 
     Args:
         study: Name of the study.
+        metric: What it searches by.
         finished: Records that exist already.
     """
 
-    def __init__(self, study: str, finished: Iterable[Record] = ()) -> None:
+    def __init__(self, study: str, metric: SearchMetric, finished: Iterable[Record] = ()) -> None:
         self._study = study
+        self._metric = metric
         self._gauges = {
             name: Gauge(name, description=meaning, tag_keys=tags)
             for name, (meaning, tags) in METRICS.items()
@@ -75,9 +78,10 @@ class StudyMetrics:
 
     def _count(self, record: Record) -> None:
         self._ended[record["status"]] += 1
-        error = record["metrics"].get(OBJECTIVE)
-        if record["status"] == "finished" and error is not None:
-            self._best = float(error) if self._best is None else min(self._best, float(error))
+        value = self._metric.of(record)
+        if record["status"] == "finished" and value is not None:
+            best = self._metric.worst if self._best is None else self._best
+            self._best = min(value, best, key=self._metric.cost)
 
     def _show(self) -> None:
         for status, number in self._ended.items():
@@ -85,4 +89,11 @@ class StudyMetrics:
                 number, tags={"study": self._study, "status": status}
             )
         if self._best is not None:
-            self._gauges["handssl_best_error_cm"].set(self._best, tags={"study": self._study})
+            self._gauges["handssl_best"].set(
+                self._best,
+                tags={
+                    "study": self._study,
+                    "metric": self._metric.name,
+                    "direction": self._metric.direction,
+                },
+            )

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from handssl.data import Store
 from handssl.errors import ConfigError
+from handssl.evaluation import diagnosed
 from search import buckets, records
 from search.bridge import without_password
 from search.buckets import is_bucket, join
@@ -24,11 +25,14 @@ from search.config import Config, TrialConfig
 from search.ends import ends
 from search.jobs import Planned
 from search.lease import leased
+from search.search_config import SearchConfig
+from search.search_metric import AT_RUNGS
 from search.spaces import grid
 from search.trials import Trial, resolve_all
 
 __all__ = [
     "check_fits",
+    "check_metrics",
     "check_points",
     "check_resources",
     "check_same_study",
@@ -115,6 +119,19 @@ def check_fits(trials: Iterable[Trial], store: Store) -> None:
                 f"trial.pretrain.batch_size x accumulation must be at most the {images} training "
                 f"images, but got {trial.pretrain.batch_size} x {trial.pretrain.accumulation}; "
                 "lower one of them, or raise study.images"
+            )
+
+
+def check_metrics(config: Config, store: Store) -> None:
+    """Refuse to search by a diagnostic that so few validation images do not have."""
+    images = len(store.split("val"))
+    given = (*AT_RUNGS, *diagnosed(config.trial.diagnostics, images=images))
+    for key, metric in config.search.metrics.items():
+        if metric.name not in given:
+            raise ConfigError(
+                f"{key}.name must be what every record will hold, but got name={metric.name}, for "
+                f"which {images} validation images are too few; raise study.images, or name "
+                "another"
             )
 
 
@@ -269,8 +286,24 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
         "study.seed": config["study"]["seed"],
         **{f"trial.pretrain.{key}": value for key, value in trial["pretrain"].items()},
         **{f"trial.probe.{key}": value for key, value in trial["probe"].items()},
+        **dict(_fixed_search(config)),
         **{f"transfer.{key}": value for key, value in _fixed_transfer(config)},
     }
+
+
+def _fixed_search(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a search goes by; one described before these keys were there went by the defaults."""
+    if "search" not in config:
+        return
+    defaults = plain(SearchConfig())
+    metrics = {
+        key: config["search"].get(key, defaults[key]) for key in ("metric", "second_metric")
+    }
+    for key, metric in metrics.items():
+        yield from ((f"search.{key}.{own}", value) for own, value in metric.items())
+    if any(metric["name"] not in AT_RUNGS for metric in metrics.values()):
+        diagnostics = config["trial"]["diagnostics"]
+        yield from ((f"trial.diagnostics.{own}", value) for own, value in diagnostics.items())
 
 
 def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -54,7 +54,10 @@ SCHEMA = 1
 """Version of the record's layout; analysis refuses to guess at a newer one."""
 
 OBJECTIVE = "median_pje_cm"
-"""What the search minimises: the probe's median per-joint error on validation, as the study."""
+"""What the study ranks by: the probe's median per-joint error on validation.
+
+A search goes by it unless `search.metric` names another, and every rung has it beside that.
+"""
 
 Status = Literal["finished", "pruned", "failed"]
 Record = dict[str, Any]

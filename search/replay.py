@@ -173,6 +173,7 @@ def _job(record: Record, config: Config, folder: Path) -> TrialJob:
         ),
         probe=typed(ProbeConfig, record["config"]["probe"]),
         diagnostics=typed(DiagnosticsConfig, record["config"]["diagnostics"]),
+        metric=config.search.metric,
         rungs=(),
         may_stop=False,
         store=str(local_store(config.data.store)),

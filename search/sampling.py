@@ -9,7 +9,8 @@ from search import buckets, records
 from search.bridge import OptunaView
 from search.config import Config
 from search.folders import mirrored
-from search.records import OBJECTIVE, Record
+from search.records import Record
+from search.search_metric import SearchMetric
 from search.spaces import Point, choose, grid, matching
 from search.trials import Trial, point_from, resolve
 
@@ -82,18 +83,27 @@ def sampled(
 
 
 def best_points(
-    found: Mapping[str, Record], count: int, *, per_objective: bool = False
+    found: Mapping[str, Record],
+    count: int,
+    *,
+    metric: SearchMetric,
+    per_objective: bool = False,
 ) -> list[Point]:
     """The points, without their repeats, of the best finished trials; ties by trial id.
 
     Args:
-        found: Records by trial id.
+        found: Records by trial id; one without the metric is left out.
         count: How many points.
+        metric: What is best.
         per_objective: Whether so many of each objective are wanted.
     """
     finished = [r for r in found.values() if r["status"] == "finished" and r["stage"] == 1]
-    ranked = sorted(finished, key=lambda record: (record["metrics"][OBJECTIVE], record["trial"]))
-    points = [point_from(record["point"] | {"repeat": 0}) for record in ranked]
+    ranked = sorted(
+        (metric.cost(value), record["trial"])
+        for record in finished
+        if (value := metric.of(record)) is not None
+    )
+    points = [point_from(found[trial]["point"] | {"repeat": 0}) for _, trial in ranked]
     distinct = list(dict.fromkeys(points))
     if not per_objective:
         return distinct[:count]
@@ -113,7 +123,9 @@ def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
         ConfigError: `second_stage.also` names a point that the grid does not have.
     """
     stage = config.search.second_stage
-    best = best_points(found, stage.best, per_objective=stage.per_objective)
+    best = best_points(
+        found, stage.best, metric=config.search.metric, per_objective=stage.per_objective
+    )
     return list(dict.fromkeys([*best, *_also(config)]))
 
 
@@ -151,10 +163,12 @@ def warm_start(config: Config) -> list[Point]:
     earlier = mirrored(source)
     with buckets.refusing("search.warm_start", source):
         earlier.fetch_all("record.json")
-    points = best_points(records.read_records(earlier.local), config.search.trials)
+    metric = config.search.metric
+    found = records.read_records(earlier.local)
+    points = best_points(found, config.search.trials, metric=metric)
     if not points:
         raise ConfigError(
-            "search.warm_start must be published or the folder of a study with finished trials, "
-            f"but got search.warm_start={source}"
+            "search.warm_start must be published or the folder of a study with finished trials "
+            f"that have search.metric.name={metric.name}, but got search.warm_start={source}"
         )
     return points

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from handssl.augment import AUGMENTATIONS, Composition
 from handssl.errors import ConfigError, require
+from search.search_metric import AT_RUNGS, ENCODER_STEPS, SearchMetric
 
 __all__ = ["EarlyStopping", "Range", "SearchConfig", "SecondStage"]
 
@@ -112,6 +113,9 @@ class SearchConfig:
     Attributes:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
+        metric: What the best trial has the best of: samplers, early stopping, the second stage,
+            a warm start and the display go by it.
+        second_metric: What nsga2 weighs it against.
         augmentations: Every non-empty subset of these is a composition.
         second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
             nothing; null gives it what the first view gets.
@@ -136,6 +140,8 @@ class SearchConfig:
 
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
     trials: int = 100
+    metric: SearchMetric = field(default_factory=SearchMetric)
+    second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
     second_view: str | None = None
     singles: tuple[str, ...] = ()
@@ -198,8 +204,39 @@ class SearchConfig:
         require(
             self.kind != "nsga2" or self.early_stopping.name == "none",
             "search.early_stopping.name must be none for search.kind=nsga2, but got "
-            f"name={self.early_stopping.name}; steps are an objective of its own there",
+            f"name={self.early_stopping.name}; no trial is stopped early by two metrics",
         )
+        self._check_metrics()
+
+    def _check_metrics(self) -> None:
+        """Refuse what cannot be searched by, as far as that shows without the diagnostics."""
+        for key, metric in (("metric", self.metric), ("second_metric", self.second_metric)):
+            only = metric.only_direction
+            require(
+                metric.direction == only,
+                f"search.{key}.direction must be {only} for search.{key}.name={metric.name}, but "
+                f"got direction={metric.direction}; give search.{key}.direction={only}",
+            )
+        name = self.metric.name
+        require(
+            self.kind != "nsga2" or name != self.second_metric.name,
+            "search.second_metric.name must be another than search.metric.name for "
+            f"search.kind=nsga2, but got name={name} for both",
+        )
+        stopping = self.early_stopping.name
+        require(
+            name in AT_RUNGS or (stopping == "none" and not self.rungs),
+            f"search.metric.name must be what a rung reports ({', '.join(AT_RUNGS)}) for "
+            f"search.early_stopping.name={stopping} and search.rungs={list(self.rungs)}, but got "
+            f"name={name}; take one of these, or give search.early_stopping.name=none "
+            "search.rungs=[]",
+        )
+
+    @property
+    def metrics(self) -> dict[str, SearchMetric]:
+        """What the sampler is told of every trial, by key."""
+        both = {"search.metric": self.metric, "search.second_metric": self.second_metric}
+        return both if self.kind == "nsga2" else {"search.metric": self.metric}
 
     @property
     def ranges(self) -> dict[str, Range]:

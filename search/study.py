@@ -27,6 +27,7 @@ from search.outage import outage
 from search.plan import forecast_room, print_plan
 from search.preflight import (
     check_fits,
+    check_metrics,
     check_points,
     check_resources,
     check_same_study,
@@ -75,6 +76,7 @@ def run_study(
     planned = resolve_all(config, _planned(config), store.fingerprint)
     shown = planned or [_example(config, store.fingerprint)]
     check_fits(shown, store)
+    check_metrics(config, store)
     done = len(list(folder.glob("trials/*/record.json")))
     left = max(0, (len(planned) or config.search.trials) - done)
     check_room(forecast_room(config, shown, left), config.results)
@@ -214,13 +216,18 @@ class StudyRun:
                 self._console,
                 total=self._total(),
                 done=self._finished.values(),
+                metric=self._config.search.metric,
                 compares=self._compares,
             )
             with cluster(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
                     optuna=self._view,
                     display=display,
-                    metrics=StudyMetrics(self._config.study.name, self._finished.values()),
+                    metrics=StudyMetrics(
+                        self._config.study.name,
+                        self._config.search.metric,
+                        self._finished.values(),
+                    ),
                     tensorboard=self._folder / "tensorboard",
                     views=self._views,
                     finished=self._finished,
@@ -283,6 +290,7 @@ class StudyRun:
             trial=trial,
             probe=config.trial.probe,
             diagnostics=config.trial.diagnostics,
+            metric=search.metric,
             rungs=tuple(sorted({*search.rungs, *stopping})),
             may_stop=bool(stopping),
             store=everywhere(config.data.store),

@@ -24,6 +24,7 @@ from handssl.evaluation import (
 from handssl.training.randomness import random_parameters
 from search import folders, records
 from search.jobs import Report
+from search.search_metric import SearchMetric
 from search.transfer_rows import Fit
 from search.trial import Stopwatch, TrialJob, epoch_row, record_of, write_record
 
@@ -95,12 +96,13 @@ class FitJob:
         trial: What to run.
         data: Images of each data set that it needs.
         encoder: File of the pretrained encoder; None where it starts from none.
-        directory, scratch, context: As of any job.
+        metric, directory, scratch, context: As of any job.
     """
 
     trial: Fit
     data: Mapping[str, Images]
     encoder: str | None
+    metric: SearchMetric
     directory: str
     scratch: str
     context: Mapping[str, Any]

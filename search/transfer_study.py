@@ -238,6 +238,7 @@ class _TransferRun(StudyRun):
     def _job(self, trial: Any, *, may_stop: bool) -> Job:
         own = trial.trial if isinstance(trial, Pretraining) else trial
         common: dict[str, Any] = {
+            "metric": self._config.search.metric,
             "directory": str((self._folder / "trials" / own.id).resolve()),
             "scratch": str((self._folder / "ray").resolve()),
         }

@@ -32,10 +32,19 @@ from search.compose import plain
 from search.folders import Folder, own
 from search.jobs import Job, Report
 from search.records import OBJECTIVE, Record, Status
+from search.search_metric import SearchMetric
 from search.stores import local_store
 from search.trials import Trial
 
-__all__ = ["Stopwatch", "TrialJob", "epoch_row", "record_of", "run", "write_record"]
+__all__ = [
+    "Stopwatch",
+    "TrialJob",
+    "epoch_row",
+    "record_of",
+    "run",
+    "rung_of",
+    "write_record",
+]
 
 T = TypeVar("T")
 
@@ -48,9 +57,10 @@ class TrialJob:
         trial: What to run.
         probe: How its features are judged.
         diagnostics: What else is said of them in the record.
+        metric: What the search goes by.
         rungs: Epochs, besides the last, after which the probe runs too.
         may_stop: Whether a scheduler may stop it: then only rungs are reported, each with the
-            metric that the scheduler needs.
+            metric.
         store: Path of the store, or its URI in a bucket.
         source_px: Side of its decoded images.
         images: How many of its images the study uses; None for all.
@@ -64,6 +74,7 @@ class TrialJob:
     trial: Trial
     probe: ProbeConfig
     diagnostics: DiagnosticsConfig
+    metric: SearchMetric
     rungs: tuple[int, ...]
     may_stop: bool
     store: str
@@ -198,12 +209,13 @@ def _finished(folder: Folder) -> Record | None:
 
 
 def _last_report(job: TrialJob, record: Record) -> Report:
+    value = job.metric.of(record) if record["status"] == "finished" else None
     return {
         "trial": job.trial.id,
         "done": True,
         "status": record["status"],
         "epoch": record["epochs"],
-        **{name: value for name, value in record["metrics"].items() if name == OBJECTIVE},
+        **({} if value is None else {job.metric.name: value}),
     }
 
 
@@ -249,9 +261,9 @@ def record_of(
         "config": job.settings(),
         "metrics": dict(metrics or {}),
         "rungs": [
-            {"epoch": row["epoch"], "step": row["step"], OBJECTIVE: row[OBJECTIVE]}
+            {"epoch": row["epoch"], "step": row["step"], **rung}
             for row in epochs
-            if OBJECTIVE in row
+            if (rung := rung_of(row, job.metric))
         ],
         "epochs": epochs[-1]["epoch"] if epochs else 0,
         "steps": epochs[-1]["step"] if epochs else 0,
@@ -277,6 +289,13 @@ def epoch_row(epoch: EpochReport, **more: Any) -> dict[str, Any]:
     """An epoch's report as a line of `metrics.jsonl`."""
     row = {f.name: getattr(epoch, f.name) for f in dataclasses.fields(epoch)}
     return {**row, **more, "terms": dict(epoch.terms), "timings_s": dict(epoch.timings_s)}
+
+
+def rung_of(row: Mapping[str, Any], metric: SearchMetric) -> dict[str, float]:
+    """Of a report, the study's error and what the search goes by; nothing if no probe ran."""
+    if OBJECTIVE not in row:
+        return {}
+    return {name: row[name] for name in (OBJECTIVE, metric.name) if name in row}
 
 
 _PARTS = ("encoder", "augment", "data", "objective", "optimizer", "probe", "checkpoint")

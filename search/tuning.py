@@ -19,7 +19,6 @@ from search.executors import actor_trainable, train_trainable
 from search.folders import delete_tree
 from search.jobs import Job
 from search.preflight import fit_at_once
-from search.records import OBJECTIVE
 from search.watch import StudyWatch
 
 __all__ = ["cluster", "run_jobs", "scheduler"]
@@ -110,8 +109,12 @@ class _OnError(Stopper):
 
 def scheduler(config: Config) -> TrialScheduler | None:
     """What stops trials early, as configured; None where nothing does."""
-    stopping = config.search.early_stopping
-    common: dict[str, Any] = {"time_attr": "epoch", "metric": OBJECTIVE, "mode": "min"}
+    stopping, metric = config.search.early_stopping, config.search.metric
+    common: dict[str, Any] = {
+        "time_attr": "epoch",
+        "metric": metric.name,
+        "mode": {"minimize": "min", "maximize": "max"}[metric.direction],
+    }
     match stopping.name:
         case "asha":
             return ASHAScheduler(

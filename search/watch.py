@@ -24,8 +24,9 @@ from search.folders import Folder, mirrored
 from search.jobs import Job
 from search.metrics import StudyMetrics
 from search.outage import outage_in
-from search.records import OBJECTIVE, Record
-from search.trial import record_of, write_record
+from search.records import Record
+from search.search_metric import SearchMetric
+from search.trial import record_of, rung_of, write_record
 
 __all__ = ["StudyWatch"]
 
@@ -122,8 +123,9 @@ class StudyWatch(Callback):
         job = _job(trial)
         if result.get("done") and "status" in result:
             return  # on_trial_complete follows, and reads the record
-        if OBJECTIVE in result:
-            self._optuna.report(job.trial, result["epoch"], result[OBJECTIVE])
+        value = rung_of(result, job.metric).get(job.metric.name)
+        if value is not None:
+            self._optuna.report(job.trial, result["epoch"], value)
         self._write_scalars(job)
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
@@ -203,7 +205,7 @@ class StudyWatch(Callback):
             self._written[job.trial.id] = 0
         for row in _rows(mirrored(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
-                _scalars(self._writers[job.trial.id], row)
+                _scalars(self._writers[job.trial.id], row, job.metric)
                 self._written[job.trial.id] = row["epoch"]
         self._writers[job.trial.id].flush()  # here, where an error is seen
 
@@ -227,11 +229,11 @@ def _last_failure(trial: TuneTrial) -> str:
     return text.rpartition("Failure # ")[2].partition("\n")[2].strip()
 
 
-def _scalars(writer: SummaryWriter, row: Mapping[str, Any]) -> None:
+def _scalars(writer: SummaryWriter, row: Mapping[str, Any], metric: SearchMetric) -> None:
     step = row["step"]
     for name in ("loss", "lr", "images_per_s"):
         writer.add_scalar(f"pretrain/{name}", row[name], step)
     for name, value in row["terms"].items():
         writer.add_scalar(f"pretrain/{name}", value, step)
-    if OBJECTIVE in row:
-        writer.add_scalar(f"probe/{OBJECTIVE}", row[OBJECTIVE], step)
+    for name, value in rung_of(row, metric).items():
+        writer.add_scalar(f"probe/{name}", value, step)

@@ -20,7 +20,14 @@ from handssl.evaluation.features import EncodedViews, encode_views
 from handssl.evaluation.ridge import fit_ridge
 from handssl.training.randomness import stream
 
-__all__ = ["DiagnosticsConfig", "diagnose", "invariance", "rank_me", "relative_r2"]
+__all__ = [
+    "DiagnosticsConfig",
+    "diagnose",
+    "diagnosed",
+    "invariance",
+    "rank_me",
+    "relative_r2",
+]
 
 _FOLDS: Final = 3
 
@@ -48,6 +55,17 @@ class DiagnosticsConfig:
             value = getattr(self, name)
             if value < least:
                 raise ConfigError(f"diagnostics.{name} must be >= {least}, but got {name}={value}")
+
+
+def diagnosed(config: DiagnosticsConfig, *, images: int | None = None) -> tuple[str, ...]:
+    """Names of what `diagnose` gives for a store of so many images; of enough, if omitted."""
+    folds = images is None or images >= 2 * _FOLDS
+    names = []
+    for name in config.augmentations:
+        names.append(f"invariance/{name}")
+        if folds and issubclass(AUGMENTATIONS[name], Regressable):
+            names.append(f"equivariance/{name}")
+    return (*names, "rankme")
 
 
 def diagnose(
@@ -84,11 +102,12 @@ def diagnose(
         )
 
     plain = encode("").features
+    given = diagnosed(config, images=len(plain))
     results: dict[str, float] = {}
     for name in config.augmentations:
         views = encode(name)
         results[f"invariance/{name}"] = invariance(plain, views.features, plain.mean(0))
-        if issubclass(AUGMENTATIONS[name], Regressable) and len(plain) >= 2 * _FOLDS:
+        if f"equivariance/{name}" in given:
             results[f"equivariance/{name}"] = relative_r2(
                 plain, views.features, views.parameters[name]
             )

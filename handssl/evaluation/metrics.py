@@ -23,7 +23,15 @@ from handssl.errors import ConfigError, DataError
 from handssl.geometry import procrustes_align
 from handssl.skeleton import WRIST
 
-__all__ = ["PCK_RANGES", "Alignment", "joint_errors_cm", "pck_auc", "pck_curve", "pose_metrics"]
+__all__ = [
+    "PCK_RANGES",
+    "POSE_METRICS",
+    "Alignment",
+    "joint_errors_cm",
+    "pck_auc",
+    "pck_curve",
+    "pose_metrics",
+]
 
 Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
 
@@ -42,6 +50,18 @@ _ALIGNMENTS: dict[str, tuple[Alignment, Alignment]] = {
     "pa_": ("procrustes", "procrustes_proper"),
 }
 """Prefix of the metrics: (alignment of the official numbers, of the study's)."""
+
+_BETTER: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
+    "mpjpe_cm": "minimize",
+    "median_pje_cm": "minimize",
+    "auc_5cm": "maximize",
+    "auc_50cm": "maximize",
+}
+
+POSE_METRICS: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
+    f"{prefix}{name}": direction for prefix in _ALIGNMENTS for name, direction in _BETTER.items()
+}
+"""Every metric of `pose_metrics`, and the direction in which it is better."""
 
 
 def pose_metrics(

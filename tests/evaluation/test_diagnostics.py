@@ -7,7 +7,7 @@ from handssl.augment import AUGMENTATIONS
 from handssl.data import Store
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
 from handssl.errors import ConfigError
-from handssl.evaluation import DiagnosticsConfig, diagnose
+from handssl.evaluation import DiagnosticsConfig, diagnose, diagnosed
 from handssl.evaluation.diagnostics import invariance, rank_me, relative_r2
 
 
@@ -23,7 +23,7 @@ def test_every_diagnostic_is_reported_and_reproducible(hands: Store) -> None:
     results = diagnose(encoder, hands, config, seed=1)
     names = ("translate", "scale", "color_jitter", "rotate")
     expected = {f"{kind}/{name}" for kind in ("invariance", "equivariance") for name in names}
-    assert results.keys() == expected | {"rankme"}
+    assert results.keys() == expected | {"rankme"} == set(diagnosed(config))
     assert all(-1 <= results[f"invariance/{name}"] <= 1 for name in names)
     assert 1 <= results["rankme"] <= 48
     assert diagnose(encoder, hands, config, seed=1) == results
@@ -55,7 +55,8 @@ def test_a_handful_of_images_has_no_equivariance_rather_than_none_to_speak_of(
     encoder = build_encoder(EncoderConfig(name="resnet10t"))
     assert "equivariance/rotate" in diagnose(encoder, hands.select(np.arange(6)), config)
     few = diagnose(encoder, hands.select(np.arange(5)), config)
-    assert few.keys() == {"invariance/rotate", "rankme"}
+    assert few.keys() == {"invariance/rotate", "rankme"} == set(diagnosed(config, images=5))
+    assert "equivariance/rotate" in diagnosed(config, images=6)
 
 
 def test_collapsed_features_are_seen(hands: Store) -> None:

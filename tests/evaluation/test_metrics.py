@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation import joint_errors_cm, pck_curve, pose_metrics
+from handssl.evaluation import POSE_METRICS, joint_errors_cm, pck_curve, pose_metrics
 from handssl.evaluation.metrics import PCK_RANGES, pck_auc
 
 Poses = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
@@ -255,3 +255,13 @@ def test_a_curve_of_nothing_is_refused() -> None:
         pck_curve(np.full((2, 21), np.nan), limit="5cm")
     with pytest.raises(ConfigError, match="must be one of 5cm, 50cm, but got limit='5'"):
         pck_curve(np.zeros((2, 21)), limit="5")
+
+
+def test_every_metric_is_better_in_its_direction() -> None:
+    near, far = (
+        pose_metrics(*random_poses(40, noise_m=noise, invalid=0.0)[:2]) for noise in (0.01, 0.03)
+    )
+    assert near.keys() == POSE_METRICS.keys()
+    for name, direction in POSE_METRICS.items():
+        assert (near[name] < far[name]) == (direction == "minimize"), name
+        assert near[name] != far[name]

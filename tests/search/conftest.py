@@ -80,6 +80,7 @@ def job(small: Config, small_trials: list[Trial], tmp_path: Path) -> TrialJob:
         trial=small_trials[0],
         probe=small.trial.probe,
         diagnostics=small.trial.diagnostics,
+        metric=small.search.metric,
         rungs=(1,),
         may_stop=False,
         store=small.data.store,

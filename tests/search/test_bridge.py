@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 import time
 from pathlib import Path
@@ -14,10 +15,14 @@ from search.compose import plain
 from search.config import Config
 from search.records import OBJECTIVE
 from search.search_config import SearchConfig
+from search.search_metric import SearchMetric
 from search.spaces import Point, choose
 from search.trials import Trial, resolve_all
 
 SEARCH = SearchConfig(augmentations=("translate", "rotate"))
+LARGEST = dataclasses.replace(
+    SEARCH, metric=SearchMetric(name="auc_50cm", direction="maximize"), rungs=(1,)
+)
 
 
 @pytest.fixture
@@ -169,6 +174,69 @@ def test_two_objectives_are_the_error_and_the_encoder_steps(
     view.report(small_trials[0], 1, 9.0)
     view.end(record_of(small_trials[0]))
     assert stored(url)[0].values == [3.0, 10.0]
+    directions = optuna.load_study(study_name="s", storage=url).directions
+    assert [direction.name for direction in directions] == ["MINIMIZE", "MINIMIZE"]
+
+
+def of_auc(trial: Trial, value: float | None, status: str = "finished") -> dict[str, Any]:
+    """A record with an AUC of its own, and an error that would rank it the other way."""
+    record = record_of(trial, status)
+    record["metrics"] |= {"auc_50cm": value} if status == "finished" else {}
+    record["rungs"][0]["auc_50cm"] = 0.25
+    return record
+
+
+def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -> None:
+    view = OptunaView(url, "s", LARGEST)
+    for trial, value in zip(small_trials, (0.25, 0.75, 0.5), strict=False):
+        view.begin(trial)
+        view.end(of_auc(trial, value))
+    study = optuna.load_study(study_name="s", storage=url)
+    assert study.direction.name == "MAXIMIZE"
+    assert study.best_trial.user_attrs["trial"] == small_trials[1].id
+    assert study.best_value == 0.75
+
+
+def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
+    url: str, small_trials: list[Trial]
+) -> None:
+    finished, pruned = small_trials[:2]
+    records = {
+        finished.id: of_auc(finished, 0.5),
+        pruned.id: of_auc(pruned, None, "pruned"),
+    }
+    OptunaView(url, "s", LARGEST).synchronise(records)
+    assert [trial.intermediate_values for trial in stored(url)] == [{1: 0.25}] * 2
+    assert stored(url)[0].value == 0.5
+
+
+def test_a_database_with_other_directions_is_built_anew(
+    url: str, small_trials: list[Trial]
+) -> None:
+    records = {trial.id: of_auc(trial, 0.5) for trial in small_trials[:2]}
+    OptunaView(url, "s", SEARCH).synchronise(records)
+    assert [trial.values for trial in stored(url)] == [[3.0]] * 2
+    OptunaView(url, "s", LARGEST).synchronise(records)
+    assert [trial.values for trial in stored(url)] == [[0.5]] * 2
+    assert optuna.load_study(study_name="s", storage=url).direction.name == "MAXIMIZE"
+
+
+def test_a_number_that_was_not_finite_counts_as_the_worst(
+    url: str, small_trials: list[Trial]
+) -> None:
+    records = {small_trials[0].id: of_auc(small_trials[0], None)}
+    OptunaView(url, "s", LARGEST).synchronise(records)
+    assert [trial.values for trial in stored(url)] == [[-float("inf")]]
+
+
+def test_the_second_of_two_metrics_is_as_configured(url: str, small_trials: list[Trial]) -> None:
+    both = dataclasses.replace(SEARCH, kind="nsga2", second_metric=LARGEST.metric)
+    view = OptunaView(url, "s", both)
+    view.begin(small_trials[0])
+    view.end(of_auc(small_trials[0], 0.5))
+    study = optuna.load_study(study_name="s", storage=url)
+    assert [direction.name for direction in study.directions] == ["MINIMIZE", "MAXIMIZE"]
+    assert study.trials[0].values == [3.0, 0.5]
 
 
 def test_a_database_that_cannot_be_reached_is_named() -> None:

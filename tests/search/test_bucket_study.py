@@ -166,6 +166,7 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
             trial=trial,
             probe=config.trial.probe,
             diagnostics=config.trial.diagnostics,
+            metric=config.search.metric,
             rungs=(),
             may_stop=False,
             store=str(embedded / "store"),

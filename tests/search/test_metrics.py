@@ -19,15 +19,20 @@ STUDY = """
 import sys, time, urllib.request
 import ray
 from search.metrics import METRICS, StudyMetrics
+from search.search_metric import SearchMetric
 
 port = int(sys.argv[1])
 ray.init(num_cpus=1, include_dashboard=False, _metrics_export_port=port, log_to_driver=False,
          _system_config={"metrics_report_interval_ms": 500})
 record = {"trial": "a", "objective": "relative", "composition": "T", "status": "finished"}
-metrics = StudyMetrics("small", [record | {"metrics": {"median_pje_cm": 7.5}}])
+metrics = StudyMetrics("small", SearchMetric(), [record | {"metrics": {"median_pje_cm": 7.5}}])
 metrics.report("b", "relative", "T+S", {"images_per_s": 321.0, "loss": 1.25, "median_pje_cm": 9.0})
 metrics.ended(record | {"trial": "c", "metrics": {"median_pje_cm": 4.5}})
 metrics.ended(record | {"trial": "d", "status": "failed", "metrics": {}})
+largest = SearchMetric(name="auc_5cm", direction="maximize")
+others = StudyMetrics("large", largest, [record | {"metrics": {"auc_5cm": 0.25}}])
+others.ended(record | {"trial": "e", "metrics": {"auc_5cm": 0.5}})
+others.ended(record | {"trial": "f", "metrics": {"auc_5cm": 0.125}})
 for _ in range(60):
     time.sleep(1)
     try:
@@ -69,10 +74,14 @@ def test_prometheus_is_told_what_the_study_reports() -> None:
         ("handssl_loss", of_b): 1.25,
         ("handssl_probe_error_cm", of_b): 9.0,
         ("handssl_probe_error_cm", of_c): 4.5,
-        ("handssl_best_error_cm", ("small",)): 4.5,
+        ("handssl_best", ("small", "median_pje_cm", "minimize")): 4.5,
+        ("handssl_best", ("large", "auc_5cm", "maximize")): 0.5,
         ("handssl_trials", ("small", "finished")): 2.0,
         ("handssl_trials", ("small", "pruned")): 0.0,
         ("handssl_trials", ("small", "failed")): 1.0,
+        ("handssl_trials", ("large", "finished")): 3.0,
+        ("handssl_trials", ("large", "pruned")): 0.0,
+        ("handssl_trials", ("large", "failed")): 0.0,
     }
 
 
@@ -93,9 +102,9 @@ def test_the_dashboard_groups_by_tags_that_the_metrics_have() -> None:
         for target in panel["targets"]:
             (name,) = re.findall(r"\bray_(\w+)", target["expr"])
             used = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-            for group in re.findall(r"by \((\w+)\)", target["expr"]):
-                used.add(group)
-            used |= set(re.findall(r"\{(\w+)=~", target["expr"]))
+            for groups in re.findall(r"by \(([\w, ]+)\)", target["expr"]):
+                used |= set(groups.split(", "))
+            used |= set(re.findall(r"(\w+)=[~\"]", target["expr"]))
             assert used <= set(METRICS[name][1]), panel["title"]
 
 

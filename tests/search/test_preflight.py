@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -15,12 +16,14 @@ from search.compose import compose_config
 from search.config import ClusterConfig, Config, TrialConfig
 from search.preflight import (
     check_fits,
+    check_metrics,
     check_resources,
     check_same_study,
     check_writable,
     exclusive,
     fit_at_once,
 )
+from search.search_metric import SearchMetric
 from search.study import run_study
 from search.trials import Trial
 from search.tuning import cluster
@@ -76,6 +79,28 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         (["search.second_view=T/S"], "must be the composition of one view"),
         (["search.second_view=sobel:relative"], "but got sobel:relative"),
         (["search.second_view=rotate:relative"], "objective.name must be mixed"),
+        (["search.metric.name=acc"], "search.metric.name must be one of mpjpe_cm, median_pje_cm,"),
+        (["search.metric.name=invariance/crop"], "but got name=invariance/crop"),
+        (["search.second_metric.name=step"], "search.second_metric.name must be one of"),
+        (
+            ["search.metric.direction=up"],
+            "search.metric.direction: input should be 'minimize' or 'maximize', but got "
+            "search.metric.direction='up'",
+        ),
+        (["search.metric.name=auc_5cm"], "give search.metric.direction=maximize"),
+        (["search.metric.direction=maximize"], "must be minimize for search.metric.name=median"),
+        (
+            ["search=tpe", "search.metric.name=rankme"],
+            "search.early_stopping.name=asha and search.rungs=[], but got name=rankme",
+        ),
+        (
+            ["search.rungs=[1]", "search.metric.name=rankme"],
+            "search.early_stopping.name=none and search.rungs=[1], but got name=rankme",
+        ),
+        (
+            ["search=nsga2", "search.second_metric.name=median_pje_cm"],
+            "search.second_metric.name must be another than search.metric.name",
+        ),
         (
             ["trial.workers=2", "search.space.batch_size={{choices: [48, 63]}}"],
             "multiple of 2 for trial.workers=2, so that",
@@ -217,6 +242,48 @@ def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> No
         check_same_study(tmp_path, _study(compose_config(["study.epochs=9"])))
     with pytest.raises(ConfigError, match="data set changed"):
         check_same_study(tmp_path, _study(config, "g"))
+
+
+def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None:
+    config, largest = (
+        compose_config(own)
+        for own in ([], ["search.metric={name: auc_50cm, direction: maximize}"])
+    )
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps(_study(config)))
+    expected = r"search\.metric\.name=median_pje_cm, but now got search\.metric\.name=auc_50cm"
+    with pytest.raises(ConfigError, match=expected):
+        check_same_study(tmp_path, _study(largest))
+    # One from before the keys were there went by their defaults.
+    before = json.loads(path.read_text())
+    for key in ("metric", "second_metric"):
+        del before["config"]["search"][key]
+    path.write_text(json.dumps(before))
+    check_same_study(tmp_path, _study(config))
+    with pytest.raises(ConfigError, match=expected):
+        check_same_study(tmp_path, _study(largest))
+
+
+def test_a_study_that_goes_by_a_diagnostic_keeps_how_it_is_taken(tmp_path: Path) -> None:
+    by_rank = "search.metric={name: rankme, direction: maximize}"
+    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config([by_rank]))))
+    check_same_study(tmp_path, _study(compose_config([by_rank, "search.repeats=3"])))
+    fewer = "trial.diagnostics.images=64"
+    with pytest.raises(ConfigError, match=r"trial\.diagnostics\.images=192, but now got"):
+        check_same_study(tmp_path, _study(compose_config([by_rank, fewer])))
+    # It decides nothing where it only goes into the records.
+    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config())))
+    check_same_study(tmp_path, _study(compose_config([fewer])))
+
+
+def test_a_diagnostic_that_the_records_will_not_hold_is_refused(small: Config) -> None:
+    metric = SearchMetric(name="equivariance/rotate", direction="maximize")
+    config = dataclasses.replace(small, search=dataclasses.replace(small.search, metric=metric))
+    store = open_store(small.data.store)
+    check_metrics(config, store)
+    few = store.select(np.flatnonzero(store.splits == "val")[:5])
+    with pytest.raises(ConfigError, match=r"name=equivariance/rotate.* 5 validation images"):
+        check_metrics(config, few)
 
 
 def test_a_plan_is_printed_and_nothing_is_started(

@@ -11,6 +11,7 @@ from search.compose import compose_config, plain
 from search.config import Config
 from search.records import OBJECTIVE
 from search.sampling import again, best_points, sampled, trials_again, warm_start
+from search.search_metric import SearchMetric
 from search.spaces import Point
 from search.trials import Trial, resolve
 
@@ -136,6 +137,65 @@ def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
     assert [t.point.composition for t in done] == ["Ro", "CJ"]
 
 
+LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
+
+
+def of_auc(config: Config, objective: str, composition: str, auc: float) -> dict[str, Any]:
+    """A record whose error would rank it the other way."""
+    trial = resolve(config, Point(objective=objective, composition=composition), "g")
+    return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
+
+
+def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: Path) -> None:
+    config = config_of(LARGEST, f"search.warm_start={tmp_path}/old", "search.trials=2")
+    for composition, auc in (("CJ", 0.3), ("Ro", 0.1), ("S", 0.9)):
+        record = of_auc(config, "contrastive", composition, auc)
+        path = tmp_path / "old" / "trials" / record["trial"] / "record.json"
+        records.write_json(path, record)
+    without = record_of(resolve(config, Point(objective="relative", composition="T"), "g"), 0.0)
+    records.write_json(tmp_path / "old" / "trials" / without["trial"] / "record.json", without)
+    assert [point.composition for point in warm_start(config)] == ["S", "CJ"]
+    other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
+    with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
+        warm_start(other)
+
+
+def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
+    config = compose_config([LARGEST, "search.second_stage.best=2"])
+    found = [
+        of_auc(config, "contrastive", "T", 0.2),
+        of_auc(config, "contrastive", "S", 0.7),
+        of_auc(config, "relative", "Ro", 0.4),
+    ]
+    chosen = again(config, {record["trial"]: record for record in found})
+    assert [(p.objective, p.composition) for p in chosen] == [
+        ("contrastive", "S"),
+        ("relative", "Ro"),
+    ]
+
+
+def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
+    shares = {}
+    for direction, name in (("maximize", "auc_50cm"), ("minimize", OBJECTIVE)):
+        config = config_of(
+            f"search.metric={{name: {name}, direction: {direction}}}",
+            "search.trials=30",
+            "search.augmentations=[translate]",
+            "search.objectives={contrastive: {name: contrastive}}",
+            "search.space={optimizer.base_lr: {low: 0.0001, high: 1.0}}",
+        )
+        view = OptunaView(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
+        finished: dict[str, Any] = {}
+        for trial in sampled(config, view, "f", finished, []):
+            value = trial.pretrain.optimizer.base_lr
+            finished[trial.id] = record_of(trial, value, metrics={name: value})
+            view.end(finished[trial.id])
+        values = [record["metrics"][name] for record in finished.values()]
+        shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
+    assert shares["maximize"] > 0.7
+    assert shares["minimize"] < 0.3
+
+
 def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="published or the folder of a study"):
         warm_start(config_of(f"search.warm_start={tmp_path}"))
@@ -155,7 +215,7 @@ def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
         ended("Ro", 1.0, status="failed"),
         ended("CJ", 2.0, stage=2),
     ]
-    best = best_points({record["trial"]: record for record in found}, 5)
+    best = best_points({record["trial"]: record for record in found}, 5, metric=SearchMetric())
     assert [(p.composition, p.repeat) for p in best] == [("T", 0), ("S", 0)]
 
 

@@ -234,6 +234,47 @@ def test_a_sampled_search_stops_early_and_runs_the_best_again(
     assert records.read_records(tmp_path / "small") == found
 
 
+@pytest.mark.long
+def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
+    base: list[str], tmp_path: Path
+) -> None:
+    overrides = [
+        "search=tpe",
+        "search.trials=5",
+        "study.epochs=3",
+        "search.early_stopping.reduction=2",
+        "search.second_stage.best=1",
+        "search.second_stage.seeds=1",
+    ]
+    largest = "search.metric={name: auc_50cm, direction: maximize}"
+    done = run_grid(base, tmp_path, *overrides, largest)
+    assert done.returncode == 0, done.stderr
+    found = records.read_records(tmp_path / "small")
+    first = [record for record in found.values() if record["stage"] == 1]
+    (second,) = [record for record in found.values() if record["stage"] == 2]
+    assert all("auc_50cm" in rung for record in first for rung in record["rungs"])
+    best = max(
+        (r for r in first if r["status"] == "finished"), key=lambda r: r["metrics"]["auc_50cm"]
+    )
+    assert second["point"] | {"repeat": 0} == best["point"] | {"repeat": 0}
+    told = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
+    assert told.direction.name == "MAXIMIZE"
+    for trial in told.trials:
+        record = found[trial.user_attrs["trial"]]
+        if record["status"] == "finished":
+            assert trial.value == record["metrics"]["auc_50cm"]
+        rungs = {rung["epoch"]: rung["auc_50cm"] for rung in record["rungs"]}
+        assert trial.intermediate_values == rungs
+    events = EventAccumulator(str(tmp_path / "small" / "tensorboard" / best["trial"])).Reload()
+    assert [e.value for e in events.Scalars("probe/auc_50cm")] == pytest.approx(
+        [rung["auc_50cm"] for rung in best["rungs"]]
+    )
+
+    other = run_grid(base, tmp_path, *overrides)
+    assert other.returncode == 2
+    assert "search.metric.name=auc_50cm, but now got search.metric.name=median" in other.stderr
+
+
 def test_the_analysis_reads_what_the_search_wrote(undisturbed: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "analysis", str(undisturbed / "small")],

@@ -12,6 +12,7 @@ from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 from search import records
 from search.compose import compose_config
 from search.records import OBJECTIVE
+from search.search_metric import SearchMetric
 from search.transfer_config import TransferStudyConfig
 from search.transfer_job import FitJob, Images, PretrainJob
 from search.transfer_rows import Fit, Plan, plan_rows
@@ -59,6 +60,7 @@ def job(plan: Plan, paths: dict[str, str], tmp_path: Path) -> Make:
                 for name, path in paths.items()
             },
             encoder=str(encoder) if fit.pretraining else None,
+            metric=SearchMetric(),
             directory=str(tmp_path / folder),
             scratch=str(tmp_path / "ray"),
             context={"study": "small"},
@@ -164,6 +166,7 @@ def test_a_pretraining_joins_its_data_and_leaves_its_encoder(
         trial=own.trial,
         probe=config.trial.probe,
         diagnostics=config.trial.diagnostics,
+        metric=SearchMetric(),
         rungs=(),
         may_stop=False,
         store=images.stores[0],

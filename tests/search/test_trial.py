@@ -9,6 +9,7 @@ import pytest
 from handssl.training import OptimizerConfig
 from search import records
 from search.records import OBJECTIVE
+from search.search_metric import SearchMetric
 from search.trial import TrialJob, record_of, run
 
 STUDIED = ("translate", "scale", "color_jitter", "rotate")
@@ -49,6 +50,7 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: TrialJob) -> N
     assert record["hash"] == job.trial.hash
     assert record["metrics"][OBJECTIVE] == reports[-1][OBJECTIVE] > 0
     assert [rung["epoch"] for rung in record["rungs"]] == [1]
+    assert record["rungs"][0].keys() == {"epoch", "step", OBJECTIVE}
     assert record["steps"] == record["encoder_steps"] == 10
     parts = dict(record["timings_s"])
     total = parts.pop("total")
@@ -60,6 +62,20 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: TrialJob) -> N
     with np.load(folder / "errors.npz") as file:
         assert np.median(file["error_cm"]) == pytest.approx(record["metrics"][OBJECTIVE])
         assert len(file["group"]) == len(file["error_cm"])
+
+
+def test_what_may_stop_a_trial_is_in_every_report_and_at_every_rung(job: TrialJob) -> None:
+    metric = SearchMetric(name="auc_50cm", direction="maximize")
+    job = dataclasses.replace(job, metric=metric, may_stop=True)
+    rung, last = run(job, device="cpu")
+    assert [rung["epoch"], last["epoch"]] == [1, 2]
+    assert 0 <= rung["auc_50cm"] <= 1
+    record = records.read_record(Path(job.directory) / "record.json")
+    assert last["auc_50cm"] == record["metrics"]["auc_50cm"] != record["metrics"][OBJECTIVE]
+    rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
+    for held in (record["rungs"], record_of(job, "pruned", rows)["rungs"]):
+        assert [(own["epoch"], own["auc_50cm"]) for own in held] == [(1, rung["auc_50cm"])]
+        assert held[0].keys() == {"epoch", "step", "auc_50cm", OBJECTIVE}
 
 
 def test_two_runs_of_a_trial_give_the_same_record(job: TrialJob, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from search.compose import CONFIG_DIR, compose_config, options, plain, typed
 from search.config import Config, StoreConfig, StudyConfig
 from search.transfer_config import TransferStudyConfig
 
-TRANSFER = ("table2", "table3", "table4", "lowshot", "tables")
+TRANSFER = ("table2", "table3", "table4", "lowshot", "looks", "tables")
 """Files of configs/study/ that hold rows, for run_transfer.py."""
 
 GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
@@ -28,6 +28,7 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "data/joined.yaml",
         "data/synthetic.yaml",
         "fidelity/embedded.yaml",
+        "fidelity/evidence.yaml",
         "fidelity/paper.yaml",
         "search/grid.yaml",
         "search/nsga2.yaml",

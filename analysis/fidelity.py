@@ -1,0 +1,158 @@
+"""``python -m analysis.fidelity STUDY STUDY… --out DIR``: may a cheap study speak for a dear one?
+
+The studies run the same rows at other epochs, pixels, images or encoders. For every two of them
+the rank correlation of the rows says whether the cheaper may speak for the other; the rows'
+errors say what more training changes.
+"""
+
+import argparse
+import itertools
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from analysis.errors import RecordsError
+from analysis.grid import RANKED_BY
+from analysis.notation import objective_title
+from analysis.reading import read_study
+from analysis.records import Study
+from analysis.statistics import kendall, spearman, summarise
+from analysis.tables import Table, to_console, write_table
+from analysis.tables.model import (
+    ONE_SEED,
+    Column,
+    Entry,
+    number,
+    one_section,
+    p_value,
+    result,
+    span,
+)
+
+__all__ = ["agreement_table", "errors_table", "main", "rows_of"]
+
+Row = tuple[str, str]
+"""Objective's title, composition."""
+
+
+def rows_of(study: Study) -> Mapping[Row, Sequence[float]]:
+    """Median error, cm, of each row's finished trials; several where there are several seeds."""
+    found: dict[Row, list[float]] = defaultdict(list)
+    for record in study.records:
+        if record.status == "finished" and RANKED_BY in record.metrics:
+            key = objective_title(record.variant), record.label
+            found[key].append(record.metrics[RANKED_BY])
+    return found
+
+
+def errors_table(studies: Sequence[Study]) -> Table:
+    """The rows' errors, a column a study."""
+    rows = [rows_of(study) for study in studies]
+    keys = dict.fromkeys(itertools.chain.from_iterable(rows))
+    return Table(
+        key="fidelity_errors",
+        title="The same rows at several fidelities",
+        columns=(
+            Column(name="Objective", numeric=False),
+            Column(name="Composition", numeric=False),
+            *(Column(name=study.name, unit="cm", better="↓") for study in studies),
+        ),
+        sections=one_section(
+            [
+                [
+                    Entry(text=objective),
+                    Entry(text=composition),
+                    *(
+                        result(summarise(own.get((objective, composition), [])), "–")
+                        for own in rows
+                    ),
+                ]
+                for objective, composition in keys
+            ]
+        ),
+        caption="Median per-joint error. "
+        + "; ".join(study.credentials for study in studies)
+        + f". {ONE_SEED}: one seed.",
+    )
+
+
+def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
+    """Rank correlations between the rows of every two studies.
+
+    Args:
+        studies: At least two.
+        seed: Of permutations and bootstrap.
+    """
+    generator = np.random.default_rng(seed)
+    lines = []
+    for one, other in itertools.combinations(studies, 2):
+        ours, theirs = rows_of(one), rows_of(other)
+        both = [key for key in ours if key in theirs]
+        x, y = ([float(np.mean(own[key])) for key in both] for own in (ours, theirs))
+        rho, tau = spearman(x, y, generator), kendall(x, y, generator)
+        lines.append(
+            [
+                Entry(text=one.name),
+                Entry(text=other.name),
+                number(rho.n, 0),
+                number(rho.value, absent="n/a"),
+                span(rho.interval),
+                p_value(rho.p),
+                number(tau.value, absent="n/a"),
+            ]
+        )
+    return Table(
+        key="fidelity_agreement",
+        title="Agreement of the rankings at two fidelities",
+        columns=(
+            Column(name="One", numeric=False),
+            Column(name="Other", numeric=False),
+            Column(name="rows"),
+            Column(name="Spearman ρ"),
+            Column(name="95% interval"),
+            Column(name="p"),
+            Column(name="Kendall τ-b"),
+        ),
+        sections=one_section(lines),
+        caption="Over the rows that both have, seeds averaged first. Intervals are a bootstrap "
+        "over rows, p-values permutation tests.",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints both tables, writes them where asked; 0, or 2 where they could not be made."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.fidelity",
+        description="Compare the rankings of studies that run the same rows at other fidelities.",
+    )
+    parser.add_argument("study", nargs="+", help="at least two, the cheapest first")
+    parser.add_argument("--out", type=Path, help="folder to write the tables into")
+    options = parser.parse_args(argv)
+    console = Console()
+    try:
+        if len(options.study) < 2:
+            raise RecordsError(f"study must be given at least two, but got {options.study}")
+        studies = [read_study(own) for own in options.study]
+        tables = (errors_table(studies), agreement_table(studies))
+        written = (
+            [p for table in tables for p in write_table(table, options.out)] if options.out else []
+        )
+    except RecordsError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {error}", markup=False, highlight=False
+        )
+        return 2
+    for table in tables:
+        for part in to_console(table, console.width):
+            console.print(part)
+    for path in written:
+        console.print(str(path), soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -98,8 +98,7 @@ def read_recorded(folder: Path) -> RecordedStudy:
 
 
 def _point(record: Mapping[str, Any]) -> Point:
-    values = json.loads(record["point"].get("values") or "[]")
-    return point_from({**record["point"], "values": values})
+    return point_from({**record["point"], "values": record["point"].get("values") or []})
 
 
 def _curve(record: Mapping[str, Any]) -> Curve:

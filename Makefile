@@ -28,10 +28,7 @@ run: setup  ## search the compositions on embedded data, then compile the tables
 	$(BIN)/python -m analysis $(RESULTS)/$(STUDY)
 
 study: setup  ## the embedded data's study (hours; says how many, then resumes); publishes docs/study
-	$(BIN)/python search/run_grid.py results=$(RESULTS) study=evidence plan=true
-	$(BIN)/python search/run_grid.py results=$(RESULTS) study=evidence
-	$(BIN)/python -m analysis $(RESULTS)/evidence
-	$(BIN)/python -m analysis $(RESULTS)/evidence --compact docs/study
+	sh docs/study/run.sh $(BIN)/python $(RESULTS)
 
 test: setup  ## every test
 	$(BIN)/python -m pytest

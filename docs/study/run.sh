@@ -1,0 +1,37 @@
+#!/bin/sh
+# Everything that docs/study rests on, in the order in which it was run; each line resumes.
+#
+#   make study          or: sh docs/study/run.sh .venv/bin/python results
+set -e
+python=${1:-python} results=${2:-results}
+grid() { "$python" search/run_grid.py results="$results" "$@"; }
+
+grid study=evidence plan=true   # how long it takes here: four fifths of all
+
+# A learning rate and a temperature for each objective: a grid, its best with two seeds, what lies
+# beyond and between.
+grid study=rates
+grid study=rates study.name=rates-seeds search.repeats=2 \
+    'search.space={optimizer.base_lr: {choices: [1.5e-3, 5.0e-3]}, objective.temperature: {choices: [0.1, 0.2]}}'
+grid study=rates study.name=rates-cold search.repeats=2 \
+    'search.only=["contrastive T+CJ+S", "equivariant T+CJ+S+Ro"]' \
+    'search.space={optimizer.base_lr: {choices: [1.5e-3]}, objective.temperature: {choices: [0.05]}}'
+grid study=rates study.name=rates-between \
+    'search.only=["relative T+S+Ro", "relative_released T+S+Ro"]' \
+    'search.space={optimizer.base_lr: {choices: [2.7e-3, 8.7e-3]}}'
+
+# Is the ranking of ten rows that of longer training?
+for epochs in 1 2 4 8; do
+    grid study=curves study.name=curves-$epochs study.epochs=$epochs
+done
+
+grid study=evidence
+grid study=mixed search=tpe
+"$python" search/run_transfer.py results="$results" study=looks fidelity=evidence
+
+"$python" -m analysis "$results/evidence" --compact docs/study
+for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 curves-8 mixed looks; do
+    "$python" -m analysis "$results/$name" --compact docs/study/$name
+done
+"$python" -m analysis.fidelity docs/study/curves-1 docs/study/curves-2 docs/study/curves-4 docs/study/curves-8
+"$python" -m analysis docs/study docs/study/mixed docs/study/looks

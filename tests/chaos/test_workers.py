@@ -97,19 +97,23 @@ def test_a_train_worker_killed_at_every_try_fails_its_trial_and_the_others_go_on
     base: list[str], tmp_path: Path
 ) -> None:
     overrides = [*TWO_WORKERS, "search.retries=1", "search.concurrent=1", "study.epochs=20"]
-    killed: set[int] = set()
+    seen: set[int] = set()
+    moment = 0.0
     with started(base, tmp_path, *overrides) as process:
+
+        def at_work() -> list[psutil.Process]:
+            """Workers of another try, once it has trained an epoch."""
+            saved = [
+                path.stat().st_mtime for path in tmp_path.glob("small/trials/*/checkpoint.pt")
+            ]
+            others = [w for w in train_workers(children(process)) if w.pid not in seen]
+            return others if max(saved, default=0.0) > moment else []
+
         for _ in range(2):
-            worker = await_that(
-                process,
-                lambda: [
-                    w
-                    for w in train_workers(children(process))
-                    if w.pid not in killed and list(tmp_path.glob("small/trials/*/checkpoint.pt"))
-                ],
-            )[0]
-            killed.add(worker.pid)
-            worker.kill()
+            workers = await_that(process, at_work)
+            workers[0].kill()
+            seen |= {worker.pid for worker in workers}
+            moment = time.time()
         out, errors = process.communicate(timeout=600)
     assert process.returncode == 1, (out, errors)
     assert "1 of 2 trials failed" in out.splitlines()[-1]

@@ -4,6 +4,7 @@ Nothing here writes anything but an empty results folder.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,9 @@ __all__ = [
     "shown_config",
     "without_passwords",
 ]
+
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
+"""USER:PASSWORD@ of a URL; an @ in a password is written %40."""
 
 
 def local_resources(config: Config) -> dict[str, float]:
@@ -247,12 +251,11 @@ def _without_keys(value: Any) -> Any:
 
 
 def without_passwords(overrides: Sequence[str]) -> list[str]:
-    """A command line as it may be stored and shared."""
+    """A command line as it may be stored and shared: whatever is quoted or nested in it."""
     shown = []
     for override in overrides:
         key, equals, value = override.partition("=")
-        secret = key.endswith(".storage")
-        shown.append(key + equals + (without_password(value) if secret else buckets.shown(value)))
+        shown.append(key + equals + _PASSWORD.sub(r"\1:***@", buckets.shown(value)))
     return shown
 
 

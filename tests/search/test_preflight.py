@@ -22,6 +22,7 @@ from search.preflight import (
     check_writable,
     exclusive,
     fit_at_once,
+    without_passwords,
 )
 from search.search_metric import SearchMetric
 from search.study import run_study
@@ -299,3 +300,25 @@ def test_a_plan_is_printed_and_nothing_is_started(
     assert "relative_T_r0" in said
     assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "search.storage={url}",
+        "search.storage='{url}'",
+        'search.storage="{url}"',
+        "search={{storage: '{url}'}}",
+    ],
+)
+def test_a_command_line_is_stored_without_passwords(override: str) -> None:
+    url = "postgresql+psycopg://ann:not%20to%40be@db:5432/studies"
+    (shown,) = without_passwords([override.format(url=url)])
+    assert shown == override.format(url=url.replace("not%20to%40be", "***"))
+
+
+def test_a_command_line_is_stored_without_the_keys_of_a_bucket() -> None:
+    assert without_passwords(["results=s3://KEY:SECRET@bucket/studies", "study.name=a"]) == [
+        "results=s3://bucket/studies",
+        "study.name=a",
+    ]

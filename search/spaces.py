@@ -322,8 +322,9 @@ def parameters_of(
     Raises:
         ValueError, KeyError: The point lies outside the space.
     """
-    known = _Known(point, search.augmentations, partial=partial)
-    chosen = choose(known, search)
+    names = tuple(dict.fromkeys((*search.augmentations, *search.singles)))
+    known = _Known(point, names, partial=partial)
+    chosen = choose(known, dataclasses.replace(search, augmentations=names))
     # What the space does not ask about would be lost silently, and the point taken for another.
     said = tuple((key, value) for key, value in chosen.values if key in known.parameters)
     if (chosen.objective, chosen.composition, said) != (

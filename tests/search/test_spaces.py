@@ -97,6 +97,9 @@ def test_a_grid_tries_more_augmentations_alone_where_the_objective_can() -> None
         ("contrastive", "So"),
         ("contrastive", "Cr"),
     ]
+    shown = [parameters_of(point, search)[0] for point in grid(search)]
+    assert len({str(sorted(own.items())) for own in shown}) == 4
+    assert shown[2] == {"objective": "contrastive", "sobel": True, "crop": False, "rotate": False}
 
 
 def test_a_grid_refuses_a_range_that_it_cannot_exhaust() -> None:

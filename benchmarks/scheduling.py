@@ -57,6 +57,9 @@ class _Nothing(tune.Trainable):
             OBJECTIVE: error_cm,
         }
 
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing; Tune asks at the end of a trial."""
+
 
 def _trainable(trial: TrialConfig) -> type[tune.Trainable]:
     return cast("type[tune.Trainable]", tune.with_resources(_Nothing, {"CPU": trial.cpus}))

@@ -134,7 +134,7 @@ def test_every_study_of_rows_is_planned_as_it_stands(
 
 
 def test_the_studies_are_those_that_the_tests_know() -> None:
-    assert STUDIES == ["lowshot", "table2", "table3", "table4", "tables"]
+    assert STUDIES == ["looks", "lowshot", "table2", "table3", "table4", "tables"]
 
 
 def refusal(overrides: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -69,7 +69,7 @@ def test_an_objective_may_override_other_keys_of_its_trials() -> None:
     assert pretrain.optimizer.name == default.optimizer.name
     assert pretrain.objective.targets == "released"
     wrong = compose_config(["+search.objectives.slow={name: relative, pretrain: {lr: 1}}"])
-    with pytest.raises(ConfigError, match=r"keys of trial\.pretrain here .* got lr"):
+    with pytest.raises(ConfigError, match=r"one of trial\.pretrain.s here .* got lr"):
         resolve(wrong, Point(objective="slow", composition="T"), "f")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.stopper import Stopper
 
@@ -150,8 +151,6 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "num_cpus": config.cpus,
             "num_gpus": config.gpus,
             "include_dashboard": config.dashboard,
-            # Its processes reach each other here; some of Ray's own ports listen on every
-            # interface all the same.
             "_node_ip_address": "127.0.0.1",
         }
         if config.dashboard:
@@ -160,9 +159,10 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             local["dashboard_port"] = _free_port()
             os.environ["RAY_API_SERVER_ADDRESS"] = f"http://127.0.0.1:{local['dashboard_port']}"
     try:
-        context = ray.init(
-            address=config.address, log_to_driver=verbose, logging_level=level, **local
-        )
+        with _loopback(local=bool(local)):
+            context = ray.init(
+                address=config.address, log_to_driver=verbose, logging_level=level, **local
+            )
     except ConnectionError as error:
         raise ConfigError(
             f"cluster.address must be that of a running Ray cluster, but got "
@@ -173,6 +173,20 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _loopback(*, local: bool) -> Iterator[None]:
+    """Ray that is started here has all its ports on the loopback interface, as on macOS.
+
+    Elsewhere it takes the machine's own address for 127.0.0.1, and listens on every interface.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = before and not local
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _free_port() -> int:

@@ -1,10 +1,13 @@
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
+import ray
 
 from search.compose import compose_config
-from search.tuning import scheduler
+from search.config import ClusterConfig
+from search.tuning import cluster, scheduler
 
 AUC = "search.metric={name: auc_50cm, direction: maximize}"
 
@@ -41,3 +44,22 @@ def test_median_stopping_has_the_metric_and_its_direction(overrides: list[str], 
     rule: Any = scheduler(config)
     assert rule._metric == config.search.metric.name
     assert rule._worst == (float("-inf") if mode == "max" else float("inf"))
+
+
+def _one() -> int:
+    return 1
+
+
+def test_nothing_of_a_cluster_that_is_started_here_listens_beyond_this_machine() -> None:
+    with cluster(ClusterConfig(cpus=1), verbose=False) as dashboard:
+        assert dashboard.startswith("http://127.0.0.1:")
+        assert ray.get(ray.remote(_one).remote()) == 1  # a worker has started
+        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        listening = {
+            connection.laddr.ip
+            for process in processes
+            for connection in process.net_connections(kind="inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+    assert listening
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}

@@ -21,7 +21,7 @@ grid study=rates study.name=rates-between \
     'search.space={optimizer.base_lr: {choices: [2.7e-3, 8.7e-3]}}'
 
 # Is the ranking of ten rows that of longer training?
-for epochs in 1 2 4 8; do
+for epochs in 1 2 4; do
     grid study=curves study.name=curves-$epochs study.epochs=$epochs
 done
 
@@ -30,8 +30,8 @@ grid study=mixed search=tpe
 "$python" search/run_transfer.py results="$results" study=looks fidelity=evidence
 
 "$python" -m analysis "$results/evidence" --compact docs/study
-for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 curves-8 mixed looks; do
+for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 mixed looks; do
     "$python" -m analysis "$results/$name" --compact docs/study/$name
 done
-"$python" -m analysis.fidelity docs/study/curves-1 docs/study/curves-2 docs/study/curves-4 docs/study/curves-8
+"$python" -m analysis.fidelity docs/study/curves-1 docs/study/curves-2 docs/study/curves-4
 "$python" -m analysis docs/study docs/study/mixed docs/study/looks

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.compact import COMPACT, compact_records
+from handssl.augment import AUGMENTATIONS
 from handssl.errors import DataError
 from handssl.training import OptimizerConfig, PretrainConfig
 from search.compose import typed
@@ -76,10 +77,13 @@ def read_recorded(folder: Path) -> RecordedStudy:
         records = list(compact_records((folder / COMPACT).read_bytes()))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} must hold study.json and {COMPACT} ({error})") from error
+    # What a grid tries alone beside its compositions is not in a sampler's space.
+    alone = {AUGMENTATIONS[name].symbol for name in study["config"]["search"].get("singles", ())}
     curves = {
         _point(record): _curve(record)
         for record in records
         if record["status"] == "finished" and record["stage"] == 1 and record["repeat"] == 0
+        if record["composition"] not in alone
     }
     if not curves:
         raise DataError(f"{folder} must hold finished trials, but has none")
@@ -87,8 +91,8 @@ def read_recorded(folder: Path) -> RecordedStudy:
     # Only what spans the space: an older version may have had other keys elsewhere, and nothing
     # is trained, so that a warm-up that fits any length will do. Curves are of the study's error,
     # whatever it searched by.
-    metrics = ("metric", "second_metric")
-    search = {key: value for key, value in recorded["search"].items() if key not in metrics}
+    others = ("metric", "second_metric", "singles", "second_stage")
+    search = {key: value for key, value in recorded["search"].items() if key not in others}
     config = Config(
         search=typed(SearchConfig, search),
         study=StudyConfig(epochs=recorded["study"]["epochs"]),

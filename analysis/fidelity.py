@@ -8,7 +8,6 @@ errors say what more training changes.
 import argparse
 import itertools
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +15,10 @@ import numpy as np
 from rich.console import Console
 
 from analysis.errors import RecordsError
-from analysis.grid import RANKED_BY
-from analysis.notation import objective_title
+from analysis.grid import RANKED_BY, Setting, arrange
 from analysis.reading import read_study
 from analysis.records import Study
-from analysis.statistics import kendall, spearman, summarise
+from analysis.statistics import kendall, spearman
 from analysis.tables import Table, to_console, write_table
 from analysis.tables.model import (
     ONE_SEED,
@@ -39,14 +37,14 @@ Row = tuple[str, str]
 """Objective's title, composition."""
 
 
-def rows_of(study: Study) -> Mapping[Row, Sequence[float]]:
-    """Median error, cm, of each row's finished trials; several where there are several seeds."""
-    found: dict[Row, list[float]] = defaultdict(list)
-    for record in study.records:
-        if record.status == "finished" and RANKED_BY in record.metrics:
-            key = objective_title(record.variant), record.label
-            found[key].append(record.metrics[RANKED_BY])
-    return found
+def rows_of(study: Study) -> Mapping[Row, Setting]:
+    """What each row of a study speaks through, as in its tables: the best of several settings."""
+    grid = arrange([study])
+    return {
+        (column.title, composition): setting
+        for column in grid.columns
+        for composition, setting in grid.finished(column).items()
+    }
 
 
 def errors_table(studies: Sequence[Study]) -> Table:
@@ -67,8 +65,8 @@ def errors_table(studies: Sequence[Study]) -> Table:
                     Entry(text=objective),
                     Entry(text=composition),
                     *(
-                        result(summarise(own.get((objective, composition), [])), "–")
-                        for own in rows
+                        result(row.summary(RANKED_BY), "–") if row else result(None, "–")
+                        for row in (own.get((objective, composition)) for own in rows)
                     ),
                 ]
                 for objective, composition in keys
@@ -92,7 +90,7 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
     for one, other in itertools.combinations(studies, 2):
         ours, theirs = rows_of(one), rows_of(other)
         both = [key for key in ours if key in theirs]
-        x, y = ([float(np.mean(own[key])) for key in both] for own in (ours, theirs))
+        x, y = ([own[key].score for key in both] for own in (ours, theirs))
         rho, tau = spearman(x, y, generator), kendall(x, y, generator)
         lines.append(
             [

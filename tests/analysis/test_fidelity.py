@@ -46,6 +46,15 @@ def test_every_row_stands_with_its_errors_at_every_fidelity(folders: list[str]) 
     assert len(rows) == 9
 
 
+def test_a_row_with_several_settings_speaks_through_the_best(make_study: Make) -> None:
+    study = make_study()
+    for rate, median in ((1e-3, 30.0), (1e-2, 20.0)):
+        study.add("T", median=median, config={"optimizer": {"base_lr": rate}})
+    study.write_study()
+    table = errors_table([read_study(str(study.folder))])
+    assert [row[2].text for row in table.rows] == ["20.00†"]
+
+
 def test_the_command_writes_both_tables(folders: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main([*folders, "--out", str(out)]) == 0

@@ -192,17 +192,20 @@ def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_
     assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
 
 
+SAMPLED = (
+    "search=tpe",
+    "search.trials=5",
+    "study.epochs=3",
+    "search.early_stopping.reduction=2",
+    "search.second_stage.best=1",
+)
+"""A search that stops early and runs the best again."""
+
+
 def test_a_sampled_search_stops_early_and_runs_the_best_again(
     base: list[str], tmp_path: Path
 ) -> None:
-    overrides = [
-        "search=tpe",
-        "search.trials=5",
-        "study.epochs=3",
-        "search.early_stopping.reduction=2",
-        "search.second_stage.best=1",
-        "search.second_stage.seeds=2",
-    ]
+    overrides = [*SAMPLED, "search.second_stage.seeds=2"]
     done = run_grid(base, tmp_path, *overrides)
     assert done.returncode == 0, done.stderr
     found = records.read_records(tmp_path / "small")
@@ -238,14 +241,7 @@ def test_a_sampled_search_stops_early_and_runs_the_best_again(
 def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
     base: list[str], tmp_path: Path
 ) -> None:
-    overrides = [
-        "search=tpe",
-        "search.trials=5",
-        "study.epochs=3",
-        "search.early_stopping.reduction=2",
-        "search.second_stage.best=1",
-        "search.second_stage.seeds=1",
-    ]
+    overrides = [*SAMPLED, "search.second_stage.seeds=1"]
     largest = "search.metric={name: auc_50cm, direction: maximize}"
     done = run_grid(base, tmp_path, *overrides, largest)
     assert done.returncode == 0, done.stderr

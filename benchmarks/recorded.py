@@ -83,7 +83,7 @@ def read_recorded(folder: Path) -> RecordedStudy:
         _point(record): _curve(record)
         for record in records
         if record["status"] == "finished" and record["stage"] == 1 and record["repeat"] == 0
-        if record["composition"] not in alone
+        if record["point"]["composition"] not in alone
     }
     if not curves:
         raise DataError(f"{folder} must hold finished trials, but has none")

@@ -113,10 +113,14 @@ def test_a_study_is_read_from_its_compact_records(tmp_path: Path) -> None:
                 "epochs": 3,
                 "encoder_steps": 30,
             }
+    alone = {"objective": "contrastive", "composition": "So", "values": [], "repeat": 0}
+    written["alone"] = {**written["t00"], "trial": "alone", "hash": "alone", "point": alone}
     records.compile_parquet(tmp_path, written)
     with pytest.raises(DataError, match=r"must hold study\.json and trials\.parquet"):
         read_recorded(tmp_path)
-    described = {"fidelity": {"label": "by hand"}, "config": plain(CONFIG)}
+    config = plain(CONFIG)
+    config["search"] |= {"singles": ["sobel"], "second_stage": {"best": 3, "also": ["* T"]}}
+    described = {"fidelity": {"label": "by hand"}, "config": config}
     (tmp_path / "study.json").write_text(json.dumps(described))
     assert read_recorded(tmp_path) == study()
 

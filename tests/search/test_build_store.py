@@ -47,7 +47,7 @@ def command(root: Path, store: Path, *more: str) -> list[str]:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_built_on_ray_killed_and_continued_is_that_of_the_local_build(
     root: Path, local: Manifest, tmp_path: Path
 ) -> None:

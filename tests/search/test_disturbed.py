@@ -59,6 +59,7 @@ def test_a_study_on_a_disk_that_is_full_from_the_start_is_refused(
         assert not (disk / "small").exists()
 
 
+@pytest.mark.long
 def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(
     base: list[str], tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice(
     command: list[str], tmp_path: Path
 ) -> None:

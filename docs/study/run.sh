@@ -20,18 +20,25 @@ grid study=rates study.name=rates-between \
     'search.only=["relative T+S+Ro", "relative_released T+S+Ro"]' \
     'search.space={optimizer.base_lr: {choices: [2.7e-3, 8.7e-3]}}'
 
-# Is the ranking of ten rows that of longer training?
-for epochs in 1 2 4; do
+# Is the ranking of ten rows that of longer training; and, in the same number of steps, that of larger
+# views, batches and encoders, or of half the images?
+for epochs in 1 2 4 8; do
     grid study=curves study.name=curves-$epochs study.epochs=$epochs
 done
+grid study=curves study.name=curves-64px trial.pretrain.size_px=64
+grid study=curves study.name=curves-batch128 study.epochs=4 trial.pretrain.batch_size=128
+grid study=curves study.name=curves-half study.epochs=4 study.images=2700
+grid study=curves study.name=curves-resnet10t trial.pretrain.encoder.name=timm:resnet10t
 
 grid study=evidence
 grid study=mixed search=tpe
 "$python" search/run_transfer.py results="$results" study=looks fidelity=evidence
 
 "$python" -m analysis "$results/evidence" --compact docs/study
-for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 mixed looks; do
+for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 curves-8 \
+    curves-64px curves-batch128 curves-half curves-resnet10t mixed looks; do
     "$python" -m analysis "$results/$name" --compact docs/study/$name
 done
-"$python" -m analysis.fidelity docs/study/curves-1 docs/study/curves-2 docs/study/curves-4
+"$python" -m analysis.fidelity docs/study/curves-*
+"$python" benchmarks/samplers.py docs/study
 "$python" -m analysis docs/study docs/study/mixed docs/study/looks

@@ -37,6 +37,7 @@ from benchmarks import (
     views,
 )
 from benchmarks.figure import ROOT, Row, measured_at
+from handssl.allocator import keep_freed_memory
 
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "views": (views.measure, views.__doc__),
@@ -118,6 +119,7 @@ def main() -> None:
     out: Path | None = arguments.out
     if out is None and not arguments.quick:
         out = ROOT / "docs" / "benchmarks.md"
+    keep_freed_memory()  # as every command does
     console = Console()
     for name in arguments.modules or MODULES:
         when = measured_at()

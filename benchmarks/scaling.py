@@ -10,10 +10,12 @@ Where the rest goes: the plain loop in a process of its own, then twice side by 
 to tell each other, which is what the machine allows (its cores may share a cache, the memory, even
 arithmetic units), then as two workers of a gloo group, without Ray. CPU time an image tells work
 from waiting, and what the workers' messages and statistics cost from what a busy neighbour does.
+A plain loop under glibc's own settings says what keeping freed memory brings: `handssl.allocator`.
 """
 
 import contextlib
 import functools
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from benchmarks.figure import ROOT, Row, row
 from benchmarks.hands import embedded
 from benchmarks.step import config_of
 from benchmarks.studies import run_study
+from handssl.allocator import KEEP_FREED_MEMORY
 from handssl.training import pretraining
 
 __all__ = ["measure"]
@@ -41,7 +44,8 @@ def _at(size_px: int, *, quick: bool) -> list[Row]:
     share, epochs, images = (8, 2, 48) if quick else (32, 5, 240)
     embedded(quick=quick)
     loops = functools.partial(_loops, [size_px, share, epochs, images, int(quick)])
-    (plain, plain_ms), (both, both_ms), (group, group_ms) = (
+    (given, given_ms), (plain, plain_ms), (both, both_ms), (group, group_ms) = (
+        loops(processes=1, kept=False),
         loops(processes=1),
         loops(processes=2),
         loops(processes=2, joined=True),
@@ -61,6 +65,8 @@ def _at(size_px: int, *, quick: bool) -> list[Row]:
     least = 0.85 if size_px == 128 else None
     return [
         row(f"{size_px} px, plain loop, one core", plain, "images/s"),
+        row(f"{size_px} px, plain loop under glibc's own settings", given, "images/s"),
+        row(f"{size_px} px, CPU time an image, share of that under them", plain_ms / given_ms),
         row(f"{size_px} px, two plain loops side by side", both, "images/s"),
         row(f"{size_px} px, two plain loops, share of ideal", both / (2 * plain)),
         row(f"{size_px} px, 2 workers without Ray", group, "images/s"),
@@ -82,13 +88,16 @@ def _at(size_px: int, *, quick: bool) -> list[Row]:
     ]
 
 
-def _loops(numbers: list[int], *, processes: int, joined: bool = False) -> tuple[float, float]:
+def _loops(
+    numbers: list[int], *, processes: int, joined: bool = False, kept: bool = True
+) -> tuple[float, float]:
     """Images a second of several loops together, and milliseconds of CPU time an image.
 
     Args:
         numbers: Side of a view; images of a batch, epochs, images of each loop; whether quick.
         processes: How many loops, which start together.
         joined: Whether they are the workers of one run.
+        kept: Whether freed memory is kept, as in a study.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         started = [
@@ -102,6 +111,7 @@ def _loops(numbers: list[int], *, processes: int, joined: bool = False) -> tuple
                     stdout=subprocess.PIPE,
                     text=True,
                     cwd=ROOT,
+                    env=os.environ | dict(KEEP_FREED_MEMORY if kept else {}),
                 )
             )
             for rank in range(processes)

@@ -10,6 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from handssl import __version__
+from handssl.allocator import keep_freed_memory
 from handssl.errors import HandSSLError
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         parsed = _parser(arguments).parse_args(arguments)
+        keep_freed_memory()
         status: int = parsed.run(parsed)
     except HandSSLError as error:
         Console(stderr=True).print(

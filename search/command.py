@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 from rich.padding import Padding
 
+from handssl.allocator import keep_freed_memory
 from handssl.errors import HandSSLError
 from search.compose import CONFIG_DIR, compose_config, options
 
@@ -77,6 +78,7 @@ def main(
             for line in _yaml(config):
                 console.print(line, markup=False, soft_wrap=True)
             return 0
+        keep_freed_memory()
         return run(
             config, console=console, verbose=arguments.verbose, overrides=arguments.overrides
         )

@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from handssl.allocator import keep_freed_memory
 from handssl.errors import ConfigError, HandSSLError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
@@ -112,6 +113,7 @@ def replay(
                 f"{data.store} has {images.fingerprint[:12]}; restore it"
             )
     _note_versions(chosen, console)
+    keep_freed_memory()
     torch.set_num_threads(max(1, int(config.trial.cpus)))
     same = 0
     for number, record in enumerate(chosen, start=1):

@@ -13,6 +13,7 @@ from ray._private import ray_constants
 from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.stopper import Stopper
 
+from handssl.allocator import KEEP_FREED_MEMORY
 from handssl.errors import ConfigError
 from search.bridge import Suggestions
 from search.config import ClusterConfig, Config
@@ -32,6 +33,7 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and TensorBoard are written by us
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's last report has no metric
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # and Tune's snapshot is never read
+    **KEEP_FREED_MEMORY,
 }
 
 _WAITING = 16

@@ -1,3 +1,4 @@
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -5,6 +6,7 @@ import psutil
 import pytest
 import ray
 
+from handssl.allocator import KEEP_FREED_MEMORY
 from search.compose import compose_config
 from search.config import ClusterConfig
 from search.tuning import cluster, scheduler
@@ -46,14 +48,15 @@ def test_median_stopping_has_the_metric_and_its_direction(overrides: list[str], 
     assert rule._worst == (float("-inf") if mode == "max" else float("inf"))
 
 
-def _one() -> int:
-    return 1
+def _allocator() -> dict[str, str]:
+    return {name: os.environ[name] for name in KEEP_FREED_MEMORY}
 
 
 def test_nothing_of_a_cluster_that_is_started_here_listens_beyond_this_machine() -> None:
     with cluster(ClusterConfig(cpus=1), verbose=False) as dashboard:
         assert dashboard.startswith("http://127.0.0.1:")
-        assert ray.get(ray.remote(_one).remote()) == 1  # a worker has started
+        # A worker has started, and was told to keep its memory.
+        assert ray.get(ray.remote(_allocator).remote()) == dict(KEEP_FREED_MEMORY)
         processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
         listening = {
             connection.laddr.ip

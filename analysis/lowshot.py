@@ -187,32 +187,45 @@ def _values(setting: Setting) -> dict[int, float]:
 
 
 def _curves(study: Study, settings: _Settings, reader: _Medians) -> list[Curve]:
-    by_fraction: dict[float, list[list[float]]] = defaultdict(list)
-    for fractions in settings.values():
+    alike: dict[_Kind, list[list[float]]] = defaultdict(list)
+    for (key, row, _), fractions in settings.items():
         for fraction, setting in fractions.items():
-            by_fraction[fraction].append(list(_values(setting).values()))
-    spreads = {fraction: pooled_spread(groups) for fraction, groups in by_fraction.items()}
+            alike[_kind(key, row, fraction)].append(list(_values(setting).values()))
+    spreads = {kind: pooled_spread(groups) for kind, groups in alike.items()}
     curves = []
     for (key, row, title), fractions in sorted(settings.items(), key=lambda item: item[0]):
         points = []
         for fraction, setting in fractions.items():
             poses = reader.mean(setting.records)
-            found, _ = _with_seeds(poses, setting.score, setting.seeds, spreads[fraction])
+            found, _ = _with_seeds(
+                poses, setting.score, setting.seeds, spreads[_kind(key, row, fraction)]
+            )
             points.append(Point(fraction=fraction, setting=setting, interval=found))
         curves.append(Curve(study=study, key=key, row=row, title=title, points=tuple(points)))
     return curves
+
+
+_Kind = tuple[TransferKey, bool, float]
+"""Where seeds may be pooled: encoder and data sets, whether the encoder is frozen, the labels."""
+
+
+def _kind(key: TransferKey, row: str, fraction: float) -> _Kind:
+    return key, _frozen(row), fraction
+
+
+def _frozen(row: str) -> bool:
+    return row.rsplit(":", maxsplit=1)[-1].startswith("frozen")
 
 
 def _against(row: str) -> str:
     """The row from random weights that a row is measured against; "" for those themselves."""
     if row == "supervised" or row.startswith("random:"):
         return ""
-    mode = row.rsplit(":", maxsplit=1)[-1]
-    return "random:frozen" if mode.startswith("frozen") else "supervised"
+    return "random:frozen" if _frozen(row) else "supervised"
 
 
 def _margins(curves: Sequence[Curve], reader: _Medians) -> list[Margin]:
-    """Margins of one study; the spread between seeds is pooled over those at the same share."""
+    """Margins of one study; the spread between seeds is pooled over those of one kind."""
     pairs = []
     for curve in curves:
         other = next(
@@ -223,10 +236,10 @@ def _margins(curves: Sequence[Curve], reader: _Medians) -> list[Margin]:
             shared = _shared(point.setting, setting) if setting else []
             if other and shared:
                 pairs.append((curve, other, point.fraction, shared))
-    groups: dict[float, list[list[float]]] = defaultdict(list)
-    for _, _, fraction, shared in pairs:
-        groups[fraction].append(_differences(shared))
-    spreads = {fraction: pooled_spread(found) for fraction, found in groups.items()}
+    groups: dict[_Kind, list[list[float]]] = defaultdict(list)
+    for curve, _, fraction, shared in pairs:
+        groups[_kind(curve.key, curve.row, fraction)].append(_differences(shared))
+    spreads = {kind: pooled_spread(found) for kind, found in groups.items()}
     margins = []
     for curve, other, fraction, shared in pairs:
         first = reader.mean([a for a, _ in shared])
@@ -237,7 +250,7 @@ def _margins(curves: Sequence[Curve], reader: _Medians) -> list[Margin]:
             first - second if known else None,  # type: ignore[operator]
             value,
             len(shared),
-            spreads[fraction],
+            spreads[_kind(curve.key, curve.row, fraction)],
         )
         margins.append(
             Margin(

@@ -68,7 +68,7 @@ def margin_table(found: LowShot) -> Table:
         caption=f"Ours: {_credentials(found.curves)}. Below zero the pretrained encoder is "
         "better. Seed by seed, both fitted to the same labels; interval from a bootstrap over "
         "validation poses and the spread of the differences between seeds, pooled over the rows "
-        "with the same share of the labels.",
+        "that are fitted in the same way to the same labels.",
     )
 
 

@@ -91,6 +91,28 @@ def test_frozen_rows_are_measured_against_the_probe_of_a_random_encoder(make_stu
     assert "is beaten by it" in low_shot_sentences(own.margins)[0]
 
 
+def test_what_is_fitted_otherwise_does_not_blur_a_margin(make_study: Make) -> None:
+    study = make_study()
+    add(study, "supervised", "supervised", 0.0)
+    add(study, "unfrozen", "contrastive", 4.0)
+    add(study, "frozen", "random", 0.0)
+    for repeat, median in enumerate((10.0, 30.0, 80.0)):
+        for fraction in FRACTIONS:
+            part = {
+                "pretrain": "FH+IH", "fit": "FH", "evaluate": ["FH"], "mode": "frozen",
+                "label_fraction": fraction, "layer_decay": 1.0,
+            }  # fmt: skip
+            config = {"encoder": {"name": "resnet10t"}, "transfer": part}
+            study.add("T+CJ+S", "relative", config=config, median=median, repeat=repeat)
+    margins = {margin.against: margin for margin in found(study).margins}
+    trained = margins["Supervised"].interval
+    frozen = margins["Random initialisation (frozen)"].interval
+    assert trained is not None
+    assert frozen is not None
+    assert trained.high - trained.low < 2
+    assert frozen.high - frozen.low > 50
+
+
 def test_one_seed_is_no_evidence(make_study: Make) -> None:
     study = make_study()
     for mode, objective, median in (

@@ -54,6 +54,16 @@ class Curve:
     title: str
     points: tuple[Point, ...]
 
+    @property
+    def frozen(self) -> bool:
+        """Whether its encoder stays as it was pretrained."""
+        return _frozen(self.row)
+
+    @property
+    def from_random(self) -> bool:
+        """Whether its encoder starts from random weights."""
+        return _from_random(self.row)
+
     def at(self, fraction: float) -> Setting | None:
         """Its runs at a share of the labels."""
         return next((p.setting for p in self.points if p.fraction == fraction), None)
@@ -217,9 +227,13 @@ def _frozen(row: str) -> bool:
     return row.rsplit(":", maxsplit=1)[-1].startswith("frozen")
 
 
+def _from_random(row: str) -> bool:
+    return row == "supervised" or row.startswith("random:")
+
+
 def _against(row: str) -> str:
     """The row from random weights that a row is measured against; "" for those themselves."""
-    if row == "supervised" or row.startswith("random:"):
+    if _from_random(row):
         return ""
     return "random:frozen" if _frozen(row) else "supervised"
 

@@ -1,5 +1,10 @@
-"""The error over the share of the labels, a line a row."""
+"""The error over the share of the labels, a line a row.
 
+A colour for what the encoder was pretrained with, black for random weights; dashed where it is
+frozen.
+"""
+
+import re
 from itertools import groupby
 
 from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
@@ -7,8 +12,8 @@ from analysis.lowshot import Curve, LowShot
 
 __all__ = ["low_shot_drawings"]
 
-_STYLES = ("-", "--", ":")
 _MARKS = "osD^vP"
+_MODE = re.compile(r" \((?:un)?frozen[^()]*\)$")
 
 
 def low_shot_drawings(found: LowShot) -> list[Drawing]:
@@ -35,14 +40,19 @@ def _drawing(curves: list[Curve]) -> Drawing:
         f"were repeated, seeds. {study.standing}",
         figure=figure,
     )
+    pretrained = [_MODE.sub("", name) for name in names]
+    both = zip(pretrained, curves, strict=True)
+    series = list(dict.fromkeys(own for own, curve in both if not curve.from_random))
     for position, (name, curve) in enumerate(zip(names, curves, strict=True)):
-        colour = SERIES[position % len(SERIES)]
+        style = -1 if curve.from_random else series.index(pretrained[position])
+        colour = INK if style < 0 else SERIES[style % len(SERIES)]
         nudge = 1.04 ** (position - (len(curves) - 1) / 2)  # so that bars stand side by side
         x = [point.fraction * nudge for point in curve.points]
         y = [point.setting.score for point in curve.points]
         axes.plot(
-            x, y, color=colour, linewidth=1.5, marker=_MARKS[position % len(_MARKS)],
-            markersize=4.5, linestyle=_STYLES[position // len(SERIES) % len(_STYLES)], label=name,
+            x, y, color=colour, linewidth=1.5, marker=_MARKS[style % len(_MARKS)],
+            markersize=4.5, linestyle="--" if curve.frozen else "-",
+            label=name,
         )  # fmt: skip
         for at, value, point in zip(x, y, curve.points, strict=True):
             text = f"{name}, {point.fraction:.0%} of the labels: {value:.2f} cm"
@@ -58,5 +68,12 @@ def _drawing(curves: list[Curve]) -> Drawing:
     axes.minorticks_off()
     axes.set_xlabel("share of the labels")
     axes.set_ylabel("median PJE (cm)")
-    figure.legend(fontsize=8, frameon=False, labelcolor=INK, loc="outside lower center", ncols=2)
+    figure.legend(
+        fontsize=8,
+        frameon=False,
+        labelcolor=INK,
+        loc="outside lower center",
+        ncols=2,
+        handlelength=3.2,
+    )
     return drawing

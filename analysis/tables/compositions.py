@@ -124,13 +124,17 @@ def best_table(grid: Grid) -> Table:
         printed = COMPOSITIONS.get((base, label))
         summaries = [best[1].summary(metric) if best else None for _, metric in METRICS]
         tried = sum(grid.cell(column, row).best is not None for row in STUDY_ROWS)
-        state = "not run" if not tried else "finished"
+        # Assignments of objectives to augmentations are none of the study's rows.
+        all_tried = len(grid.finished(column))
+        state = "finished" if all_tried else "not run"
         rows.append(
             [
                 Entry(text=column.title),
                 Entry(text=best[0] if best else "not run", absent=best is None),
                 *(result(summary, state) for summary in summaries),
-                Entry(text=f"{tried} of {len(STUDY_ROWS)}", value=tried),
+                Entry(text=f"{tried} of {len(STUDY_ROWS)}", value=tried)
+                if tried or not all_tried
+                else Entry(text=str(all_tried), value=all_tried),
                 Entry(text=label or "–", absent=not label),
                 *(number(getattr(printed, metric) if printed else None) for _, metric in METRICS),
             ]

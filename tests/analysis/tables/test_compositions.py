@@ -52,3 +52,5 @@ def test_a_mixed_or_new_objective_is_a_further_column_without_published_numbers(
     assert [column.group for column in table.columns[-2:]] == ["Mixed (shared)"] * 2
     rows = {row[0].text: row for row in table.rows}
     assert rows["T:c+Ro:r"][-1].text == "5.00†"
+    # Its assignments are none of the study's 15.
+    assert [row[4].text for row in best_table(arranged(study)).rows] == ["1 of 15", "1"]

@@ -108,7 +108,7 @@ def _printed(report: Report) -> list[Table]:
         if (rows and chapter.key == "transfer") or chapter.key == "lowshot"
     ]
     if report.grid.columns or not tables:
-        tables += [report.table("table5_compositions"), report.table("table1_best")]
+        tables += reversed(next(own.tables for own in report.chapters if own.key == "best"))
     return tables
 
 

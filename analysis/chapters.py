@@ -63,7 +63,7 @@ def chapters(
             key="best",
             title="The best compositions",
             sentences=tuple(findings.best_sentences(grid, ranking)),
-            tables=(tables.best_table(grid), tables.composition_table(grid)),
+            tables=(tables.best_table(grid), *tables.composition_tables(grid)),
             drawings=tuple(figures.composition_drawings(grid)),
         ),
         Chapter(
@@ -123,11 +123,13 @@ def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
 
 
 def _single(grid: Grid) -> Chapter:
+    only_assigned = grid.columns and all(grid.assigns(column) for column in grid.columns)
     return Chapter(
         key="single",
         title="Each augmentation alone",
-        tables=(tables.ablation_table(grid),),
+        tables=() if only_assigned else (tables.ablation_table(grid),),
         drawings=tuple(figures.ablation_drawings(grid)),
+        note="Needs an objective of which compositions were run; an assignment is none.",
     )
 
 

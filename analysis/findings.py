@@ -50,8 +50,8 @@ def best_sentences(
         tried = grid.cell(column, best.label).settings
         if tried > 1 and best.setting.first.stage == 1:
             text += f"; the best of {tried} configurations, so partly luck"
-        if len(run) < len(grid.compositions):
-            text += f"; {len(run)} of {len(grid.compositions)} compositions have finished"
+        if len(run) < len(rows := grid.rows(column)):
+            text += f"; {len(run)} of {len(rows)} compositions have finished"
         text += "."
         poses_only = best.covers == "poses"
         if best.rank:

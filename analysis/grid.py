@@ -14,6 +14,7 @@ from typing import Any
 from analysis.notation import (
     STUDY_ROWS,
     composition_tokens,
+    is_assignment,
     is_subset,
     objective_title,
     objective_variant,
@@ -130,6 +131,20 @@ class Grid:
         """Label to best setting of a column, rows without a number left out."""
         cells = ((label, self.cell(column, label).best) for label in self.compositions)
         return {label: best for label, best in cells if best is not None and best.score < 1e30}
+
+    def rows(self, column: Column) -> tuple[str, ...]:
+        """A column's own rows: what it has tried, and the study's rows unless it assigns."""
+        assigns = self.assigns(column)
+        return tuple(
+            label
+            for label in self.compositions
+            if (label in STUDY_ROWS and not assigns) or self.cell(column, label) is not NOT_RUN
+        )
+
+    def assigns(self, column: Column) -> bool:
+        """Whether all that it has tried assigns an objective to each augmentation."""
+        tried = [label for key, label in self.cells if key == column.key]
+        return bool(tried) and all(is_assignment(label) for label in tried)
 
     def competing(self, column: Column) -> dict[str, Setting]:
         """Label to best setting of those that may be called the best of a column.

@@ -10,6 +10,7 @@ __all__ = [
     "composition_label",
     "composition_tokens",
     "full_factorial",
+    "is_assignment",
     "is_subset",
     "objective_base",
     "objective_title",
@@ -92,6 +93,11 @@ def composition_label(composition: str) -> str:
         "+".join(f"{token}:{own}" if own else token for token, own in assignment(view).items())
         for view in composition.split("/")
     )
+
+
+def is_assignment(label: str) -> bool:
+    """Whether an augmentation is assigned an objective, as in ``"T:e+S:r"``."""
+    return any(assignment(label).values())
 
 
 def is_subset(label: str) -> bool:

@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 
 from analysis.figures.canvas import GRID, INK, MUTED, PAPER, SERIES, Drawing, new_figure, slug
 from analysis.figures.rows import ROW_IN
-from analysis.grid import NOT_RUN, RANKED_BY, Column, Grid
-from analysis.notation import STUDY_ROWS, objective_base
+from analysis.grid import RANKED_BY, Column, Grid
+from analysis.notation import objective_base
 from analysis.published import COMPOSITIONS
 from analysis.statistics import Summary
 
@@ -18,7 +18,7 @@ def composition_drawings(grid: Grid) -> list[Drawing]:
 
 
 def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
-    labels = _labels(grid, column)
+    labels = grid.rows(column)
     published = {
         label: value.median_pje_cm
         for (objective, label), value in COMPOSITIONS.items()
@@ -53,20 +53,12 @@ def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
     return drawing
 
 
-def _labels(grid: Grid, column: Column) -> list[str]:
-    """The study's rows, unless the objective has none of them, and what else it has tried."""
-    tried = [label for label in grid.compositions if grid.cell(column, label) is not NOT_RUN]
-    if tried and not set(tried) & set(STUDY_ROWS):
-        return tried
-    return [label for label in grid.compositions if label in STUDY_ROWS or label in tried]
-
-
 def _bars(drawing: Drawing, axes: Axes, grid: Grid, column: Column, *, colour: str) -> None:
     best = (grid.best(column) or ("",))[0]
     axes.set_title("This study")
     axes.set_xlabel("median PJE (cm)")
     axes.grid(visible=False, axis="y")
-    for row, label in enumerate(_labels(grid, column)):
+    for row, label in enumerate(grid.rows(column)):
         cell = grid.cell(column, label)
         summary = cell.best.summary(RANKED_BY) if cell.best else None
         if summary is None:
@@ -83,7 +75,9 @@ def _bars(drawing: Drawing, axes: Axes, grid: Grid, column: Column, *, colour: s
     axes.set_xlim(left=0)
 
 
-def _markers(drawing: Drawing, axes: Axes, labels: list[str], published: dict[str, float]) -> None:
+def _markers(
+    drawing: Drawing, axes: Axes, labels: tuple[str, ...], published: dict[str, float]
+) -> None:
     axes.set_title("Published (table 5)")
     axes.set_xlabel("median PJE (cm)")
     axes.grid(visible=False, axis="y")

@@ -1,7 +1,7 @@
 """The tables: what they say (`compositions`, …), their model, and how they are written."""
 
 from analysis.tables.ablation import ablation_table
-from analysis.tables.compositions import best_table, composition_table
+from analysis.tables.compositions import best_table, composition_tables
 from analysis.tables.contribution import interaction_table, shapley_table
 from analysis.tables.hypothesis import link_table, verdict_table
 from analysis.tables.latex import to_latex
@@ -20,7 +20,7 @@ __all__ = [
     "ablation_table",
     "agreement_table",
     "best_table",
-    "composition_table",
+    "composition_tables",
     "coverage_table",
     "difference_table",
     "efficiency_table",

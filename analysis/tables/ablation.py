@@ -1,7 +1,7 @@
 """Figure 3 as numbers: each augmentation alone, under each objective."""
 
 from analysis.grid import Grid
-from analysis.notation import TOKENS, objective_base
+from analysis.notation import TOKENS, is_assignment, objective_base
 from analysis.published import FIGURE_3
 from analysis.tables import model
 from analysis.tables.compositions import METRICS, run_caption
@@ -14,19 +14,21 @@ REGRESSABLE = frozenset({"T", "CJ", "S", "Ro"})
 
 
 def ablation_table(grid: Grid) -> Table:
-    """Single augmentations, all that the project knows, run or not."""
-    singles = sorted({label for _, label in grid.cells if "+" not in label and "/" not in label})
+    """Single augmentations, all that the project knows, run or not; assignments are none."""
+    tried = {label for _, label in grid.cells if not is_assignment(label)}
+    singles = sorted(label for label in tried if "+" not in label and "/" not in label)
     names = {token: name.replace("_", " ") for name, token in TOKENS.items()}
     labels = [*names, *(label for label in singles if label not in names)]
     columns = [model.Column(name="Augmentation", numeric=False)]
-    for column in grid.columns:
+    shown = [column for column in grid.columns if not grid.assigns(column)]
+    for column in shown:
         for name, _ in METRICS:
             columns.append(model.Column(name=name, group=column.title, unit="cm", better="↓"))
         columns.append(model.Column(name="median, published", group=column.title, unit="cm"))
     rows = []
     for label in labels:
         row = [Entry(text=f"{names.get(label, label)} ({label})")]
-        for column in grid.columns:
+        for column in shown:
             cell = grid.cell(column, label)
             base = objective_base(column.variant)
             impossible = base == "relative" and label not in REGRESSABLE
@@ -41,6 +43,6 @@ def ablation_table(grid: Grid) -> Table:
         title="Figure 3 as numbers: each augmentation alone",
         columns=tuple(columns),
         sections=one_section(rows),
-        caption=run_caption(grid)
+        caption=run_caption(grid, shown)
         + " The study's figure 3 prints no numbers; four of its bars are rows of its table 5.",
     )

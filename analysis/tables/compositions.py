@@ -1,21 +1,23 @@
 """Tables 1 and 5: the composition search, ours beside the published."""
 
+from collections.abc import Sequence
+
 from analysis.grid import Cell, Column, Grid
-from analysis.notation import STUDY_ROWS, objective_base, objective_title
+from analysis.notation import STUDY_ROWS, is_assignment, objective_base, objective_title
 from analysis.published import COMPOSITIONS
 from analysis.tables import model
 from analysis.tables.model import Entry, Table, number, one_section, result
 
-__all__ = ["METRICS", "best_table", "composition_table", "run_caption"]
+__all__ = ["METRICS", "best_table", "composition_tables", "run_caption"]
 
 METRICS = (("MPJE", "mpjpe_cm"), ("median PJE", "median_pje_cm"))
 
 
-def run_caption(grid: Grid) -> str:
+def run_caption(grid: Grid, shown: Sequence[Column]) -> str:
     """What every caption of the composition tables says: n, seeds, fidelity, marks."""
     sentences = []
-    for study in {column.study.name: column.study for column in grid.columns}.values():
-        columns = [column for column in grid.columns if column.study is study]
+    for study in {column.study.name: column.study for column in shown}.values():
+        columns = [column for column in shown if column.study is study]
         cells = [grid.cell(column, label) for column in columns for label in grid.compositions]
         seeds = sorted({cell.best.seeds for cell in cells if cell.best})
         finished = sum(cell.best.seeds for cell in cells if cell.best)
@@ -42,15 +44,15 @@ def run_caption(grid: Grid) -> str:
         sentences.append("; ".join(parts) + ".")
     if not sentences:
         return "Nothing has been run yet."
-    if any(":" in label for label in grid.compositions):
+    if any(is_assignment(label) for column in shown for label in grid.rows(column)):
         sentences.append(
             "After a colon, the objective that an augmentation is assigned: c contrastive, "
             "r relative, e equivariant."
         )
-    return " ".join(
-        [*sentences, f"Mean ± standard deviation over seeds; {model.ONE_SEED} one seed only.",
-         "Published: table 5 of the study (FreiHAND, ResNet-18)."]
-    )  # fmt: skip
+    sentences.append(f"Mean ± standard deviation over seeds; {model.ONE_SEED} one seed only.")
+    if any(_has_published(column.variant) for column in shown):
+        sentences.append("Published: table 5 of the study (FreiHAND, ResNet-18).")
+    return " ".join(sentences)
 
 
 def _ours(cell: Cell | None, metric: str, *, best: bool) -> Entry:
@@ -72,25 +74,42 @@ def _has_published(variant: str) -> bool:
     return any(objective == objective_base(variant) for objective, _ in COMPOSITIONS)
 
 
-def composition_table(grid: Grid) -> Table:
-    """Table 5: every composition and objective; the lowest median of each objective is bold.
+def composition_tables(grid: Grid) -> tuple[Table, ...]:
+    """Table 5, every composition and objective; then one of assignments, where any were tried.
 
-    Where nothing has been run, the study's own objectives stand there as not run.
+    The lowest median of each objective is bold. Where nothing has been run, the study's own
+    objectives stand in table 5 as not run.
     """
-    shown: list[tuple[Column | None, str, str]] = [
-        (column, column.variant, column.title) for column in grid.columns
+    plain = [column for column in grid.columns if not grid.assigns(column)]
+    assigning = [column for column in grid.columns if grid.assigns(column)]
+    found = []
+    if plain or not assigning:
+        title = "Table 5: hand pose error of each augmentation composition"
+        found.append(_table(grid, plain, "table5_compositions", title, "Augmentation"))
+    if assigning:
+        title = "Hand pose error where each augmentation has an objective of its own"
+        found.append(_table(grid, assigning, "assignments", title, "Assignment"))
+    return tuple(found)
+
+
+def _table(grid: Grid, shown: Sequence[Column], key: str, title: str, first: str) -> Table:
+    headed: list[tuple[Column | None, str, str]] = [
+        (column, column.variant, column.title) for column in shown
     ]
-    if not shown:
+    if not headed:
         objectives = dict.fromkeys(objective for objective, _ in COMPOSITIONS)
-        shown = [(None, objective, objective_title(objective)) for objective in objectives]
-    columns = [model.Column(name="Augmentation", numeric=False)]
-    for _, variant, title in shown:
-        columns += _columns(title, published=_has_published(variant))
-    best = {column.key: (grid.best(column) or ("",))[0] for column in grid.columns}
+        headed = [(None, objective, objective_title(objective)) for objective in objectives]
+    columns = [model.Column(name=first, numeric=False)]
+    for _, variant, name in headed:
+        columns += _columns(name, published=_has_published(variant))
+    best = {column.key: (grid.best(column) or ("",))[0] for column in shown}
+    own = {label for column in shown for label in grid.rows(column)} or set(STUDY_ROWS)
     rows = []
     for label in grid.compositions:
+        if label not in own:
+            continue
         row = [Entry(text=label)]
-        for column, variant, _ in shown:
+        for column, variant, _ in headed:
             cell = grid.cell(column, label) if column else None
             printed = COMPOSITIONS.get((objective_base(variant), label))
             for _, metric in METRICS:
@@ -101,11 +120,11 @@ def composition_table(grid: Grid) -> Table:
                     row.append(number(getattr(printed, metric) if printed else None))
         rows.append(row)
     return Table(
-        key="table5_compositions",
-        title="Table 5: hand pose error of each augmentation composition",
+        key=key,
+        title=title,
         columns=tuple(columns),
         sections=one_section(rows),
-        caption=run_caption(grid),
+        caption=run_caption(grid, shown),
     )
 
 
@@ -123,18 +142,16 @@ def best_table(grid: Grid) -> Table:
         label = _published_best(base)
         printed = COMPOSITIONS.get((base, label))
         summaries = [best[1].summary(metric) if best else None for _, metric in METRICS]
-        tried = sum(grid.cell(column, row).best is not None for row in STUDY_ROWS)
-        # Assignments of objectives to augmentations are none of the study's rows.
-        all_tried = len(grid.finished(column))
-        state = "finished" if all_tried else "not run"
+        finished = grid.finished(column)
+        tried = len(finished) if grid.assigns(column) else len(set(finished) & set(STUDY_ROWS))
+        count = str(tried) if grid.assigns(column) else f"{tried} of {len(STUDY_ROWS)}"
+        state = "finished" if finished else "not run"
         rows.append(
             [
                 Entry(text=column.title),
                 Entry(text=best[0] if best else "not run", absent=best is None),
                 *(result(summary, state) for summary in summaries),
-                Entry(text=f"{tried} of {len(STUDY_ROWS)}", value=tried)
-                if tried or not all_tried
-                else Entry(text=str(all_tried), value=all_tried),
+                Entry(text=count, value=tried),
                 Entry(text=label or "–", absent=not label),
                 *(number(getattr(printed, metric) if printed else None) for _, metric in METRICS),
             ]
@@ -151,5 +168,5 @@ def best_table(grid: Grid) -> Table:
             *(model.Column(name=name, group="Published", unit="cm") for name, _ in METRICS),
         ),
         sections=one_section(rows),
-        caption=run_caption(grid),
+        caption=run_caption(grid, grid.columns),
     )

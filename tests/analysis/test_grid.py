@@ -109,4 +109,4 @@ def test_a_cell_that_was_run_again_speaks_from_the_second_stage_alone(make_study
     best = grid.best(column)
     assert best is not None
     assert best[0] == "T+S", "a single run does not compete with confirmed ones"
-    assert "1 cell from a second stage alone" in run_caption(grid)
+    assert "1 cell from a second stage alone" in run_caption(grid, grid.columns)

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from analysis.grid import Grid, arrange
 from analysis.notation import STUDY_ROWS
 from analysis.reading import read_studies
-from analysis.tables import best_table, composition_table
+from analysis.tables import best_table, composition_tables
 from tests.analysis.conftest import StudyMaker
 
 Make = Callable[..., StudyMaker]
@@ -19,7 +19,7 @@ def test_table_5_has_the_study_s_rows_and_shows_what_has_not_run(make_study: Mak
     study.add("T+CJ+S", "contrastive", median=3.0)
     study.add("Ro", "contrastive", status="failed")
     study.plan.append({"trial": "later", "objective": "relative", "composition": "T"})
-    table = composition_table(arranged(study))
+    table = composition_tables(arranged(study))[-1]
     assert [row[0].text for row in table.rows] == list(STUDY_ROWS)
     rows = {row[0].text: [entry.text for entry in row] for row in table.rows}
     assert [c.group for c in table.columns[1:]] == ["Relative"] * 4 + ["Contrastive"] * 4
@@ -48,9 +48,12 @@ def test_a_mixed_or_new_objective_is_a_further_column_without_published_numbers(
     study.add("T", "contrastive")
     study.add("rotate:relative+translate:contrastive", "mixed", median=5.0,
               config={"objective": {"name": "mixed", "mixture": "shared"}})  # fmt: skip
-    table = composition_table(arranged(study))
+    plain, table = composition_tables(arranged(study))
     assert [column.group for column in table.columns[-2:]] == ["Mixed (shared)"] * 2
-    rows = {row[0].text: row for row in table.rows}
-    assert rows["T:c+Ro:r"][-1].text == "5.00†"
+    assert [[entry.text for entry in row] for row in table.rows] == [
+        ["T:c+Ro:r", "7.50†", "5.00†"]
+    ]
+    assert "Published" not in table.caption
+    assert [row[0].text for row in plain.rows] == list(STUDY_ROWS)
     # Its assignments are none of the study's 15.
     assert [row[4].text for row in best_table(arranged(study)).rows] == ["1 of 15", "1"]

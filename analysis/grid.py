@@ -95,7 +95,7 @@ class Column:
     Attributes:
         study: The study.
         variant: The objective variant.
-        title: A heading; names the study only where there are several.
+        title: A heading; names the study where two have a variant or differ in data or fidelity.
     """
 
     study: Study = field(repr=False)
@@ -211,22 +211,35 @@ def _cell(records: Sequence[Record]) -> Cell:
     )
 
 
+def _columns(variants: Sequence[tuple[Study, str]]) -> tuple[Column, ...]:
+    """Their headings name the study where a variant alone would not tell what stands below."""
+    clear = len({variant for _, variant in variants}) == len(variants)
+    named = not clear or len({study.family for study, _ in variants}) > 1
+    return tuple(
+        Column(
+            study=study,
+            variant=variant,
+            title=objective_title(variant) + (f" · {study.name}" if named else ""),
+        )
+        for study, variant in variants
+    )
+
+
 def arrange(studies: Iterable[Study]) -> Grid:
     """Arranges the records of studies, transfer runs and runs without a composition left out."""
     found = tuple(studies)
     grouped: dict[tuple[tuple[str, str], str], list[Record]] = defaultdict(list)
-    columns = []
+    variants: list[tuple[Study, str]] = []
     for study in found:
         records = [r for r in study.records if r.label and not is_transfer(r)]
         missing = () if study.section("config").get("transfer") else study.missing
         planned = {_planned(study, item) for item in missing if item.get("composition")}
-        for variant in sort_variants({record.variant for record in records} | planned):
-            title = objective_title(variant) + (f" · {study.name}" if len(found) > 1 else "")
-            columns.append(Column(study=study, variant=variant, title=title))
+        own = sort_variants({record.variant for record in records} | planned)
+        variants += [(study, variant) for variant in own]
         for record in records:
             grouped[(study.name, record.variant), record.label].append(record)
     return Grid(
-        columns=tuple(columns),
+        columns=_columns(variants),
         compositions=tuple(
             sort_compositions([*STUDY_ROWS, *_rows(label for _, label in grouped)])
         ),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from analysis.comparison import Agreement, Difference, Standing, published_scores
-from analysis.figures.canvas import INK, MUTED, SERIES, Drawing, new_figure, slug
+from analysis.figures.canvas import INK, MUTED, SERIES, Drawing, new_figure, slug, wrapped
 from analysis.figures.rows import ROW_IN, Row, draw_rows
 from analysis.grid import Column, Grid
 
@@ -77,6 +77,8 @@ def difference_drawing(
     rows = [Row(label=d.label, value=d.value_cm, interval=d.interval) for d in differences]
     draw_rows(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
     axes.set_xlabel("difference of median PJE (cm)")
+    for side, text in (("left", f"← lower: {first.title}"), ("right", f"lower: {second.title} →")):
+        axes.set_title(wrapped(text, 2.6), loc=side, fontsize=8.5, color=MUTED)
     return drawing
 
 

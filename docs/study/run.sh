@@ -41,4 +41,4 @@ for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-
 done
 "$python" -m analysis.fidelity docs/study/curves-*
 "$python" benchmarks/samplers.py docs/study
-"$python" -m analysis docs/study docs/study/mixed docs/study/looks
+"$python" -m analysis docs/study docs/study/mixed docs/study/looks --out docs/study/analysis

@@ -110,3 +110,22 @@ def test_a_cell_that_was_run_again_speaks_from_the_second_stage_alone(make_study
     assert best is not None
     assert best[0] == "T+S", "a single run does not compete with confirmed ones"
     assert "1 cell from a second stage alone" in run_caption(grid, grid.columns)
+
+
+def test_a_heading_names_its_study_only_where_the_variant_would_not_tell(make_study: Make) -> None:
+    def titles(*studies: StudyMaker) -> list[str]:
+        for study in studies:
+            study.write_study()
+        grid = arrange(read_studies([str(study.folder) for study in studies]))
+        return [column.title for column in grid.columns]
+
+    first, second, larger = make_study("first"), make_study("second"), make_study("larger")
+    first.add("T", "contrastive")
+    second.add("T", "relative")
+    assert titles(first, second) == ["Contrastive", "Relative (standardised targets)"]
+    larger.add("T", "relative")
+    assert [title.split(" · ")[-1] for title in titles(first, second, larger)] == [
+        "first",
+        "second",
+        "larger",
+    ]

@@ -13,14 +13,13 @@ POSES = {False: 120, True: 30}
 """Poses of four images each, in full and for --quick."""
 
 
-def data_config(*, quick: bool) -> DataConfig:
-    """Where the images are, as a study is told."""
-    folder = ROOT / "data" / f"benchmark-{POSES[quick]}"
-    return DataConfig(
-        root=str(folder / "raw"), store=str(folder / "store"), poses=POSES[quick], seed=0
-    )
+def data_config(*, quick: bool, poses: int | None = None) -> DataConfig:
+    """Where the images are, as a study is told; by default with the usual number of poses."""
+    poses = poses or POSES[quick]
+    folder = ROOT / "data" / f"benchmark-{poses}"
+    return DataConfig(root=str(folder / "raw"), store=str(folder / "store"), poses=poses, seed=0)
 
 
-def embedded(*, quick: bool) -> Store:
+def embedded(*, quick: bool, poses: int | None = None) -> Store:
     """The store; both splits."""
-    return open_data(data_config(quick=quick), Console(stderr=True))
+    return open_data(data_config(quick=quick, poses=poses), Console(stderr=True))

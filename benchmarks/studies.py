@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.figure import ROOT
-from benchmarks.hands import POSES, data_config, embedded
+from benchmarks.hands import data_config, embedded
 
 __all__ = ["Finished", "run_study"]
 
@@ -23,20 +23,25 @@ class Finished(NamedTuple):
 
 
 def run_study(
-    overrides: Sequence[str], *, quick: bool, results: Path | None = None
+    overrides: Sequence[str],
+    *,
+    quick: bool,
+    poses: int | None = None,
+    results: Path | None = None,
 ) -> list[Finished]:
     """All trials of `search/run_grid.py` with these overrides, in the order in which they ended.
 
     Args:
         overrides: Of the command line.
         quick: Whether on the few images of --quick.
+        poses: How many poses of four images each, if not the usual number.
         results: Where the study `benchmark` is left; by default it is not kept.
 
     Raises:
         RuntimeError: If the command failed, with the end of what it said.
     """
-    embedded(quick=quick)
-    data = data_config(quick=quick)
+    embedded(quick=quick, poses=poses)
+    data = data_config(quick=quick, poses=poses)
     with tempfile.TemporaryDirectory() as temporary:
         folder = results or Path(temporary)
         command = [
@@ -46,7 +51,7 @@ def run_study(
             "study.name=benchmark",
             f"data.root={data.root}",
             f"data.store={data.store}",
-            f"data.poses={POSES[quick]}",
+            f"data.poses={data.poses}",
             "study.images=null",
             *overrides,
         ]

@@ -77,8 +77,9 @@ def difference_drawing(
     rows = [Row(label=d.label, value=d.value_cm, interval=d.interval) for d in differences]
     draw_rows(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
     axes.set_xlabel("difference of median PJE (cm)")
-    for side, text in (("left", f"← lower: {first.title}"), ("right", f"lower: {second.title} →")):
-        axes.set_title(wrapped(text, 2.6), loc=side, fontsize=8.5, color=MUTED)
+    left, right = f"← lower: {first.title}", f"lower: {second.title} →"
+    axes.set_title(wrapped(left, 2.6), loc="left", fontsize=8.5, color=MUTED)
+    axes.set_title(wrapped(right, 2.6), loc="right", fontsize=8.5, color=MUTED)
     return drawing
 
 

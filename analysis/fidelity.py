@@ -73,9 +73,20 @@ def errors_table(studies: Sequence[Study]) -> Table:
             ]
         ),
         caption="Median per-joint error. "
-        + "; ".join(study.credentials for study in studies)
+        + "; ".join(_credentials(study) for study in studies)
         + f". {ONE_SEED}: one seed.",
     )
+
+
+def _credentials(study: Study) -> str:
+    """The fidelity with what its label leaves out, where it was recorded."""
+    own = study.section("fidelity")
+    parts = [study.credentials]
+    if isinstance(images := own.get("images"), int):
+        parts.append(f"{images:,} images")
+    if isinstance(batch := own.get("batch_size"), int):
+        parts.append(f"batches of {batch}")
+    return ", ".join(parts)
 
 
 def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:

@@ -31,12 +31,15 @@ grid study=curves study.name=curves-half study.epochs=4 study.images=2700
 grid study=curves study.name=curves-resnet10t trial.pretrain.encoder.name=timm:resnet10t
 
 grid study=evidence
+# The curves to eight epochs say that the order holds from four on: the grid again, at four.
+grid study=evidence study.name=evidence-4 study.epochs=4 'search.rungs=[]' 'search.singles=[]' \
+    'search.second_stage={best: 2, per_objective: true, seeds: 5, also: []}'
 grid study=mixed search=tpe
 "$python" search/run_transfer.py results="$results" study=looks fidelity=evidence
 
 "$python" -m analysis "$results/evidence" --compact docs/study
 for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 curves-8 \
-    curves-64px curves-batch128 curves-half curves-resnet10t mixed looks; do
+    curves-64px curves-batch128 curves-half curves-resnet10t evidence-4 mixed looks; do
     "$python" -m analysis "$results/$name" --compact docs/study/$name
 done
 "$python" -m analysis.fidelity docs/study/curves-*

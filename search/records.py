@@ -214,10 +214,14 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
+    """Versions of what decides the numbers; the last digits are the processor's, by its kind."""
+    from torch.backends import cpu  # noqa: PLC0415 - readers of records need no torch
+
     packages = ("handssl", "torch", "torchvision", "timm", "numpy", "ray", "optuna")
-    return {"python": platform.python_version()} | {
-        name: metadata.version(name) for name in packages
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+        "processor": f"{platform.machine()} {cpu.get_cpu_capability()}",
     }
 
 

@@ -22,7 +22,7 @@ from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.training import PretrainConfig
 from search import records
 from search.compose import typed
-from search.config import Config
+from search.config import Config, DataConfig
 from search.datasets import open_data
 from search.recorded import RecordedStudy, read_recorded
 from search.records import Record
@@ -50,12 +50,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(
             f"--{name}", metavar="DIR", help=f"data.{name} here, where the recorded one is not"
         )
+    parser.add_argument(
+        "--other-data",
+        action="store_true",
+        help="run on data of another fingerprint too, as hands that were generated on another "
+        "kind of processor have: the metrics come out near, not the same",
+    )
     arguments = parser.parse_args(argv)
     console = Console(highlight=False)
     try:
         study = read_recorded(arguments.place)
         chosen = _chosen(study, arguments.trial, arguments.sample, arguments.seed)
-        return replay(study, chosen, console, root=arguments.root, store=arguments.store)
+        return replay(
+            study,
+            chosen,
+            console,
+            root=arguments.root,
+            store=arguments.store,
+            other_data=arguments.other_data,
+        )
     except HandSSLError as error:
         Console(stderr=True, highlight=False).print(
             f"refused: {error}", markup=False, soft_wrap=True
@@ -85,6 +98,7 @@ def replay(
     *,
     root: str | None = None,
     store: str | None = None,
+    other_data: bool = False,
 ) -> int:
     """Run trials of a study again, each in a folder of its own, and compare; the exit status.
 
@@ -94,6 +108,7 @@ def replay(
         console: Where progress and comparisons go.
         root: Where the raw data is here; None where it was.
         store: Where its store is here; None where it was.
+        other_data: Whether data of another fingerprint will do.
 
     Raises:
         HandSSLError: A record, its study or its data cannot be used.
@@ -105,13 +120,7 @@ def replay(
         config.data, root=root or config.data.root, store=store or config.data.store
     )
     config = dataclasses.replace(config, data=data)
-    images = open_data(data, console)
-    for fingerprint in {record["data"]["fingerprint"]: None for record in chosen}:
-        if images.fingerprint != fingerprint:
-            raise ConfigError(
-                f"the data must be that of the record (fingerprint {fingerprint[:12]}), but "
-                f"{data.store} has {images.fingerprint[:12]}; restore it"
-            )
+    _check_data(open_data(data, console).fingerprint, chosen, data, console, other_data=other_data)
     _note_versions(chosen, console)
     keep_freed_memory()
     torch.set_num_threads(max(1, int(config.trial.cpus)))
@@ -142,10 +151,37 @@ def _check(record: Record) -> None:
         )
 
 
+def _check_data(
+    fingerprint: str,
+    chosen: Sequence[Record],
+    data: DataConfig,
+    console: Console,
+    *,
+    other_data: bool,
+) -> None:
+    for recorded in {record["data"]["fingerprint"]: None for record in chosen}:
+        if recorded == fingerprint:
+            continue
+        differs = f"fingerprint {recorded[:12]}), but {data.store} has {fingerprint[:12]}"
+        if other_data:
+            console.print(f"note: the data is not that of the record ({differs}", style="yellow")
+            continue
+        raise ConfigError(
+            f"the data must be that of the record ({differs}; restore it"
+            + (
+                ", or, where these hands were generated on another kind of processor, whose "
+                "rounding differs, add --other-data"
+                if data.name == "synthetic"
+                else ""
+            )
+        )
+
+
 def _note_versions(chosen: Sequence[Record], console: Console) -> None:
     """Say once what is not as it was: another version may give other numbers."""
     for name, version in records.versions().items():
-        before = {str(record["versions"].get(name)) for record in chosen} - {version}
+        known = (record["versions"].get(name) for record in chosen)
+        before = {str(then) for then in known if then is not None} - {version}
         if before:
             then = ", ".join(sorted(before))
             console.print(f"note: {name} was {then} and is {version} now", style="yellow")

@@ -108,6 +108,18 @@ def test_a_metric_that_does_not_come_out_is_said(
     assert said.count("differs") == 1
 
 
+def test_other_data_is_used_where_that_is_asked_for(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(recorded, data={"fingerprint": "0" * 64})
+    assert main([str(recorded)]) == 2
+    assert "--other-data" in capsys.readouterr().err
+    assert main([str(recorded), "--other-data"]) == 0
+    said = capsys.readouterr().out
+    assert "not that of the record (fingerprint 000000000000)" in said
+    assert "the same" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -123,7 +123,7 @@ def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
 
 
 def _single(grid: Grid) -> Chapter:
-    only_assigned = grid.columns and all(grid.assigns(column) for column in grid.columns)
+    only_assigned = grid.columns and not grid.plain
     return Chapter(
         key="single",
         title="Each augmentation alone",

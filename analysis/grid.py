@@ -141,6 +141,11 @@ class Grid:
             if (label in STUDY_ROWS and not assigns) or self.cell(column, label) is not NOT_RUN
         )
 
+    @property
+    def plain(self) -> tuple[Column, ...]:
+        """The columns of compositions; the others assign."""
+        return tuple(column for column in self.columns if not self.assigns(column))
+
     def assigns(self, column: Column) -> bool:
         """Whether all that it has tried assigns an objective to each augmentation."""
         tried = [label for key, label in self.cells if key == column.key]

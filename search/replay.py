@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--other-data",
         action="store_true",
         help="run on data of another fingerprint too, as hands that were generated on another "
-        "kind of processor have: the metrics come out near, not the same",
+        "kind of processor have: the metrics come out as from another seed",
     )
     arguments = parser.parse_args(argv)
     console = Console(highlight=False)
@@ -162,18 +162,19 @@ def _check_data(
     for recorded in {record["data"]["fingerprint"]: None for record in chosen}:
         if recorded == fingerprint:
             continue
-        differs = f"fingerprint {recorded[:12]}), but {data.store} has {fingerprint[:12]}"
+        then, now = f"(fingerprint {recorded[:12]})", f"{data.store} has {fingerprint[:12]}"
         if other_data:
-            console.print(f"note: the data is not that of the record ({differs}", style="yellow")
-            continue
-        raise ConfigError(
-            f"the data must be that of the record ({differs}; restore it"
-            + (
-                ", or, where these hands were generated on another kind of processor, whose "
-                "rounding differs, add --other-data"
-                if data.name == "synthetic"
-                else ""
+            console.print(
+                f"note: the data is not that of the record {then}: {now}", style="yellow"
             )
+            continue
+        generated = (
+            ", or, where these hands were generated on another kind of processor, whose rounding "
+            "differs, add --other-data"
+        )
+        raise ConfigError(
+            f"the data must be that of the record {then}, but {now}; restore it"
+            + (generated if data.name.startswith("synthetic") else "")
         )
 
 

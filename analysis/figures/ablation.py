@@ -20,8 +20,7 @@ _METRICS = (("mpjpe_cm", "MPJE", 0.45), ("median_pje_cm", "median PJE", 1.0))
 def ablation_drawings(grid: Grid) -> list[Drawing]:
     """Figure 3 of the study with our numbers, four columns a drawing; none without objectives."""
     order = {"contrastive": 0, "relative": 1}
-    shown = [column for column in grid.columns if not grid.assigns(column)]
-    columns = sorted(shown, key=lambda c: order.get(objective_base(c.variant), 2))
+    columns = sorted(grid.plain, key=lambda c: order.get(objective_base(c.variant), 2))
     return [
         _drawing(grid, columns[start : start + _MOST], start // _MOST)
         for start in range(0, len(columns), _MOST)

@@ -80,12 +80,11 @@ def composition_tables(grid: Grid) -> tuple[Table, ...]:
     The lowest median of each objective is bold. Where nothing has been run, the study's own
     objectives stand in table 5 as not run.
     """
-    plain = [column for column in grid.columns if not grid.assigns(column)]
     assigning = [column for column in grid.columns if grid.assigns(column)]
     found = []
-    if plain or not assigning:
+    if grid.plain or not assigning:
         title = "Table 5: hand pose error of each augmentation composition"
-        found.append(_table(grid, plain, "table5_compositions", title, "Augmentation"))
+        found.append(_table(grid, grid.plain, "table5_compositions", title, "Augmentation"))
     if assigning:
         title = "Hand pose error where each augmentation has an objective of its own"
         found.append(_table(grid, assigning, "assignments", title, "Assignment"))

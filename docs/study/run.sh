@@ -43,6 +43,7 @@ for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-
     curves-64px curves-batch128 curves-half curves-resnet10t evidence-4 mixed looks; do
     "$python" -m analysis "$results/$name" --compact docs/study/$name
 done
-"$python" -m analysis.fidelity docs/study/curves-*
+"$python" -m analysis.fidelity docs/study/curves-* --out docs/study/analysis/tables
 "$python" benchmarks/samplers.py docs/study
 "$python" -m analysis docs/study docs/study/mixed docs/study/looks --out docs/study/analysis
+"$python" -m analysis docs/study/evidence-4 --out docs/study/evidence-4/analysis

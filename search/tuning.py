@@ -155,6 +155,9 @@ def cluster(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
             "include_dashboard": config.dashboard,
             "_node_ip_address": "127.0.0.1",
         }
+        # No machine is taken from a cluster that is this one; the actor that asks would cost 0.7 %
+        # of a core.
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         if config.dashboard:
             # Ray's cleaner of what a stopped trial held asks this address. Where it has to search
             # for one, and another cluster runs on the machine, it gives up.

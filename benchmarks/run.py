@@ -1,6 +1,6 @@
 """Measure the budgets and write them to docs/benchmarks.md, one section a module.
 
-    python benchmarks/run.py                 everything: about a quarter of an hour on two cores
+    python benchmarks/run.py                 everything; `scaling` alone takes about an hour
     python benchmarks/run.py views step      some of it; the other sections stay as they are
     python benchmarks/run.py --quick         seconds each: whether everything still runs
 

@@ -27,8 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -41,6 +41,8 @@ from handssl.allocator import KEEP_FREED_MEMORY
 from handssl.training import pretraining
 
 __all__ = ["measure"]
+
+_T = TypeVar("_T")
 
 
 class _Case(NamedTuple):
@@ -61,15 +63,21 @@ def measure(*, quick: bool = False) -> list[Row]:
     """Images a second of the plain loop, of one worker and of two, and their ratios."""
     cases = _QUICK if quick else _CASES
     turns = 1 if quick else 2
-    return [*_machine(cases[0]), *(own for case in cases for own in _workers(case, turns))]
+    return [*_machine(cases[0], turns), *(own for case in cases for own in _workers(case, turns))]
 
 
-def _machine(case: _Case) -> list[Row]:
+def _machine(case: _Case, turns: int) -> list[Row]:
     """What the machine and its memory allow, without workers."""
     embedded(quick=False, poses=case.poses)
-    given = _loops(case, processes=1, kept=False)
-    plain = _loops(case, processes=1)
-    both = _loops(case, processes=2)
+    given, plain, both = (
+        _Loops(max(own.images_per_s for own in took), min(own.cpu_ms for own in took))
+        for took in _in_turn(
+            turns,
+            lambda: _loops(case, processes=1, kept=False),
+            lambda: _loops(case, processes=1),
+            lambda: _loops(case, processes=2),
+        )
+    )
     return [
         row("plain loop under glibc's own settings", given.images_per_s, "images/s"),
         row("plain loop, one core", plain.images_per_s, "images/s"),
@@ -87,21 +95,16 @@ def _machine(case: _Case) -> list[Row]:
 
 def _workers(case: _Case, turns: int) -> list[Row]:
     embedded(quick=False, poses=case.poses)
-    plain, group, alone, two, spare = (
-        max(rates)
-        for rates in zip(
-            *(
-                (
-                    _loops(case, processes=1).images_per_s,
-                    _loops(case, processes=2, joined=True).images_per_s,
-                    _images_per_s(case, 1, cores=1),
-                    _images_per_s(case, 2, cores=2),
-                    _images_per_s(case, 1, cores=2),
-                )
-                for _ in range(turns)
-            ),
-            strict=True,
-        )
+    plain, group, alone, two, spare = map(
+        max,
+        _in_turn(
+            turns,
+            lambda: _loops(case, processes=1).images_per_s,
+            lambda: _loops(case, processes=2, joined=True).images_per_s,
+            lambda: _images_per_s(case, 1, cores=1),
+            lambda: _images_per_s(case, 2, cores=2),
+            lambda: _images_per_s(case, 1, cores=2),
+        ),
     )
     head = f"{case.share} images a worker"
     return [
@@ -124,6 +127,11 @@ def _workers(case: _Case, turns: int) -> list[Row]:
         row(f"{head}: the same as a share of the step", plain / spare - 1),
         row(f"{head}: what Ray takes of one core that it shares", 1 - alone / plain),
     ]
+
+
+def _in_turn(turns: int, *measures: Callable[[], _T]) -> list[tuple[_T, ...]]:
+    """Each measure's results, where all take turns."""
+    return list(zip(*([own() for own in measures] for _ in range(turns)), strict=True))
 
 
 class _Loops(NamedTuple):
@@ -178,6 +186,8 @@ def _loops(case: _Case, *, processes: int, joined: bool = False, kept: bool = Tr
             own.stdin.write("go\n")
             own.stdin.flush()
         said = [own.communicate()[0].split() for own in started]
+    if any(own.returncode for own in started):
+        raise RuntimeError(f"{[own.args for own in started]} ended with an error")
     rates, cpu_ms = zip(*((float(rate), float(ms)) for rate, ms in said), strict=True)
     return _Loops(sum(rates), sum(cpu_ms) / processes)
 
@@ -202,6 +212,8 @@ def _loop(case: _Case, group: list[str]) -> None:
     fastest = max(report.images_per_s for report in run) / workers
     cpu_ms = 1000 * (time.process_time() - start) / ((run.step - before) * case.share)
     print(fastest, cpu_ms, flush=True)
+    if group:
+        dist.destroy_process_group()
 
 
 def _images_per_s(case: _Case, workers: int, *, cores: int) -> float:

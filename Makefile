@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): PyTorch, Ray and their dependencies, a few GB the first time"
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev,dashboards]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev,dashboards]'
 	@touch $@
 
 data: setup  ## build the embedded data set and its store

@@ -14,8 +14,6 @@ from analysis.reading import read_study
 from analysis.tables import Table, to_console
 from analysis.transfer import find_runs
 
-__all__ = ["main"]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compiles the given studies and prints the best-composition tables and the paths.

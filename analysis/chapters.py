@@ -19,8 +19,6 @@ from analysis.tables import Table
 from analysis.uncertainty import Uncertainty
 from analysis.verdict import changes, verdicts
 
-__all__ = ["Chapter", "chapters"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:

@@ -29,8 +29,6 @@ from analysis.joint_errors import COMPACT_ERRORS, JointErrors
 from analysis.records import Problem, Study, parse_json
 from analysis.statistics import PoseErrors
 
-__all__ = ["COMPACT", "compact_records", "is_compact", "local_paths", "write_compact"]
-
 COMPACT = "trials.parquet"
 _RECORD = "record"
 """The column that holds a record as it was written."""

@@ -22,16 +22,6 @@ from analysis.statistics import (
 )
 from analysis.uncertainty import Draws, Uncertainty, common_cover
 
-__all__ = [
-    "Agreement",
-    "Difference",
-    "Standing",
-    "agreement",
-    "compare_columns",
-    "published_scores",
-    "rank_column",
-]
-
 _SEED = 5
 
 

@@ -18,8 +18,6 @@ from analysis.tables import Table, coverage_table, write_table
 from analysis.trials import write_trials
 from analysis.uncertainty import estimate
 
-__all__ = ["Report", "compile_study"]
-
 _OUTPUTS = Path("outputs")
 """Where the report of a compact study goes: its folder holds what was published, and no more."""
 

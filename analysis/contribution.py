@@ -10,8 +10,6 @@ from analysis.notation import composition_tokens, full_factorial, is_subset
 from analysis.statistics import Interval, interactions, interval, shapley_values
 from analysis.uncertainty import Uncertainty, common_cover
 
-__all__ = ["Contribution", "Share", "contribution"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from analysis.grid import RANKED_BY, is_transfer
 from analysis.records import Record, Study
 
-__all__ = ["CLOSE", "Progress", "progress"]
-
 CLOSE = 0.02
 """Within 2% of the best counts as having found it."""
 

@@ -31,8 +31,6 @@ from analysis.tables.model import (
     span,
 )
 
-__all__ = ["agreement_table", "errors_table", "main", "rows_of"]
-
 Row = tuple[str, str]
 """Objective's title, composition."""
 

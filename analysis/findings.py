@@ -11,15 +11,6 @@ from analysis.notation import objective_base, objective_title
 from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
 
-__all__ = [
-    "agreement_sentences",
-    "best_sentences",
-    "contribution_sentences",
-    "link_sentences",
-    "low_shot_sentences",
-    "verdict_sentences",
-]
-
 _ALPHA = 0.05
 _THESE = "for these encoders; how seeds differ is not known"
 _FEWEST = 8

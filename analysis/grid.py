@@ -24,8 +24,6 @@ from analysis.notation import (
 from analysis.records import Record, Study
 from analysis.statistics import Summary, summarise
 
-__all__ = ["RANKED_BY", "Cell", "Column", "Grid", "Setting", "arrange", "is_transfer"]
-
 RANKED_BY = "median_pje_cm"
 """The study ranks by the median: the mean has outliers from the root depth."""
 

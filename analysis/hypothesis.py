@@ -10,8 +10,6 @@ from analysis.grid import RANKED_BY, Setting, is_transfer
 from analysis.records import Record, Study
 from analysis.statistics import Correlation, spearman, spearman_within
 
-__all__ = ["ALL", "DIAGNOSTICS", "WITHIN", "Link", "Point", "links", "points"]
-
 GEOMETRIC = ("translate", "scale", "rotate", "crop")
 DIAGNOSTICS = ("equivariance", "invariance")
 ALL, WITHIN = "all configurations", "within the objectives"

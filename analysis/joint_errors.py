@@ -15,8 +15,6 @@ from analysis.errors import RecordsError
 from analysis.records import Problem, Record, Study
 from analysis.statistics import PoseErrors
 
-__all__ = ["COMPACT_ERRORS", "JointErrors"]
-
 COMPACT_ERRORS = "errors.parquet"
 """The errors of all runs of a study in compact form (`analysis.compact`)."""
 

@@ -28,8 +28,6 @@ from analysis.statistics import (
 )
 from analysis.transfer import TransferKey, evaluated, fraction_of, row_of
 
-__all__ = ["Curve", "LowShot", "Margin", "Point", "low_shot"]
-
 _DRAWS = 1000
 _SEED = 20260101
 FloatArray = npt.NDArray[np.floating[Any]]

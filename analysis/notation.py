@@ -3,22 +3,6 @@
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-__all__ = [
-    "STUDY_ROWS",
-    "TOKENS",
-    "assignment",
-    "composition_label",
-    "composition_tokens",
-    "full_factorial",
-    "is_assignment",
-    "is_subset",
-    "objective_base",
-    "objective_title",
-    "objective_variant",
-    "sort_compositions",
-    "sort_variants",
-]
-
 TOKENS: dict[str, str] = {
     "translate": "T",
     "color_jitter": "CJ",

@@ -7,8 +7,6 @@ recomputed. None stands where the study prints a dash.
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["COMPOSITIONS", "FIGURE_3", "TRANSFER", "Published", "TransferRow", "TransferTable"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:

@@ -13,8 +13,6 @@ from analysis.errors import RecordsError
 from analysis.records import Problem, Record, Study, check_schema, parse_json, parse_record
 from analysis.source import Source, open_source
 
-__all__ = ["read_studies", "read_study"]
-
 
 def _read_trial(source: Source, trial: str) -> tuple[Record | None, list[Problem]]:
     file = f"trials/{trial}/record.json"

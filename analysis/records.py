@@ -11,19 +11,6 @@ from analysis.errors import RecordsError
 from analysis.notation import composition_label, objective_variant
 from analysis.source import Source
 
-__all__ = [
-    "SCHEMA",
-    "STATUSES",
-    "Problem",
-    "Record",
-    "Rung",
-    "Study",
-    "check_schema",
-    "parse_json",
-    "parse_record",
-    "setting_of",
-]
-
 SCHEMA = 1
 """The newest record layout that this reader knows."""
 

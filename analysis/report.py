@@ -17,8 +17,6 @@ from analysis.records import Problem, Study
 from analysis.tables import Table
 from analysis.trials import COLUMNS, NUMERIC, trial_rows
 
-__all__ = ["write_report"]
-
 
 def _script_json(value: object) -> Markup:
     """JSON for a script element: no text in it can end the element."""

@@ -13,8 +13,6 @@ from analysis.notation import assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
 
-__all__ = ["LEAST_TRIALS", "Curve", "Parameter", "Sampling", "sampling"]
-
 LEAST_TRIALS = 20
 """Below so many finished trials a forest only repeats them."""
 

@@ -11,8 +11,6 @@ import pyarrow.fs as pafs
 
 from analysis.errors import RecordsError
 
-__all__ = ["Source", "open_source"]
-
 _REMOTE_READERS = 16  # requests in flight; a local disk is read by one thread, which is faster
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -16,17 +16,6 @@ from analysis.grid import Setting, is_transfer
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
-__all__ = [
-    "FLOORS",
-    "Run",
-    "TransferKey",
-    "encoder_name",
-    "evaluated",
-    "find_runs",
-    "fraction_of",
-    "row_of",
-]
-
 FLOORS = ("random", "imagenet")
 """What a run may start from instead of a pretraining of ours."""
 

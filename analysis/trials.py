@@ -8,8 +8,6 @@ from pathlib import Path
 from analysis.notation import objective_title
 from analysis.records import Record, Study
 
-__all__ = ["COLUMNS", "NUMERIC", "trial_rows", "write_trials"]
-
 COLUMNS = (
     "study", "trial", "status", "objective", "composition", "median PJE (cm)", "MPJE (cm)",
     "encoder steps", "time (s)", "repeat", "seed", "record", "error",

@@ -16,8 +16,6 @@ from analysis.statistics import (
     pose_medians,
 )
 
-__all__ = ["DRAWS", "Draws", "Uncertainty", "common_cover", "estimate"]
-
 DRAWS = 1000
 _SEED = 20260101
 FloatArray = npt.NDArray[np.floating[Any]]

@@ -11,8 +11,6 @@ from analysis.notation import objective_base
 from analysis.statistics import Interval, interval
 from analysis.uncertainty import Uncertainty, common_cover
 
-__all__ = ["Change", "Gap", "Verdict", "changes", "verdicts"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:

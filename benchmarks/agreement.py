@@ -31,16 +31,14 @@ from scipy import stats
 from benchmarks.figure import Row, row
 from benchmarks.hands import embedded
 from benchmarks.studies import run_study
+from handssl import records
 from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import ProbeConfig, linear_probe
 from handssl.evaluation.probe import SOLVERS
-from search import records
-from search.compose import typed
-from search.config import Config
-from search.datasets import open_data
-
-__all__ = ["measure"]
+from search.config.compose import typed
+from search.config.schema import Config
+from search.trials.datasets import open_data
 
 _METRICS: Final = ("median_pje_cm", "ra_median_pje_cm")
 _NAMES: Final = {"median_pje_cm": "median PJE", "ra_median_pje_cm": "root-aligned median PJE"}

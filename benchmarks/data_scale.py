@@ -28,7 +28,7 @@ from PIL import Image
 from rich.console import Console
 
 from handssl.data import build_store, open_store
-from handssl.data.datasets import DATASETS
+from handssl.data.raw.datasets import DATASETS
 from handssl.skeleton import INTERHAND_TO_FREIHAND
 
 SIDE_PX = 64

@@ -30,10 +30,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from handssl.data import HandSample, RawDataset, read_freihand, read_interhand
-from handssl.data.plausibility import project_px
-from handssl.data.raw import load_sample
-
-__all__ = ["Verdict", "landmark_error", "main", "summary"]
+from handssl.data.raw.dataset import load_sample
+from handssl.data.raw.plausibility import project_px
 
 MAX_ERROR = 0.10
 _RESAMPLES = 2000

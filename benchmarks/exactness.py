@@ -16,8 +16,6 @@ from torch.multiprocessing.spawn import spawn
 from benchmarks.figure import Row, row
 from handssl.objectives import nt_xent
 
-__all__ = ["measure"]
-
 N, DIM, FEATURES, TEMPERATURE = 64, 128, 256, 0.5
 FORMS = {"plain": None, "chunked": 24}
 

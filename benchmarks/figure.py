@@ -8,9 +8,7 @@ from typing import TypedDict
 
 import torch
 
-from search.records import git_state, versions
-
-__all__ = ["ROOT", "Row", "measured_at", "row"]
+from handssl.records import git_state, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 

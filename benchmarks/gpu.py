@@ -16,8 +16,6 @@ from handssl.encoders import EncoderConfig, build_encoder
 from handssl.training import pretraining
 from handssl.training.precision import Autocast
 
-__all__ = ["measure"]
-
 
 def measure(*, quick: bool = False) -> list[Row]:
     """Images a second and share of peak; one line with the reason where there is no GPU."""

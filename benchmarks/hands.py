@@ -4,10 +4,8 @@ from rich.console import Console
 
 from benchmarks.figure import ROOT
 from handssl.data import Store
-from search.config import DataConfig
-from search.datasets import open_data
-
-__all__ = ["POSES", "data_config", "embedded"]
+from search.config.schema import DataConfig
+from search.trials.datasets import open_data
 
 POSES = {False: 120, True: 30}
 """Poses of four images each, in full and for --quick."""

@@ -15,8 +15,6 @@ from handssl.data import Store
 from handssl.encoders import EncoderConfig
 from handssl.training import OptimizerConfig, PretrainConfig, pretraining
 
-__all__ = ["measure"]
-
 
 def measure(*, quick: bool = False) -> list[Row]:
     """Cosine and mean absolute difference of the loss, lars_adam and lamb each against adam."""

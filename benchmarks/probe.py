@@ -21,8 +21,6 @@ from handssl.evaluation import ProbeConfig, linear_probe
 from handssl.evaluation.features import LabelledFeatures, extract_features
 from handssl.training.randomness import stream
 
-__all__ = ["measure"]
-
 _EPOCHS = 50
 
 

@@ -9,15 +9,13 @@ from typing import Any
 from analysis.compact import COMPACT, compact_records
 from handssl.augment import AUGMENTATIONS
 from handssl.errors import DataError
+from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
-from search.compose import typed
-from search.config import Config, StudyConfig, TrialConfig
-from search.records import OBJECTIVE
-from search.search_config import SearchConfig
-from search.spaces import Point
-from search.trials import point_from
-
-__all__ = ["Curve", "RecordedStudy", "read_recorded"]
+from search.config.compose import typed
+from search.config.schema import Config, StudyConfig, TrialConfig
+from search.config.search import SearchConfig
+from search.space.sample import Point
+from search.trials.resolve import point_from
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

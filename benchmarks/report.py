@@ -17,8 +17,6 @@ import numpy as np
 from benchmarks.figure import ROOT, Row, row
 from tests.analysis.conftest import STUDY_ROWS, StudyMaker, planted_median
 
-__all__ = ["measure"]
-
 
 def sampled_study(folder: Path, trials: int) -> Path:
     """A study of so many finished trials below the folder."""

@@ -26,15 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.figure import ROOT, Row, row
 from benchmarks.recorded import Curve, RecordedStudy, read_recorded
 from handssl.errors import ConfigError
-from search.bridge import OptunaView
-from search.compose import plain
-from search.records import OBJECTIVE, Record
-from search.sampling import sampled, warm_start
-from search.search_config import EarlyStopping, SearchConfig
-from search.trials import Trial
-from search.tuning import scheduler
-
-__all__ = ["SEARCHES", "Outcome", "measure", "replay"]
+from handssl.records import OBJECTIVE, Record
+from search.cluster.tune import scheduler
+from search.config.compose import plain
+from search.config.search import EarlyStopping, SearchConfig
+from search.observers.optuna_study import OptunaView
+from search.studies.sampled import sampled, warm_start
+from search.trials.resolve import Trial
 
 FIXTURE: Final = ROOT / "tests" / "fixtures" / "recorded"
 WITHIN: Final = 1.02

@@ -40,8 +40,6 @@ from benchmarks.studies import run_study
 from handssl.allocator import KEEP_FREED_MEMORY
 from handssl.training import pretraining
 
-__all__ = ["measure"]
-
 _T = TypeVar("_T")
 
 

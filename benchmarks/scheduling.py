@@ -23,14 +23,13 @@ from rich.console import Console
 
 from benchmarks.figure import ROOT, Row, row
 from benchmarks.hands import POSES, data_config, embedded
-from search import study, tuning
-from search.compose import compose_config
-from search.config import TrialConfig
-from search.folders import own
-from search.records import OBJECTIVE
-from search.trial import TrialJob, record_of, write_record
-
-__all__ = ["measure"]
+from handssl.records import OBJECTIVE
+from search.cluster import tune as tuning
+from search.config.compose import compose_config
+from search.config.schema import TrialConfig
+from search.storage.folder import own
+from search.studies import study
+from search.trials.pretrain import TrialJob, record_of, write_record
 
 _POINTS = 30
 

@@ -12,8 +12,6 @@ from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
 from handssl.training import OptimizerConfig, PretrainConfig, pretraining
 
-__all__ = ["config_of", "measure"]
-
 _SIZES: dict[int, tuple[int, float | None]] = {128: (64, 0.93), 64: (128, 0.85)}
 _QUICK: dict[int, tuple[int, float | None]] = {32: (16, None)}
 """Batch and least share at each size."""

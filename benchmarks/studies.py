@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from benchmarks.figure import ROOT
 from benchmarks.hands import data_config, embedded
 
-__all__ = ["Finished", "run_study"]
-
 
 class Finished(NamedTuple):
     """One trial: its record, its reports in epoch order, and when its record was written."""

@@ -18,9 +18,7 @@ from benchmarks.hands import embedded
 from benchmarks.studies import Finished, run_study
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import DiagnosticsConfig, diagnose
-from search.compose import compose_config
-
-__all__ = ["measure"]
+from search.config.compose import compose_config
 
 
 def measure(*, quick: bool = False) -> list[Row]:

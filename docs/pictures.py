@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handssl.augment import AUGMENTATIONS, Composition, make_views
 from handssl.data import Store, open_store, read_interhand
-from handssl.data.plausibility import project_px
-from handssl.data.sheet import draw_skeleton
+from handssl.data.raw.plausibility import project_px
+from handssl.drawing import draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
 VIEW_PX, GAP_PX, LABEL_PX = 96, 4, 116

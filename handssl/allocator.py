@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["KEEP_FREED_MEMORY", "keep_freed_memory"]
-
 KEEP_FREED_MEMORY: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MALLOC_MMAP_MAX_": "0",  # no tensor is a mapping of its own

@@ -13,8 +13,6 @@ from handssl import __version__
 from handssl.allocator import keep_freed_memory
 from handssl.errors import HandSSLError
 
-__all__ = ["COMMANDS", "Command", "main"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:

@@ -4,8 +4,6 @@ Messages name the parameter, its value and the way out: ``temperature must be > 
 temperature=-1.0``. A command catches `HandSSLError`, prints its one line and exits with status 2.
 """
 
-__all__ = ["ConfigError", "DataError", "HandSSLError", "NonFiniteLossError", "require"]
-
 
 class HandSSLError(Exception):
     """Whatever the project itself refuses or detects."""

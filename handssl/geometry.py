@@ -10,16 +10,6 @@ from torch import Tensor
 from handssl.errors import ConfigError
 from handssl.skeleton import REFERENCE_BONE, WRIST
 
-__all__ = [
-    "joints_from_25d",
-    "joints_to_25d",
-    "pixel_rays",
-    "procrustes_align",
-    "project",
-    "root_depth",
-    "transform_points",
-]
-
 _MIN_DEPTH_BONES = 1e-3
 """Smallest depth of a joint, in reference bones, however wrong the pose is."""
 

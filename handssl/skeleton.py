@@ -6,17 +6,6 @@ middle, ring and pinky, each from its base to its tip.
 
 from typing import Final
 
-__all__ = [
-    "BONES",
-    "FINGERS",
-    "INTERHAND_TO_FREIHAND",
-    "JOINT_NAMES",
-    "NUM_JOINTS",
-    "REFERENCE_BONE",
-    "SCALE_BONE",
-    "WRIST",
-]
-
 FINGERS: Final = ("thumb", "index", "middle", "ring", "pinky")
 
 JOINT_NAMES: Final[tuple[str, ...]] = (

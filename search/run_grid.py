@@ -7,9 +7,9 @@ python search/run_grid.py study=paper data=freihand data.root=FOLDER cluster=aut
 
 import sys
 
-from search.command import main
-from search.config import Config
-from search.study import run_study
+from search.cli import main
+from search.config.schema import Config
+from search.studies.study import run_study
 
 if __name__ == "__main__":
     sys.exit(main("grid", Config, run_study, __doc__ or ""))

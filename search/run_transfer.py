@@ -8,9 +8,9 @@ python search/run_transfer.py study=tables fidelity=paper data_sets.FH.root=FOLD
 
 import sys
 
-from search.command import main
-from search.transfer_config import TransferStudyConfig
-from search.transfer_study import run_transfer
+from search.cli import main
+from search.config.transfer import TransferStudyConfig
+from search.studies.transfer import run_transfer
 
 if __name__ == "__main__":
     sys.exit(main("transfer", TransferStudyConfig, run_transfer, __doc__ or ""))

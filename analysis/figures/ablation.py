@@ -10,8 +10,6 @@ from analysis.grid import Column, Grid
 from analysis.notation import TOKENS, objective_base
 from analysis.tables.ablation import REGRESSABLE
 
-__all__ = ["ablation_drawings"]
-
 _MOST = 4
 
 _METRICS = (("mpjpe_cm", "MPJE", 0.45), ("median_pje_cm", "median PJE", 1.0))

@@ -20,20 +20,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = [
-    "GRID",
-    "INK",
-    "MUTED",
-    "PAPER",
-    "SERIES",
-    "Drawing",
-    "inline_svg",
-    "new_figure",
-    "slug",
-    "wrapped",
-    "write_drawing",
-]
-
 INK = "#1b1f24"
 MUTED = "#5f6873"
 GRID = "#d5dae0"

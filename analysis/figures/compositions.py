@@ -9,8 +9,6 @@ from analysis.notation import objective_base
 from analysis.published import COMPOSITIONS
 from analysis.statistics import Summary
 
-__all__ = ["composition_drawings"]
-
 
 def composition_drawings(grid: Grid) -> list[Drawing]:
     """One figure per objective: median error of every composition, in the study's order."""

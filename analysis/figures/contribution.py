@@ -4,8 +4,6 @@ from analysis.contribution import Contribution
 from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
 from analysis.figures.rows import ROW_IN, Row, draw_rows
 
-__all__ = ["contribution_drawing"]
-
 
 def contribution_drawing(contribution: Contribution, position: int) -> Drawing:
     """Shapley values and interactions of one objective."""

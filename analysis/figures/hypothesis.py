@@ -8,8 +8,6 @@ from analysis.figures.canvas import INK, SERIES, Drawing, new_figure
 from analysis.hypothesis import Point
 from analysis.notation import objective_title, sort_variants
 
-__all__ = ["scatter_drawing"]
-
 _MOST = 400
 _MARKS = "osD^vP"
 

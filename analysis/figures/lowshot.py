@@ -10,8 +10,6 @@ from itertools import groupby
 from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
 from analysis.lowshot import Curve, LowShot
 
-__all__ = ["low_shot_drawings"]
-
 _MARKS = "osD^vP"
 _MODE = re.compile(r" \((?:un)?frozen[^()]*\)$")
 

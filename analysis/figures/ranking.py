@@ -9,8 +9,6 @@ from analysis.figures.canvas import INK, MUTED, SERIES, Drawing, new_figure, slu
 from analysis.figures.rows import ROW_IN, Row, draw_rows
 from analysis.grid import Column, Grid
 
-__all__ = ["agreement_drawing", "difference_drawing", "ranking_drawing"]
-
 
 def ranking_drawing(
     column: Column, standings: Sequence[Standing], position: int

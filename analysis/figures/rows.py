@@ -8,8 +8,6 @@ from matplotlib.axes import Axes
 from analysis.figures.canvas import GRID, INK, MUTED, Drawing
 from analysis.statistics import Interval
 
-__all__ = ["ROW_IN", "Row", "draw_rows"]
-
 ROW_IN = 0.27
 """Height of a row, inches."""
 

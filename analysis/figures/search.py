@@ -6,8 +6,6 @@ from analysis.efficiency import Progress
 from analysis.figures.canvas import GRID, INK, MUTED, SERIES, Drawing, new_figure, slug
 from analysis.sampling import Sampling
 
-__all__ = ["dependence_drawing", "efficiency_drawing"]
-
 _PANELS = 3
 _STYLES = ("-", "--", "-.", ":")
 

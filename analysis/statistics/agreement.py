@@ -11,8 +11,6 @@ from scipy import stats
 
 from analysis.statistics.bootstrap import Interval
 
-__all__ = ["Correlation", "bonett_wright", "kendall", "spearman"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 
 _EXACT = 7  # 7! = 5040 orders are all tried; beyond, a random sample of them

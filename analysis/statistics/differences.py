@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["holm", "signed_rank_p", "welch_p"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["fanova", "partial_dependence"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 
 _TREES = 64

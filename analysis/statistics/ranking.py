@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Rank", "rank_draws"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Spread", "Summary", "pooled_spread", "summarise"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 
 

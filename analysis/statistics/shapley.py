@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["interactions", "shapley_values"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 Game = Mapping[frozenset[str], Any]
 """Coalition to its value, a number or an array of bootstrap draws."""

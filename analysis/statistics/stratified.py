@@ -14,8 +14,6 @@ from scipy import stats
 from analysis.statistics.agreement import Correlation, bonett_wright
 from analysis.statistics.bootstrap import Interval
 
-__all__ = ["spearman_within"]
-
 FloatArray = npt.NDArray[np.floating[Any]]
 Blocks = Sequence[slice]
 

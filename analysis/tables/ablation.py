@@ -7,8 +7,6 @@ from analysis.tables import model
 from analysis.tables.compositions import METRICS, run_caption
 from analysis.tables.model import Entry, Table, number, one_section, result
 
-__all__ = ["REGRESSABLE", "ablation_table"]
-
 REGRESSABLE = frozenset({"T", "CJ", "S", "Ro"})
 """Tokens whose parameters the relative objective can predict; the others have none to predict."""
 

@@ -8,8 +8,6 @@ from analysis.published import COMPOSITIONS
 from analysis.tables import model
 from analysis.tables.model import Entry, Table, number, one_section, result
 
-__all__ = ["METRICS", "best_table", "composition_tables", "run_caption"]
-
 METRICS = (("MPJE", "mpjpe_cm"), ("median PJE", "median_pje_cm"))
 
 

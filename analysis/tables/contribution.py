@@ -6,8 +6,6 @@ from analysis.contribution import Contribution, Share
 from analysis.tables import model
 from analysis.tables.model import Entry, Section, Table, signed, span
 
-__all__ = ["interaction_table", "shapley_table"]
-
 
 def _rows(shares: Sequence[Share]) -> tuple[tuple[Entry, ...], ...]:
     return tuple(

@@ -8,8 +8,6 @@ from analysis.tables import model
 from analysis.tables.model import Entry, Table, one_section, p_value, signed, span
 from analysis.verdict import Verdict
 
-__all__ = ["link_table", "verdict_table"]
-
 
 def link_table(links: Iterable[Link]) -> Table:
     """Rank correlation of each diagnostic with the probe's median error."""

@@ -8,8 +8,6 @@ from itertools import groupby
 from analysis.tables.layout import cell_width, panels
 from analysis.tables.model import Column, Section, Table
 
-__all__ = ["to_latex"]
-
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",

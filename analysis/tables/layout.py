@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from analysis.tables.model import Table
 
-__all__ = ["cell_width", "panels"]
-
 
 def cell_width(table: Table, index: int) -> int:
     """Characters of the widest entry of a column."""

@@ -7,8 +7,6 @@ from analysis.lowshot import Curve, LowShot, Margin
 from analysis.tables import model
 from analysis.tables.model import ONE_SEED, Entry, Section, Table, result, signed, span
 
-__all__ = ["low_shot_table", "margin_table"]
-
 
 def low_shot_table(found: LowShot) -> Table:
     """Median error of every row at every share of the labels."""

@@ -7,20 +7,6 @@ from itertools import groupby
 from analysis.errors import RecordsError
 from analysis.statistics import Interval, Summary
 
-__all__ = [
-    "ONE_SEED",
-    "Column",
-    "Entry",
-    "Section",
-    "Table",
-    "number",
-    "one_section",
-    "p_value",
-    "result",
-    "signed",
-    "span",
-]
-
 ONE_SEED = "†"
 
 

@@ -8,8 +8,6 @@ from analysis.statistics import Correlation
 from analysis.tables import model
 from analysis.tables.model import Entry, Section, Table, one_section, p_value, result, signed, span
 
-__all__ = ["agreement_table", "difference_table", "ranking_table"]
-
 INTERVALS = (
     "95% intervals: validation poses are drawn with replacement, the same draws for every "
     "composition; the spread between seeds, pooled over the compositions of an objective, is "

@@ -13,8 +13,6 @@ from analysis.tables.latex import to_latex
 from analysis.tables.layout import cell_width, panels
 from analysis.tables.model import Entry, Table
 
-__all__ = ["to_console", "to_csv", "to_markdown", "write_table"]
-
 
 def to_markdown(table: Table) -> str:
     """A GitHub table with its title and caption; the best of a column is bold."""

@@ -9,8 +9,6 @@ from analysis.sampling import Sampling
 from analysis.tables import model
 from analysis.tables.model import Entry, Section, Table, number, one_section
 
-__all__ = ["coverage_table", "efficiency_table", "importance_table"]
-
 
 def coverage_table(grid: Grid, studies: Iterable[Study]) -> Table:
     """How many trials of each study and objective finished, failed, were pruned, are missing."""

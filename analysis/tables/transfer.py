@@ -9,8 +9,6 @@ from analysis.tables import model
 from analysis.tables.model import ONE_SEED, Entry, Section, Table, number, result
 from analysis.transfer import Run, TransferKey, encoder_name, find_runs
 
-__all__ = ["transfer_tables"]
-
 _TITLES = {
     2: "Table 2: across data sets, ResNet-18",
     3: "Table 3: across data sets, HRNet, Procrustes-aligned",

@@ -10,17 +10,6 @@ from torch import Tensor
 
 from handssl.errors import ConfigError
 
-__all__ = [
-    "Appearance",
-    "Augmentation",
-    "Frame",
-    "Geometric",
-    "Occasional",
-    "Regressable",
-    "require_range",
-    "uniform_between",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:

@@ -16,8 +16,6 @@ from handssl.augment.augmentation import (
     uniform_between,
 )
 
-__all__ = ["ColorDrop", "ColorJitter", "grey"]
-
 _EPSILON = 1e-12
 
 

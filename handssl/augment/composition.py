@@ -9,8 +9,6 @@ from handssl.augment.augmentation import Appearance, Augmentation, Geometric, Re
 from handssl.augment.registry import APPEARANCE_ORDER, AUGMENTATIONS, GEOMETRIC_ORDER
 from handssl.errors import ConfigError
 
-__all__ = ["Assignment", "Composition", "compositions"]
-
 Assignment = Literal["contrastive", "relative", "equivariant"]
 
 _LABEL_ORDER: Final = tuple(AUGMENTATIONS)

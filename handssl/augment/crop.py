@@ -10,8 +10,6 @@ from torch import Tensor
 
 from handssl.augment.augmentation import Frame, Geometric, require_range, uniform_between
 
-__all__ = ["Crop"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop(Geometric):

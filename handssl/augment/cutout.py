@@ -9,8 +9,6 @@ from torch import Tensor
 
 from handssl.augment.augmentation import Occasional, require_range, uniform_between
 
-__all__ = ["Cutout"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout(Occasional):

@@ -11,8 +11,6 @@ from torch import Tensor
 from handssl.augment.augmentation import Occasional, require_range, uniform_between
 from handssl.augment.color import grey
 
-__all__ = ["GaussianBlur", "Sobel"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaussianBlur(Occasional):

@@ -25,8 +25,6 @@ from handssl.augment.augmentation import (
 )
 from handssl.errors import ConfigError
 
-__all__ = ["NOMINAL_MARGIN", "NOMINAL_SIDE_FRAC", "Rotate", "Scale", "Translate", "wrap_deg"]
-
 NOMINAL_MARGIN: Final = 1.25
 """Margin of the unaugmented crop: half its side over the largest distance of a joint."""
 

@@ -11,8 +11,6 @@ from torch import Tensor
 from handssl.augment.augmentation import Occasional
 from handssl.errors import ConfigError
 
-__all__ = ["GaussianNoise"]
-
 _UNIT = 2.0**-24
 
 

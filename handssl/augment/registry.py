@@ -10,8 +10,6 @@ from handssl.augment.filters import GaussianBlur, Sobel
 from handssl.augment.geometric import Rotate, Scale, Translate
 from handssl.augment.noise import GaussianNoise
 
-__all__ = ["APPEARANCE_ORDER", "AUGMENTATIONS", "GEOMETRIC_ORDER"]
-
 AUGMENTATIONS: Final[dict[str, type[Augmentation]]] = {
     "translate": Translate,
     "color_jitter": ColorJitter,

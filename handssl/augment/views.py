@@ -16,8 +16,6 @@ from handssl.augment.geometric import Translate
 from handssl.augment.warp import shrink_factor, warped_parts
 from handssl.errors import ConfigError
 
-__all__ = ["Parameters", "Views", "apply_views", "make_views", "sample_parameters"]
-
 Parameters = dict[str, Tensor]
 
 

@@ -9,8 +9,6 @@ import torch.nn.functional as nnf
 from jaxtyping import Complex64, Float, Int64, UInt8
 from torch import Tensor
 
-__all__ = ["shrink_factor", "warp", "warped_parts"]
-
 _REACH_PX: Final = 5
 """Pixels beyond a view's corners that three blurs and the interpolation read, on their level."""
 

@@ -9,13 +9,12 @@ from rich.console import Console
 
 from handssl.commands.progress import progress_bars
 from handssl.data import Store, build_store, open_store, write_joined
-from handssl.data.boxes import BOX_KINDS
-from handssl.data.datasets import dataset_of
-from handssl.data.doctor import Finding, examine
-from handssl.data.sheet import contact_sheet
+from handssl.data.doctor.doctor import examine
+from handssl.data.doctor.finding import Finding
+from handssl.data.raw.datasets import dataset_of
+from handssl.data.store.boxes import BOX_KINDS
+from handssl.drawing import contact_sheet
 from handssl.errors import ConfigError
-
-__all__ = ["configure"]
 
 _STAGES: Final = {
     "shards": "converting",

@@ -14,8 +14,6 @@ from handssl.evaluation.finetune import evaluate_model
 from handssl.evaluation.interhand import interhand_mpjpe_mm
 from handssl.evaluation.pose_model import PoseModel
 
-__all__ = ["configure"]
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

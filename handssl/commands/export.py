@@ -14,8 +14,6 @@ from handssl.encoders.preprocessing import preprocessing_of, stated_preprocessin
 from handssl.errors import ConfigError, DataError
 from handssl.training.checkpoint import load_checkpoint
 
-__all__ = ["configure"]
-
 _ENDINGS: Final = (".safetensors", ".pth", ".pt")
 _PRETRAINING: Final = (
     "objective",

@@ -14,8 +14,6 @@ from handssl.evaluation import FinetuneConfig, Finetuning
 from handssl.evaluation.finetune_config import MODES
 from handssl.training import OptimizerConfig
 
-__all__ = ["configure"]
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

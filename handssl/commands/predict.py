@@ -18,8 +18,6 @@ from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.prediction import PredictedPose, default_intrinsics, predict_pose
 from handssl.skeleton import BONES, JOINT_NAMES
 
-__all__ = ["configure"]
-
 _COLOURS = ("#e6550d", "#31a354", "#3182bd", "#756bb1", "#dd1c77")
 """Of the five fingers."""
 

@@ -11,8 +11,6 @@ from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
 from handssl.training import OptimizerConfig, PretrainConfig, pretraining
 
-__all__ = ["configure"]
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

@@ -12,8 +12,6 @@ from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import PoseModel, ProbeConfig, linear_probe
 from handssl.evaluation.probe import SOLVERS
 
-__all__ = ["configure"]
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""

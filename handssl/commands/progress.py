@@ -15,8 +15,6 @@ from rich.progress import (
 
 from handssl.training import EpochReport
 
-__all__ = ["print_epochs", "progress_bars"]
-
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_scores"]
-
 
 def print_scores(console: Console, metrics: Mapping[str, float], *, title: str = "") -> None:
     """Print `pose_metrics` with a column for each alignment."""

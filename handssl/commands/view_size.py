@@ -5,8 +5,6 @@ from typing import Final
 
 from handssl.encoders.preprocessing import stated_preprocessing
 
-__all__ = ["view_size"]
-
 _DEFAULT_PX: Final = 128
 
 

@@ -1,15 +1,15 @@
 """Data: raw data sets in, stores of labelled hand images out."""
 
-from handssl.data.build import build_store
-from handssl.data.datasets import DATASETS
-from handssl.data.freihand import FreiHand, read_freihand
-from handssl.data.interhand import InterHand, read_interhand
-from handssl.data.join import join_stores
-from handssl.data.joined import write_joined
-from handssl.data.provide import open_or_build_store
-from handssl.data.raw import Annotation, RawDataset
+from handssl.data.raw.dataset import Annotation, RawDataset
+from handssl.data.raw.datasets import DATASETS
+from handssl.data.raw.freihand import FreiHand, read_freihand
+from handssl.data.raw.interhand import InterHand, read_interhand
 from handssl.data.sample import HandSample
-from handssl.data.store import Store, open_store
+from handssl.data.store.build import build_store
+from handssl.data.store.join import join_stores
+from handssl.data.store.joined import write_joined
+from handssl.data.store.open_or_build import open_or_build_store
+from handssl.data.store.store import Store, open_store
 
 __all__ = [
     "DATASETS",

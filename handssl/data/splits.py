@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from handssl.errors import ConfigError
 
-__all__ = ["SPLIT_SEED", "Split", "validation_mask"]
-
 Split = Literal["train", "val", "test"]
 
 SPLIT_SEED: Final = 5

@@ -21,8 +21,6 @@ from handssl.encoders.resnet import Backbone, timm_backbone, torchvision_resnet
 from handssl.encoders.weights import imagenet_weights, load_backbone, weights_file
 from handssl.errors import ConfigError
 
-__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "MapEncoder", "build_encoder"]
-
 ENCODERS: Final[Mapping[str, Backbone]] = {
     **{
         name: torchvision_resnet(name)

@@ -11,8 +11,6 @@ import torch
 from handssl.encoders.encoder import Encoder
 from handssl.encoders.preprocessing import preprocessing_of
 
-__all__ = ["export_encoder"]
-
 
 def export_encoder(
     encoder: Encoder, path: Path, *, size_px: int, card: Mapping[str, Any] | None = None

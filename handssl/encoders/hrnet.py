@@ -8,8 +8,6 @@ from torch import nn
 
 from handssl.encoders.resnet import Backbone, timm_backbone
 
-__all__ = ["HRNETS", "hrnet"]
-
 HRNETS: Final = (
     "hrnet_w18_small",
     "hrnet_w18_small_v2",

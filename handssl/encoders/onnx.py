@@ -11,8 +11,6 @@ from torch import nn
 
 from handssl.errors import ConfigError, DataError
 
-__all__ = ["export_onnx"]
-
 _NEEDED: Final = ("onnx", "onnxscript", "onnxruntime")
 _TOLERANCE: Final = 1e-4
 """Of the largest difference, in units of the largest output."""

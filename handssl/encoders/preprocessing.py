@@ -10,14 +10,6 @@ import torch
 
 from handssl.errors import ConfigError, DataError
 
-__all__ = [
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
-    "check_preprocessing",
-    "preprocessing_of",
-    "stated_preprocessing",
-]
-
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 

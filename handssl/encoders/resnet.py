@@ -12,8 +12,6 @@ from torch import nn
 
 from handssl.errors import ConfigError
 
-__all__ = ["CLASSIFIER", "Backbone", "timm_backbone", "torchvision_resnet"]
-
 CLASSIFIER: Final = re.compile(r"(?:fc|classifier|head\.fc)\.")
 
 

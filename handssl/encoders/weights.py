@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from handssl.encoders.resnet import CLASSIFIER, Backbone
 from handssl.errors import ConfigError, DataError
 
-__all__ = ["imagenet_weights", "load_backbone", "weights_file"]
-
 _CONTAINERS = ("encoder", "state_dict", "model")
 _PREFIXES = ("module.", "encoder.", "backbone.", "backend_model.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")

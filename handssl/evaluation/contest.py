@@ -12,8 +12,6 @@ from handssl.errors import DataError
 from handssl.evaluation.metrics import PCK_RANGES, joint_errors_cm, pck_auc, pose_metrics
 from handssl.skeleton import JOINT_NAMES, WRIST
 
-__all__ = ["CONTEST_IMAGES", "official_scores", "read_submission", "write_submission"]
-
 CONTEST_IMAGES: Final = 3960
 """Images of FreiHAND's evaluation set."""
 

@@ -20,15 +20,6 @@ from handssl.evaluation.features import EncodedViews, encode_views
 from handssl.evaluation.ridge import fit_ridge
 from handssl.training.randomness import stream
 
-__all__ = [
-    "DiagnosticsConfig",
-    "diagnose",
-    "diagnosed",
-    "invariance",
-    "rank_me",
-    "relative_r2",
-]
-
 _FOLDS: Final = 3
 
 

@@ -13,8 +13,6 @@ from handssl.data import Store
 from handssl.geometry import joints_to_25d
 from handssl.skeleton import REFERENCE_BONE
 
-__all__ = ["EncodedViews", "LabelledFeatures", "encode_views", "extract_features", "label_views"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFeatures:

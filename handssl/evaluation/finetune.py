@@ -31,8 +31,6 @@ from handssl.training.precision import Autocast
 from handssl.training.randomness import random_parameters, stream
 from handssl.training.timing import PartTimer
 
-__all__ = ["Finetuning", "evaluate_model", "stages"]
-
 
 class Finetuning(Iterator[EpochReport]):
     """A run as an iterator over its epochs, on one worker.

@@ -9,8 +9,6 @@ from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
 from handssl.training import OptimizerConfig
 
-__all__ = ["MODES", "FinetuneConfig"]
-
 MODES: Final = ("frozen", "unfrozen", "supervised")
 
 

@@ -12,8 +12,6 @@ from handssl.errors import ConfigError
 from handssl.evaluation.heatmap import HeatmapHead
 from handssl.skeleton import NUM_JOINTS
 
-__all__ = ["POSE_HEADS", "PoseHead", "pose_head"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseHead:

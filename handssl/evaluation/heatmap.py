@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from handssl.skeleton import NUM_JOINTS
 
-__all__ = ["HeatmapHead", "soft_argmax"]
-
 
 def soft_argmax(
     scores: Float[Tensor, "batch joints rows columns"],

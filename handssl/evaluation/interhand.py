@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 from handssl.errors import DataError
 from handssl.evaluation.metrics import joint_errors_cm
 
-__all__ = ["interhand_mpjpe_mm"]
-
 
 def interhand_mpjpe_mm(
     prediction_m: ArrayLike | torch.Tensor,

@@ -14,8 +14,6 @@ from handssl.evaluation.features import LabelledFeatures
 from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
 from handssl.geometry import joints_from_25d
 
-__all__ = ["Evaluated", "Lift", "evaluate_pose"]
-
 Lift = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From (u px, v px, z_rel), bone length and camera to metres, as `joints_from_25d`."""
 

@@ -23,16 +23,6 @@ from handssl.errors import ConfigError, DataError
 from handssl.geometry import procrustes_align
 from handssl.skeleton import WRIST
 
-__all__ = [
-    "PCK_RANGES",
-    "POSE_METRICS",
-    "Alignment",
-    "joint_errors_cm",
-    "pck_auc",
-    "pck_curve",
-    "pose_metrics",
-]
-
 Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
 
 _FREIHAND_THRESHOLDS_CM: NDArray[np.float64] = np.linspace(0.0, 5.0, 100, dtype=np.float64)

@@ -17,8 +17,6 @@ from handssl.evaluation.root_refiner import RootRefiner
 from handssl.geometry import joints_from_25d
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 
-__all__ = ["PoseModel"]
-
 
 class PoseModel(nn.Module):
     """Images of hands to 2.5D poses.

@@ -8,13 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from handssl.augment.warp import warp
-from handssl.data.boxes import MARGIN, Box
-from handssl.data.mirror import mirror_intrinsics, mirror_joints
+from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
+from handssl.data.store.boxes import MARGIN, Box
 from handssl.errors import ConfigError
 from handssl.evaluation.pose_model import PoseModel
 from handssl.skeleton import SCALE_BONE
-
-__all__ = ["PredictedPose", "default_intrinsics", "predict_pose"]
 
 _FIRST_HALF_SIDE: Final = 0.33
 """Of the first box, over the image's shorter side: the protocol's 0.33, read as half a side."""

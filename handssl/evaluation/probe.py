@@ -22,8 +22,6 @@ from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge
 from handssl.evaluation.robust import fit_robust
 from handssl.training.randomness import stream
 
-__all__ = ["SOLVERS", "ProbeConfig", "ProbeResult", "linear_probe"]
-
 SOLVERS: Final = ("exact", "robust", "released")
 
 Fit = Callable[[Tensor, Tensor, Tensor], Ridge]

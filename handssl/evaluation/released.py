@@ -12,8 +12,6 @@ from handssl.evaluation.features import LabelledFeatures
 from handssl.evaluation.ridge import LinearMap
 from handssl.training.randomness import random_parameters, stream
 
-__all__ = ["pose_loss", "train_released"]
-
 _LR: Final = 4.42e-5 * math.sqrt(128)
 _WEIGHT_DECAY: Final = 2e-4
 _BATCH: Final = 128

@@ -7,8 +7,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["PENALTIES", "LinearMap", "Ridge", "Standardiser", "fit_ridge"]
-
 PENALTIES: Final = tuple(10.0 ** (k / 2) for k in range(-12, 5))
 """Relative to the mean diagonal of the features' covariance: 10⁻⁶ to 10²."""
 

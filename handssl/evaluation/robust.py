@@ -8,8 +8,6 @@ from torch import Tensor
 
 from handssl.evaluation.ridge import Ridge, Standardiser, fit_ridge
 
-__all__ = ["fit_robust"]
-
 _REWEIGHTINGS: Final = 20
 _DESCENTS: Final = 12
 """Steps of conjugate gradients under one set of weights; each lowers the loss it majorises."""

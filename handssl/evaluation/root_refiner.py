@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from handssl.geometry import pixel_rays, root_depth
 from handssl.skeleton import NUM_JOINTS, WRIST
 
-__all__ = ["RootRefiner", "root_loss"]
-
 _HIDDEN: Final = 128
 _NEAREST_BONES: Final = 1.0
 _FARTHEST_BONES: Final = 50.0

@@ -15,8 +15,6 @@ from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.gather import mean_over_workers
 from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, ViewPair
 
-__all__ = ["CareObjective", "orthogonality"]
-
 
 class CareObjective(ContrastiveObjective):
     """NT-Xent + λ · mean ‖offdiag(Z₁Z₁ᵀ) − offdiag(Z₂Z₂ᵀ)‖² per chunk.

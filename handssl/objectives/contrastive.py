@@ -12,8 +12,6 @@ from handssl.objectives.heads import ProjectionHead
 from handssl.objectives.nt_xent import nt_xent
 from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
 
-__all__ = ["ContrastiveObjective"]
-
 
 class ContrastiveObjective(Objective):
     """NT-Xent on a projection head; one pair of views a step."""

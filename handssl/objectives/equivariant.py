@@ -12,8 +12,6 @@ from handssl.errors import ConfigError
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.objective import ObjectiveConfig, ViewPair
 
-__all__ = ["EquivariantObjective", "undo_exact", "undo_released"]
-
 
 class EquivariantObjective(ContrastiveObjective):
     """NT-Xent on projections read as points in the plane, from which the geometry is undone.

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from handssl.errors import ConfigError
 
-__all__ = ["gather_rows", "mean_over_workers", "rank", "world_size"]
-
 
 def world_size() -> int:
     """Number of workers; 1 outside torch.distributed."""

@@ -4,8 +4,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["ProjectionHead", "RelativeHead"]
-
 
 class ProjectionHead(nn.Sequential):
     """Linear, batch norm, ReLU, linear without bias: 512 → 2048 → 128 in the study."""

@@ -12,8 +12,6 @@ from handssl.objectives.equivariant import EquivariantObjective
 from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
 from handssl.objectives.relative import RelativeObjective
 
-__all__ = ["MixedObjective"]
-
 
 class MixedObjective(Objective):
     """w · L_contrastive + L_relative, on separate pairs of views or on a shared one.

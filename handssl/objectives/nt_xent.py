@@ -11,8 +11,6 @@ from torch.autograd.function import once_differentiable
 from handssl.errors import ConfigError
 from handssl.objectives.gather import gather_rows, mean_over_workers, rank
 
-__all__ = ["nt_xent"]
-
 
 def nt_xent(
     z_a: Float[Tensor, "batch dim"],

@@ -12,8 +12,6 @@ from handssl.augment import Composition, Parameters
 from handssl.errors import ConfigError
 from handssl.objectives.targets import TARGETS
 
-__all__ = ["Objective", "ObjectiveConfig", "ObjectiveOutput", "ViewPair"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveConfig:

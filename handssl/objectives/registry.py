@@ -12,8 +12,6 @@ from handssl.objectives.mixed import MixedObjective
 from handssl.objectives.objective import Objective, ObjectiveConfig
 from handssl.objectives.relative import RelativeObjective
 
-__all__ = ["OBJECTIVES", "build_objective"]
-
 OBJECTIVES: Final[dict[str, Callable[[ObjectiveConfig, Composition, int], Objective]]] = {
     "contrastive": ContrastiveObjective,
     "relative": RelativeObjective,

@@ -13,8 +13,6 @@ from handssl.objectives.heads import RelativeHead
 from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
 from handssl.objectives.targets import regressable_kind, relative_targets
 
-__all__ = ["RelativeObjective"]
-
 
 class RelativeObjective(Objective):
     """Σ_t L_t/σ_t + log σ_t over the regressable augmentations t, with σ_t trainable.

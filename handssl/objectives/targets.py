@@ -10,8 +10,6 @@ from torch import Tensor
 from handssl.augment import AUGMENTATIONS, Regressable
 from handssl.errors import ConfigError
 
-__all__ = ["TARGETS", "Targets", "regressable_kind", "relative_targets"]
-
 Targets = Literal["standardised", "released"]
 TARGETS: Final = ("standardised", "released")
 

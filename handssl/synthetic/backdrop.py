@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-__all__ = ["BANK_SIZE", "draw_backdrop", "draw_green_screen"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 

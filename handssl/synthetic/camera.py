@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from handssl.synthetic.rig import rotation_about
 
-__all__ = ["draw_natural_rotation", "draw_rotation", "frame_hand", "project_px"]
-
 Floats = NDArray[np.float64]
 
 _UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])

@@ -12,10 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from handssl.data.raw import PARTIAL
+from handssl.data.raw.dataset import PARTIAL
 from handssl.errors import DataError
-
-__all__ = ["GENERATOR_VERSION", "GeneratedFolder", "Request", "write_atomically"]
 
 GENERATOR_VERSION: Final = 2
 """Grows whenever the same seed would give other bytes."""

@@ -16,8 +16,6 @@ from handssl.synthetic.rig import load_rig
 from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
 from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dressed_surface
 
-__all__ = ["SIDE_PX", "UNIFORM_VIEWS", "Capture", "Split", "draw_capture", "render_capture"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Split = Literal["training", "evaluation"]

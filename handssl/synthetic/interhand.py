@@ -17,15 +17,6 @@ from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
 from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dressed_surface
 from handssl.synthetic.studio import CENTRE_M, Studio, StudioCamera, draw_studio, studio_backdrop
 
-__all__ = [
-    "CaptureSession",
-    "SessionKey",
-    "StudioScene",
-    "draw_scene",
-    "draw_session",
-    "render_scene",
-]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from handssl.synthetic.rig import PosedSurface, Rig
 
-__all__ = ["Light", "Lighting", "diffuse_light", "draw_daylight", "draw_studio_light", "shine"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from pygltflib import GLTF2, Accessor
 from scipy import sparse
 
-__all__ = ["RIG_JOINTS", "SkinnedMesh", "load_hand", "subdivide", "vertex_normals"]
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -14,19 +14,6 @@ from numpy.typing import NDArray
 
 from handssl.synthetic.rig import ASSETS, Rig
 
-__all__ = [
-    "LOWER_DEG",
-    "MAX_PENETRATION_M",
-    "UPPER_DEG",
-    "HandPose",
-    "Proportions",
-    "draw_pose",
-    "draw_proportions",
-    "joint_angles",
-    "penetration_m",
-    "pose_library",
-]
-
 Floats = NDArray[np.float64]
 
 LOWER_DEG: Final = np.array([-20, -35, -15, -20, -45] + [-20, -3, -3, -18] * 4, dtype=float)

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rasterise"]
-
 Singles = NDArray[np.float32]
 
 _NEAR_M = 0.08

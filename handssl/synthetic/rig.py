@@ -11,8 +11,6 @@ from scipy import sparse
 
 from handssl.synthetic.mesh import load_hand, subdivide, vertex_normals
 
-__all__ = ["PARENTS", "PosedSurface", "Rig", "load_rig", "rotation_about"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-__all__ = ["add_noise", "blur", "encode_jpeg", "tone_curve"]
-
 Singles = NDArray[np.float32]
 
 _NOISE_TILE_PX: Final = 1024

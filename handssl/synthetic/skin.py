@@ -14,8 +14,6 @@ from scipy import ndimage
 
 from handssl.synthetic.rig import Rig, load_rig
 
-__all__ = ["SkinStyle", "albedo", "draw_skin", "dressed_surface"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from handssl.synthetic.light import Lighting, draw_studio_light
 from handssl.synthetic.rig import rotation_about
 
-__all__ = ["CENTRE_M", "Studio", "StudioCamera", "draw_studio", "studio_backdrop"]
-
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 

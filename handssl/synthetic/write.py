@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from handssl.data.pool import run_jobs
+from handssl.data.store.parallel import run_jobs
 from handssl.errors import ConfigError
 from handssl.synthetic.folder import GeneratedFolder, Request, write_atomically
-
-__all__ = ["Label", "PoseTask", "Progress", "check_at_least", "write_dataset"]
 
 Progress = Callable[[int, int], None]
 """Called with (poses done, poses in all)."""

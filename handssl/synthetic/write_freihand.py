@@ -15,8 +15,6 @@ from handssl.synthetic.freihand import (
 )
 from handssl.synthetic.write import Label, PoseTask, Progress, check_at_least, write_dataset
 
-__all__ = ["generate_freihand"]
-
 
 def generate_freihand(
     out: Path,

@@ -19,8 +19,6 @@ from handssl.synthetic.interhand import (
 from handssl.synthetic.studio import StudioCamera
 from handssl.synthetic.write import Label, PoseTask, Progress, check_at_least, write_dataset
 
-__all__ = ["generate_interhand"]
-
 _SPLITS: Final = ("train", "val", "test")
 _POSES_PER_CAPTURE: Final = 10
 _BOX_GROWTH: Final = 1.2

@@ -10,8 +10,6 @@ from handssl.training.step import PairOfViews
 from handssl.training.timing import PartTimer
 from handssl.training.workers import Workers
 
-__all__ = ["Batches"]
-
 
 class Batches:
     """Pairs of views for every batch of every epoch.

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from handssl.errors import ConfigError
 
-__all__ = ["SynchronisedBatchNorm", "synchronise_batchnorm"]
-
 
 class _Normalise(torch.autograd.Function):
     """(x − μ) / √(v + ε) · w + b with μ and v over the rows of all workers.

@@ -12,8 +12,6 @@ import torch
 
 from handssl.errors import ConfigError, DataError
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
-
 SCHEMA: Final = 1
 
 

@@ -12,8 +12,6 @@ from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig, build_objective
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "OptimizerConfig", "PretrainConfig"]
-
 OPTIMIZERS: Final = ("lars_adam", "lamb", "adam", "lars_sgd")
 PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
 

@@ -32,8 +32,6 @@ from handssl.training.step import Step
 from handssl.training.timing import PartTimer
 from handssl.training.workers import Workers, data_parallel
 
-__all__ = ["EpochReport", "Pretraining"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochReport:

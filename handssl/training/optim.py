@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from handssl.training.config import OptimizerConfig
 
-__all__ = ["LarsAdam", "build_optimizer", "learning_rate", "parameter_groups"]
-
 _TRUST: Final = 0.02
 _EPSILON: Final = 1e-8
 """Defaults of the LARS wrapper that the released code uses (lightning-bolts)."""

@@ -8,8 +8,6 @@ import torch
 
 from handssl.errors import ConfigError
 
-__all__ = ["Autocast"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autocast:

@@ -12,8 +12,6 @@ from handssl.encoders import Encoder
 from handssl.training.config import PretrainConfig
 from handssl.training.loop import EpochReport, Pretraining
 
-__all__ = ["PretrainResult", "pretrain", "pretraining"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainResult:

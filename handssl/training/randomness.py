@@ -13,8 +13,6 @@ from collections.abc import Iterator
 
 import torch
 
-__all__ = ["derive_seed", "random_parameters", "stream"]
-
 
 def derive_seed(*name: int | str) -> int:
     """Seed of a named stream: the first 63 bits of the SHA-256 of the name as JSON."""

@@ -11,8 +11,6 @@ from handssl.encoders import Encoder
 from handssl.objectives import Objective, ViewPair
 from handssl.training.timing import PartTimer
 
-__all__ = ["PairOfViews", "Step"]
-
 
 class PairOfViews(NamedTuple):
     """Two views of the same images, as one objective's pair needs them."""

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["PartTimer"]
-
 
 class PartTimer:
     """Adds up seconds per named part.

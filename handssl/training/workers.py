@@ -11,8 +11,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from handssl.errors import ConfigError
 
-__all__ = ["Workers", "data_parallel"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:

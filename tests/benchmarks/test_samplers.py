@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks.recorded import Curve, RecordedStudy, read_recorded
 from benchmarks.samplers import FIXTURE, SEARCHES, outcomes, replay
+from handssl import records
 from handssl.errors import ConfigError, DataError
+from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
-from search import records
-from search.compose import plain
-from search.config import Config, StudyConfig, TrialConfig
-from search.records import OBJECTIVE
-from search.search_config import EarlyStopping, SearchConfig
-from search.spaces import Point
+from search.config.compose import plain
+from search.config.schema import Config, StudyConfig, TrialConfig
+from search.config.search import EarlyStopping, SearchConfig
+from search.space.sample import Point
 
 SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))
 CONFIG = Config(

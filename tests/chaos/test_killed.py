@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from analysis.reading import read_study
-from search import records
+from handssl import records
 from tests.search.running import (
     assert_all_end,
     assert_complete,

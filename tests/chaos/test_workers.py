@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from search import records
+from handssl import records
 from tests.search.running import (
     assert_all_end,
     assert_complete,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from handssl.data import build_store, open_store
-from handssl.data.datasets import DATASETS
+from handssl.data.raw.datasets import DATASETS
 from handssl.errors import DataError
 
 Mutation = Callable[[Path], object]

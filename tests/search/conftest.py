@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
+from handssl import records
 from handssl.data import open_or_build_store
 from handssl.synthetic import generate_freihand, generate_interhand
-from search import buckets, records
-from search.compose import compose_config
-from search.config import Config
-from search.spaces import grid
-from search.trial import TrialJob
-from search.trials import Trial, resolve_all
+from search.config.compose import compose_config
+from search.config.schema import Config
+from search.space.sample import grid
+from search.storage import s3 as buckets
+from search.trials.pretrain import TrialJob
+from search.trials.resolve import Trial, resolve_all
 from tests.search.running import command, run_grid
 
 SMALLEST = (

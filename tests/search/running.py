@@ -16,7 +16,7 @@ import optuna
 import psutil
 import pyarrow.parquet as pq
 
-from search import records
+from handssl import records
 
 RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
 MAY_DIFFER = ("timings_s", "started_at", "finished_at", "git", "images_per_s")

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from ray._private.services import get_node_ip_address
 
-from search import records
+from handssl import records
 
 pytestmark = pytest.mark.long
 

@@ -17,13 +17,14 @@ import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
-from search import buckets, records
-from search.buckets import join
-from search.compose import compose_config
-from search.folders import cached
-from search.spaces import grid
-from search.trial import TrialJob, run
-from search.trials import resolve_all
+from handssl import records
+from search.config.compose import compose_config
+from search.space.sample import grid
+from search.storage import s3 as buckets
+from search.storage.folder import cached
+from search.storage.s3 import join
+from search.trials.pretrain import TrialJob, run
+from search.trials.resolve import resolve_all
 
 pytestmark = pytest.mark.long
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search import records
+from handssl import records
 from tests.search.disk import fill, small_disk
 from tests.search.running import (
     assert_complete,

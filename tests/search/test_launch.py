@@ -15,8 +15,8 @@ import ray
 from omegaconf import OmegaConf
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from search.command import GROUPS
-from search.compose import CONFIG_DIR, compose_config
+from search.cli import GROUPS
+from search.config.compose import CONFIG_DIR, compose_config
 
 LAUNCH = CONFIG_DIR / "launch"
 CLOUDS = ("aws", "gcp")

@@ -14,15 +14,15 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
+from handssl import records
 from handssl.errors import ConfigError
-from search import records
-from search.bridge import OptunaView, without_password
-from search.compose import compose_config
-from search.config import Config
-from search.sampling import sampled
-from search.search_config import SearchConfig
-from search.trials import Trial
-from tests.search.test_bridge import record_of
+from search.config.compose import compose_config
+from search.config.schema import Config
+from search.config.search import SearchConfig
+from search.observers.optuna_study import OptunaView, without_password
+from search.studies.sampled import sampled
+from search.trials.resolve import Trial
+from tests.search.observers.test_optuna_study import record_of
 
 RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
 PASSWORD = "not to be shown"  # with blanks, so that it must be quoted in a URL

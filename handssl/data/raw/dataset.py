@@ -1,0 +1,185 @@
+"""What every reader of a raw data set yields before pixels are loaded, and how they are loaded."""
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from handssl.data.raw.plausibility import label_problem
+from handssl.data.sample import HandSample, Side
+from handssl.data.splits import Split
+from handssl.errors import DataError
+
+PARTIAL: Final = "synthetic.partial.json"
+"""Lies in a raw folder while it is being generated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One image's labels, always of a right hand, and where its pixels are.
+
+    Attributes:
+        file: The image.
+        name: The image's name in messages, relative to the data set.
+        intrinsics: (3, 3) float64, of the image after mirroring.
+        joints_m: (21, 3) float64, camera frame after mirroring; NaN where not labelled.
+        valid: (21,) bool.
+        side: Which hand it was before mirroring.
+        group: What must stay on one side of a split.
+        source_id: Unique within the data set.
+        split: The side of the split.
+        mirror: Whether the pixels are still to be mirrored.
+        size_px: (width, height) that the labels assume, if they say so.
+        box_px: The published box of the hand, x, y, width, height in the unmirrored image.
+        problem: Why the reader already knows that it cannot be used.
+    """
+
+    file: Path
+    name: str
+    intrinsics: NDArray[np.float64]
+    joints_m: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    side: Side
+    group: str
+    source_id: str
+    split: Split
+    mirror: bool = False
+    size_px: tuple[int, int] | None = None
+    box_px: tuple[float, float, float, float] | None = None
+    problem: str | None = None
+
+
+class RawDataset(ABC):
+    """A raw data set on disk: iterates `HandSample`; what it cannot use is skipped and counted.
+
+    Args:
+        name: Of the data set.
+        strict: Refuse with `DataError` at the first unusable sample instead of skipping it.
+    """
+
+    def __init__(self, *, name: str, strict: bool) -> None:
+        self.name = name
+        self.strict = strict
+        self._skipped: dict[str, str] = {}
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of annotations, before anything is skipped."""
+
+    @abstractmethod
+    def annotations(self, start: int = 0) -> Iterator[Annotation]:
+        """All annotations from the given one on, in a fixed order, without loading pixels."""
+
+    @abstractmethod
+    def signature(self) -> dict[str, str | int]:
+        """What tells cheaply that the raw files are still the same: counts, sizes, checksums."""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What does not belong in the task at all, and how many images that is."""
+        return {}
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(file, reason) of every sample that iteration met and could not use."""
+        return list(self._skipped.items())
+
+    def __iter__(self) -> Iterator[HandSample]:
+        for annotation in self.annotations():
+            try:
+                sample = load_sample(annotation)
+            except DataError as error:
+                if self.strict:
+                    raise
+                self._skipped[annotation.name] = str(error)
+                continue
+            yield sample
+
+
+def refuse_partial(root: Path) -> None:
+    """Refuse a folder whose generation has not come to its end, whatever it already holds.
+
+    Raises:
+        DataError: It has not.
+    """
+    if (root / PARTIAL).exists():
+        raise DataError(
+            f"{root} is only partly generated ({PARTIAL} lies there); generate it again with the "
+            "same numbers, which continues where it stopped"
+        )
+
+
+def read_bytes(annotation: Annotation) -> bytes:
+    """The image file's bytes.
+
+    Raises:
+        DataError: The reader found the labels unusable, or the file cannot be read.
+    """
+    if annotation.problem:
+        raise DataError(f"{annotation.name}: {annotation.problem}")
+    try:
+        return annotation.file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{annotation.name}: cannot be read ({error.strerror})") from error
+
+
+def decode_rgb(content: bytes, name: str) -> Image.Image:
+    """Decode a whole image to RGB; the file's orientation tag is ignored, as its labels do.
+
+    Raises:
+        DataError: Not an image, or cut off.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.convert("RGB")
+    # Pillow reports broken files by several of these, depending on the format.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).split("<", maxsplit=1)[0].strip()
+        raise DataError(f"{name}: not a complete image ({reason})") from error
+
+
+def load_pixels(annotation: Annotation, content: bytes) -> Image.Image:
+    """The image as its labels see it: decoded, checked against them, mirrored if a left hand.
+
+    Raises:
+        DataError: It cannot be decoded, its size is not the one that the labels assume, or the
+            labels cannot be true.
+    """
+    image = decode_rgb(content, annotation.name)
+    if annotation.size_px is not None and image.size != annotation.size_px:
+        raise DataError(
+            f"{annotation.name}: image is {image.width}×{image.height}, "
+            f"but its labels are for {annotation.size_px[0]}×{annotation.size_px[1]}"
+        )
+    problem = label_problem(
+        annotation.intrinsics, annotation.joints_m, annotation.valid, image.size
+    )
+    if problem:
+        raise DataError(f"{annotation.name}: {problem}")
+    if annotation.mirror:
+        return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return image
+
+
+def load_sample(annotation: Annotation) -> HandSample:
+    """Load the pixels of one annotation.
+
+    Raises:
+        DataError: Its labels or its image cannot be used; names the file.
+    """
+    image = load_pixels(annotation, read_bytes(annotation))
+    return HandSample(
+        image=np.asarray(image),
+        intrinsics=annotation.intrinsics,
+        joints_m=annotation.joints_m,
+        valid=annotation.valid,
+        side=annotation.side,
+        group=annotation.group,
+        source_id=annotation.source_id,
+    )

@@ -1,0 +1,221 @@
+"""FreiHAND (v2 layout): right hands, 32,560 poses in four background versions; evaluation."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handssl.data.raw.dataset import Annotation, RawDataset, refuse_partial
+from handssl.data.raw.json_stream import walk_json
+from handssl.data.splits import Split, validation_mask
+from handssl.data.store.digest import file_digest
+from handssl.errors import ConfigError, DataError
+from handssl.skeleton import NUM_JOINTS, SCALE_BONE
+
+_SPLITS: Final = {
+    "training": "training",
+    "train": "training",
+    "evaluation": "evaluation",
+    "test": "evaluation",
+}
+_IMAGE_NAME: Final = re.compile(r"\d{8}\.jpg")
+_SCALE_TOLERANCE: Final = 0.05
+"""How far a pose's ratio of bone length to `scale` may be from the data set's median ratio."""
+
+
+def read_freihand(
+    root: str | Path, split: str = "training", *, strict: bool = False
+) -> "FreiHand":
+    """Open a FreiHAND folder; iterating yields `HandSample`s of whole images.
+
+    The camera matrix is used as published. FreiHAND projects with K alone and draws the result
+    in pixel coordinates with centres at integers, which is this project's convention, so nothing
+    is shifted; its principal point (112 of 224) would, read as a corner-based coordinate, be the
+    exact centre, so the true offset is unknown to half a pixel.
+
+    Args:
+        root: Folder with `training/rgb`, `training_K.json`, `training_xyz.json`, ... It is only
+            read.
+        split: "training" ("train") or "evaluation" ("test"). Evaluation labels may be absent:
+            joints are NaN and invalid then.
+        strict: Raise at the first unusable sample instead of skipping and counting it.
+
+    Raises:
+        DataError: Something of the folder is missing, or its parts do not belong together.
+        ConfigError: No such split.
+    """
+    return FreiHand(root, split, strict=strict)
+
+
+class FreiHand(RawDataset):
+    """See `read_freihand`. Sample i shows pose i mod P in background version i div P."""
+
+    def __init__(self, root: str | Path, split: str = "training", *, strict: bool = False) -> None:
+        super().__init__(name="freihand", strict=strict)
+        self.root = Path(root)
+        self.split = _split(split)
+        refuse_partial(self.root)
+        training = self.split == "training"
+        self._images = self.root / self.split / "rgb"
+        names = _image_names(self._images)
+        self._intrinsics, self._problems = _read_matrices(self._json("K"), (3, 3))
+        self.n_poses = len(self._intrinsics)
+        if training or self._json("xyz").exists():
+            self._joints, problems = _read_matrices(self._json("xyz"), (NUM_JOINTS, 3))
+            self._problems = problems | self._problems
+            self._labelled = True
+        else:
+            self._joints = np.full((self.n_poses, NUM_JOINTS, 3), np.nan)
+            self._labelled = False
+        self._check_lengths(len(names))
+        self._check_scale()
+        self.versions = len(names) // self.n_poses
+        self.n_images = len(names)
+        if len(names) % self.n_poses or (self.versions != 1 and not training):
+            missing = next(f"{i:08d}.jpg" for i in range(2**31) if f"{i:08d}.jpg" not in names)
+            raise DataError(
+                f"{self._images} has {len(names)} images, which is not "
+                f"{'a multiple of ' if training else ''}the {self.n_poses} poses of "
+                f"{self._json('K').name}; the first missing image is {missing}: unpack it again"
+            )
+        self._validates = validation_mask(self.n_poses)
+
+    def _json(self, kind: str) -> Path:
+        return self.root / f"{self.split}_{kind}.json"
+
+    def _check_lengths(self, n_images: int) -> None:
+        if self.n_poses == 0 or n_images == 0:
+            raise DataError(
+                f"{self.root} has {n_images} images and {self.n_poses} poses for "
+                f"{self.split}; unpack FreiHAND's archive here again"
+            )
+        if len(self._joints) != self.n_poses:
+            raise DataError(
+                f"{self._json('xyz')} has {len(self._joints)} poses, but {self._json('K').name} "
+                f"has {self.n_poses}; both must come from the same release: unpack them again"
+            )
+
+    def _check_scale(self) -> None:
+        """Mark poses whose bone length contradicts the published `scale`: labels were mixed up."""
+        if not (self._json("scale").exists() and self._labelled):
+            return
+        scale, _ = _read_matrices(self._json("scale"), ())
+        if len(scale) != self.n_poses:
+            raise DataError(
+                f"{self._json('scale')} has {len(scale)} poses, but {self._json('K').name} has "
+                f"{self.n_poses}; both must come from the same release: unpack them again"
+            )
+        start, end = SCALE_BONE
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.linalg.norm(self._joints[:, end] - self._joints[:, start], axis=1) / scale
+        known = np.isfinite(ratio)
+        if not known.any():
+            return
+        off = known & ~(np.abs(ratio / np.median(ratio[known]) - 1) <= _SCALE_TOLERANCE)
+        if off.sum() * 2 > known.sum():
+            raise DataError(
+                f"{self._json('xyz')} and {self._json('scale').name} contradict each other for "
+                f"{off.sum()} of {self.n_poses} poses; unpack both from the same release"
+            )
+        for pose in np.flatnonzero(off):
+            self._problems.setdefault(
+                int(pose), "its bone length contradicts the published scale; labels are mixed up"
+            )
+
+    def __len__(self) -> int:
+        return self.n_images
+
+    def annotations(self, start: int = 0) -> Iterator[Annotation]:
+        """Labels of all images from index `start` on."""
+        for index in range(start, self.n_images):
+            pose = index % self.n_poses
+            joints = self._joints[pose]
+            problem = self._problems.get(pose)
+            if self._labelled and problem is None and not np.isfinite(joints).all():
+                problem = f"the joints of pose {pose} have NaN or infinite entries"
+            split: Split = "test"
+            if self.split == "training":
+                split = "val" if self._validates[pose] else "train"
+            name = f"{self.split}/rgb/{index:08d}.jpg"
+            yield Annotation(
+                file=self.root / name,
+                name=name,
+                intrinsics=self._intrinsics[pose],
+                joints_m=joints,
+                valid=np.full(NUM_JOINTS, self._labelled),
+                side="right",
+                group=f"{self.split}/{pose:08d}",
+                source_id=f"{self.split}/{index:08d}",
+                split=split,
+                problem=problem,
+            )
+
+    def mask_file(self, index: int) -> Path:
+        """Where the hand's mask of a training image is; all versions of a pose share it."""
+        return self.root / self.split / "mask" / f"{index % self.n_poses:08d}.jpg"
+
+    def signature(self) -> dict[str, str | int]:
+        """See `freihand_signature`."""
+        return freihand_signature(self.root, self.split)
+
+
+def freihand_signature(root: str | Path, split: str = "training") -> dict[str, str | int]:
+    """Number and sampled sizes of the images, and the label files' checksums: a second's work.
+
+    Raises:
+        DataError: The images or a label file are missing.
+    """
+    folder, split = Path(root), _split(split)
+    images = sorted(_image_names(folder / split / "rgb"))
+    sampled = images[:: max(1, len(images) // 64)]
+    labels = [folder / f"{split}_{kind}.json" for kind in ("K", "xyz", "scale")]
+    return {
+        f"{split}/images": len(images),
+        f"{split}/sampled_bytes": sum(
+            (folder / split / "rgb" / i).stat().st_size for i in sampled
+        ),
+        **{path.name: file_digest(path) for path in labels if path.exists()},
+    }
+
+
+def _split(split: str) -> str:
+    if split not in _SPLITS:
+        raise ConfigError(f"split must be one of {sorted(_SPLITS)}, but got split={split!r}")
+    return _SPLITS[split]
+
+
+def _image_names(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if _IMAGE_NAME.fullmatch(entry.name)}
+    except OSError as error:
+        raise DataError(
+            f"cannot list {folder} ({error.strerror}); root must be an unpacked FreiHAND folder, "
+            "with training/rgb and training_K.json in it"
+        ) from error
+
+
+def _read_matrices(
+    path: Path, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """All entries of a list of matrices; what has another shape becomes NaN and a problem."""
+    rows: list[NDArray[np.float64]] = []
+    problems: dict[int, str] = {}
+    for keys, value in walk_json(path, depth=1):
+        if len(keys) != 1 or not isinstance(keys[0], int):
+            raise DataError(f"{path} must be a list with one entry per pose; unpack it again")
+        try:
+            row = np.asarray(value, dtype=np.float64)
+            if row.size == 1 and shape == ():
+                row = row.reshape(())
+            if row.shape != shape:
+                raise ValueError(f"shape {row.shape} instead of {shape}")
+        except (TypeError, ValueError) as error:
+            problems[len(rows)] = f"entry {len(rows)} of {path.name} is unusable: {error}"
+            row = np.full(shape, np.nan)
+        rows.append(row)
+    return np.array(rows).reshape(-1, *shape), problems

@@ -1,0 +1,258 @@
+"""InterHand2.6M (v0 and v1.0 layouts): single hands seen by many cameras, left ones mirrored."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handssl.data.raw.dataset import Annotation, RawDataset, refuse_partial
+from handssl.data.raw.interhand_index import HandRow, InterHandIndex
+from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
+from handssl.data.splits import Split, validation_mask
+from handssl.data.store.digest import file_digest
+from handssl.errors import ConfigError, DataError
+from handssl.skeleton import INTERHAND_TO_FREIHAND, NUM_JOINTS
+
+_SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val", "test": "test"}
+_ANNOTATORS: Final = ("all", "human_annot", "machine_annot")
+_KINDS: Final = ("data", "camera", "joint_3d")
+
+
+def read_interhand(
+    root: str | Path, split: str = "train", annotator: str = "all", *, strict: bool = False
+) -> "InterHand":
+    """Open an InterHand2.6M folder; iterating yields `HandSample`s of whole images.
+
+    World joints (mm) become camera joints (m) as (world − campos)·camrotᵀ / 1000, in FreiHAND's
+    order. Only single hands are read; interacting ones are left out and counted. Left hands are
+    mirrored to right ones, camera and joints with the image. The camera matrix is used as
+    published, pixel centres at integers.
+
+    Args:
+        root: Folder with `annotations/` and `images/`. It is only read.
+        split: "train", "val" or "test". Where the folder has no val, a tenth of train's captures
+            (of its poses, if it has one capture) validates (D19).
+        annotator: "all", "human_annot" or "machine_annot": the folder of the v0 layout. The v1.0
+            layout has one folder per split instead and serves "all" only.
+        strict: Raise at the first unusable sample instead of skipping and counting it.
+
+    Raises:
+        DataError: Something of the folder is missing, or its parts do not belong together.
+        ConfigError: No such split or annotator.
+    """
+    return InterHand(root, split, annotator, strict=strict)
+
+
+def interhand_splits(root: str | Path, annotator: str = "all") -> tuple[str, ...]:
+    """Which of train and val the folder has annotations of; train in any case."""
+    has_val = any(path.exists() for path in _candidates(Path(root), "val", annotator))
+    return ("train", "val") if has_val else ("train",)
+
+
+def interhand_layouts(root: str | Path) -> list[tuple[str, str]]:
+    """Every (split, annotator) that the folder has annotations of, as `read_interhand` takes it.
+
+    "all" comes first; v0's human and machine annotations of a split follow where they are there.
+    """
+    return [
+        (split, annotator)
+        for split in _SPLITS
+        for annotator in _ANNOTATORS
+        if any(path.exists() for path in _candidates(Path(root), split, annotator))
+    ]
+
+
+def interhand_signature(
+    root: str | Path, split: str = "train", *, annotator: str = "all"
+) -> dict[str, str | int]:
+    """Number of entries in the image folder's two upper levels, and the label files' checksums.
+
+    Raises:
+        DataError: A label file or the image folder is missing.
+    """
+    folder = _annotation_folder(Path(root), split, annotator)
+    images = Path(root) / "images" / split
+    try:
+        children = list(images.iterdir())
+        entries = len(children) + sum(
+            sum(1 for _ in child.iterdir()) for child in children if child.is_dir()
+        )
+    except OSError as error:
+        raise DataError(
+            f"cannot list {images} ({error.strerror}); root must hold InterHand2.6M's images"
+        ) from error
+    paths = [folder / f"InterHand2.6M_{split}_{kind}.json" for kind in _KINDS]
+    return {f"{split}/entries": entries, **{path.name: file_digest(path) for path in paths}}
+
+
+class InterHand(RawDataset):
+    """See `read_interhand`. Its index lies in a temporary file, freed with the reader."""
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        annotator: str = "all",
+        *,
+        strict: bool = False,
+    ) -> None:
+        if split not in _SPLITS:
+            raise ConfigError(f"split must be one of {sorted(_SPLITS)}, but got split={split!r}")
+        super().__init__(name="interhand", strict=strict)
+        self.root = Path(root)
+        self.split = split
+        self.annotator = annotator
+        refuse_partial(self.root)
+        folder = _annotation_folder(self.root, split, annotator)
+        images = self.root / "images" / split
+        if not images.is_dir():
+            raise DataError(f"{images} is no folder; root must hold InterHand2.6M's images")
+        self._cameras = _read_cameras(folder / f"InterHand2.6M_{split}_camera.json")
+        self._index = InterHandIndex(
+            folder / f"InterHand2.6M_{split}_data.json",
+            folder / f"InterHand2.6M_{split}_joint_3d.json",
+        )
+        self._validates: set[tuple[str, ...]] = set()
+        if split == "train" and "val" not in interhand_splits(root, annotator):
+            self._validates = _held_out(self._index.captures())
+
+    def __len__(self) -> int:
+        return self._index.rows
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Annotations that show no single hand, by hand type."""
+        return {f"{kind} hands": count for kind, count in self._index.left_out.items()}
+
+    def signature(self) -> dict[str, str | int]:
+        """See `interhand_signature`."""
+        return interhand_signature(self.root, self.split, annotator=self.annotator)
+
+    def annotations(self, start: int = 0) -> Iterator[Annotation]:
+        """Labels of all single-hand images from this one on, in the file's order."""
+        for row in self._index.rows_from(start):
+            yield self._annotation(row)
+
+    def _annotation(self, row: HandRow) -> Annotation:
+        problem = None
+        intrinsics = np.full((3, 3), np.nan)
+        joints = np.full((NUM_JOINTS, 3), np.nan)
+        file, width, height, capture, camera, frame = row.image or ("", 0, 0, "", "", "")
+        hand = np.array(INTERHAND_TO_FREIHAND) + (0 if row.side == "right" else NUM_JOINTS)
+        valid = row.valid[hand]
+        if row.image is None:
+            problem = f"image {row.image_id} of an annotation is not among the images"
+        elif (capture, camera) not in self._cameras:
+            problem = f"camera {camera} of capture {capture} is not in the camera file"
+        elif row.world_mm is None:
+            problem = f"frame {frame} of capture {capture} has no usable pose in the joint file"
+        else:
+            intrinsics, position_mm, rotation = self._cameras[capture, camera]
+            joints = (row.world_mm[hand] - position_mm) @ rotation.T / 1000.0
+            # A joint with coordinates that are no numbers is as good as unlabelled.
+            valid = valid & np.isfinite(joints).all(axis=1)
+            joints[~valid] = np.nan
+            if not valid.any():
+                problem = f"no valid joint of the {row.side} hand"
+        mirror = row.side == "left"
+        name = f"{self.split}/{file or f'image id {row.image_id}'}"
+        return Annotation(
+            file=self.root / "images" / self.split / file,
+            name=name,
+            intrinsics=mirror_intrinsics(intrinsics, width) if mirror else intrinsics,
+            joints_m=mirror_joints(joints) if mirror else joints,
+            valid=valid,
+            side="left" if mirror else "right",
+            group=f"{self.split}/capture{capture}/frame{frame}",
+            source_id=name,
+            split=self._side_of_split(capture, frame),
+            mirror=mirror,
+            size_px=(width, height),
+            box_px=row.box_px,
+            problem=problem,
+        )
+
+    def _side_of_split(self, capture: str, frame: str) -> Split:
+        if (capture,) in self._validates or (capture, frame) in self._validates:
+            return "val"
+        return _SPLITS[self.split]
+
+
+def _held_out(poses: list[tuple[str, str]]) -> set[tuple[str, ...]]:
+    """A tenth of the captures, or of the poses where there is one capture only."""
+    captures = sorted({capture for capture, _ in poses})
+    units: list[tuple[str, ...]] = [(capture,) for capture in captures]
+    if len(captures) == 1:
+        units = list(poses)
+    if not units:
+        return set()
+    mask = validation_mask(len(units))
+    return {unit for unit, validates in zip(units, mask, strict=True) if validates}
+
+
+def _candidates(root: Path, split: str, annotator: str) -> list[Path]:
+    if annotator not in _ANNOTATORS:
+        raise ConfigError(
+            f"annotator must be one of {list(_ANNOTATORS)}, but got annotator={annotator!r}"
+        )
+    annotations = root / "annotations"
+    folders = [annotations / annotator]
+    if annotator == "all":
+        folders = [annotations / split, annotations / "all", annotations]
+    return [folder / f"InterHand2.6M_{split}_data.json" for folder in folders]
+
+
+def _annotation_folder(root: Path, split: str, annotator: str) -> Path:
+    candidates = _candidates(root, split, annotator)
+    for path in candidates:
+        if path.exists():
+            for kind in _KINDS:
+                other = path.with_name(f"InterHand2.6M_{split}_{kind}.json")
+                if not other.is_file():
+                    raise DataError(
+                        f"{other} is missing; unpack InterHand2.6M's annotations again"
+                    )
+            return path.parent
+    raise DataError(
+        f"none of {', '.join(str(path) for path in candidates)} exists; root must be an unpacked "
+        "InterHand2.6M folder, with annotations/ and images/ in it"
+    )
+
+
+_Camera = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _read_cameras(path: Path) -> dict[tuple[str, str], _Camera]:
+    """(K px, position mm, rotation) of every complete camera, by (capture, camera)."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path} ({error}); unpack it again") from error
+    cameras: dict[tuple[str, str], _Camera] = {}
+    if not isinstance(content, dict):
+        raise DataError(f"{path} must map captures to cameras; unpack it again")
+    for capture, entry in content.items():
+        if not isinstance(entry, dict) or not {"campos", "camrot", "focal", "princpt"} <= set(
+            entry
+        ):
+            raise DataError(
+                f"{path}: capture {capture} must have campos, camrot, focal and princpt; it may "
+                "be another of InterHand's files under this name"
+            )
+        for camera in entry["campos"]:
+            try:
+                focal = np.asarray(entry["focal"][camera], dtype=np.float64)
+                centre = np.asarray(entry["princpt"][camera], dtype=np.float64)
+                position = np.asarray(entry["campos"][camera], dtype=np.float64).reshape(3)
+                rotation = np.asarray(entry["camrot"][camera], dtype=np.float64).reshape(3, 3)
+                intrinsics = np.eye(3)
+                intrinsics[[0, 1], [0, 1]] = focal
+                intrinsics[:2, 2] = centre
+            except (KeyError, TypeError, ValueError):
+                continue
+            if np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
+                cameras[str(capture), str(camera)] = (intrinsics, position, rotation)
+    return cameras

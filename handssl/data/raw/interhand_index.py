@@ -1,0 +1,206 @@
+"""InterHand2.6M's label files joined on disk: streamed once into SQLite, then read in order."""
+
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handssl.data.raw.json_stream import walk_json
+from handssl.errors import DataError
+
+_JOINTS: Final = 42
+_SINGLE: Final = ("left", "right")
+_TABLES: Final = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY, file TEXT, width INTEGER, height INTEGER,
+    capture TEXT, camera TEXT, frame TEXT);
+CREATE TABLE hand (image INTEGER, side TEXT, valid BLOB, box BLOB);
+CREATE TABLE pose (
+    capture TEXT, frame TEXT, world BLOB, valid BLOB,
+    PRIMARY KEY (capture, frame)) WITHOUT ROWID;
+"""
+_QUERY: Final = """
+SELECT hand.rowid, hand.image, side, hand.valid, box, file, width, height,
+       image.capture, camera, image.frame, world, pose.valid
+FROM hand LEFT JOIN image ON image.id = hand.image
+LEFT JOIN pose ON pose.capture = image.capture AND pose.frame = image.frame
+WHERE hand.rowid > ? ORDER BY hand.rowid
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandRow:
+    """One single-hand annotation with what belongs to it; None where the files lack it.
+
+    Attributes:
+        number: Position among the single-hand annotations, from 0.
+        image_id: Of the image.
+        side: "left" or "right".
+        image: (file name, width, height, capture, camera, frame).
+        world_mm: (42, 3) joints in the world, millimetres.
+        valid: (42,) valid in both label files.
+        box_px: The hand's published box: x, y, width, height.
+    """
+
+    number: int
+    image_id: int
+    side: str
+    image: tuple[str, int, int, str, str, str] | None
+    world_mm: NDArray[np.float64] | None
+    valid: NDArray[np.bool_]
+    box_px: tuple[float, float, float, float] | None
+
+
+class InterHandIndex:
+    """The joined labels of one split, in a temporary file that goes with this object.
+
+    Args:
+        data: `..._data.json`: images and annotations.
+        joint_3d: `..._joint_3d.json`: poses by capture and frame.
+
+    Attributes:
+        left_out: Annotations that show no single hand, by hand type.
+        rows: Number of single-hand annotations.
+    """
+
+    def __init__(self, data: Path, joint_3d: Path) -> None:
+        # An empty name is a temporary file that SQLite removes when it is closed.
+        self._database = sqlite3.connect("")
+        weakref.finalize(self, self._database.close)
+        self._database.executescript(_TABLES)
+        self.left_out: dict[str, int] = {}
+        self._read_data(data)
+        self._read_poses(joint_3d)
+        self._database.commit()
+        self.rows = int(self._database.execute("SELECT count(*) FROM hand").fetchone()[0])
+
+    def _read_data(self, path: Path) -> None:
+        seen = set()
+        for keys, value in walk_json(path, depth=2):
+            seen.add(keys[0])
+            if len(keys) != 2:
+                continue
+            try:
+                if keys[0] == "images":
+                    self._add_image(value)
+                elif keys[0] == "annotations":
+                    self._add_annotation(value)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise DataError(
+                    f"{path}: {keys[0]} entry {keys[1]} is unusable ({error!r}); unpack it again"
+                ) from error
+        if not {"images", "annotations"} <= seen:
+            raise DataError(
+                f"{path} must have the lists 'images' and 'annotations', but has "
+                f"{sorted(map(str, seen))}; it may be another of InterHand's files under this name"
+            )
+
+    def _add_image(self, entry: Any) -> None:
+        names = ("capture", "camera", "frame_idx")
+        row = (
+            int(entry["id"]),
+            str(entry["file_name"]),
+            int(entry["width"]),
+            int(entry["height"]),
+            *(str(entry[name]) for name in names),
+        )
+        self._database.execute("INSERT OR REPLACE INTO image VALUES (?,?,?,?,?,?,?)", row)
+
+    def _add_annotation(self, entry: Any) -> None:
+        hand_type = str(entry["hand_type"])
+        if hand_type not in _SINGLE:
+            self.left_out[hand_type] = self.left_out.get(hand_type, 0) + 1
+            return
+        flags, box = _flags(entry["joint_valid"]), _box(entry.get("bbox"))
+        row = (int(entry["image_id"]), hand_type, flags, box)
+        self._database.execute("INSERT INTO hand VALUES (?,?,?,?)", row)
+
+    def _read_poses(self, path: Path) -> None:
+        for keys, value in walk_json(path, depth=2):
+            if len(keys) != 2 or not isinstance(value, dict):
+                raise DataError(
+                    f"{path} must map captures to frames to poses; it may be another of "
+                    "InterHand's files under this name"
+                )
+            row = (
+                str(keys[0]),
+                str(keys[1]),
+                _world(value.get("world_coord")),
+                _flags(value.get("joint_valid")),
+            )
+            self._database.execute("INSERT OR REPLACE INTO pose VALUES (?,?,?,?)", row)
+
+    def captures(self) -> list[tuple[str, str]]:
+        """(capture, frame) of every pose that a single-hand annotation shows, sorted."""
+        query = (
+            "SELECT DISTINCT capture, frame FROM hand JOIN image ON image.id = hand.image "
+            "ORDER BY capture, frame"
+        )
+        return [(str(capture), str(frame)) for capture, frame in self._database.execute(query)]
+
+    def __iter__(self) -> Iterator[HandRow]:
+        return self.rows_from(0)
+
+    def rows_from(self, start: int) -> Iterator[HandRow]:
+        """Single-hand annotations from this position on, in the file's order."""
+        for (
+            rowid,
+            image_id,
+            side,
+            flags,
+            box,
+            file,
+            *image,
+            world,
+            pose_flags,
+        ) in self._database.execute(_QUERY, (start,)):
+            width, height, capture, camera, frame = image
+            mask = _mask(flags) & _mask(pose_flags)
+            yield HandRow(
+                number=rowid - 1,
+                image_id=image_id,
+                side=side,
+                image=None if file is None else (file, width, height, capture, camera, frame),
+                world_mm=None if world is None else np.frombuffer(world).reshape(_JOINTS, 3),
+                valid=mask,
+                box_px=None if box is None else tuple(np.frombuffer(box).tolist()),
+            )
+
+
+def _flags(value: Any) -> bytes | None:
+    """42 flags, given as [[1], [0], ...] or [1, 0, ...], or None if they are not that."""
+    try:
+        flags = np.asarray(value, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        return None
+    return (flags > 0).tobytes() if flags.size == _JOINTS else None
+
+
+def _box(value: Any) -> bytes | None:
+    """Four numbers; None where there is no such box: nothing but the doctor looks at it."""
+    try:
+        box = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return box.tobytes() if box.shape == (4,) and np.isfinite(box).all() else None
+
+
+def _mask(flags: bytes | None) -> NDArray[np.bool_]:
+    if flags is None:
+        return np.zeros(_JOINTS, dtype=np.bool_)
+    return np.frombuffer(flags, dtype=np.bool_)
+
+
+def _world(value: Any) -> bytes | None:
+    try:
+        world = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return world.tobytes() if world.shape == (_JOINTS, 3) else None

@@ -1,0 +1,1 @@
+"""The converted data set: building, opening and joining stores."""

@@ -1,0 +1,101 @@
+"""The store's manifest: written last, so that a store either opens or is not there."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from handssl.data.store.shard import SCHEMA_VERSION
+from handssl.errors import DataError
+
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a store is.
+
+    Attributes:
+        name: Of the data set.
+        fingerprint: SHA-256 over the content of all rows, in order.
+        boxes: Kind of box; "joints" is not label-free.
+        stored_px: Largest side of a stored image.
+        counts: Rows by split, and "images", "groups".
+        shards: File name, rows, bytes and digest of each shard.
+        skipped: (file, reason) of what could not be used.
+        left_out: What does not belong in the task, by reason.
+        source: Signature of the raw files.
+        options: What the build was asked for.
+        plan: Digest of source and options.
+        schema: Version of the format.
+    """
+
+    name: str
+    fingerprint: str
+    boxes: str
+    stored_px: int
+    counts: dict[str, int]
+    shards: list[dict[str, Any]]
+    skipped: list[tuple[str, str]]
+    left_out: dict[str, int]
+    source: dict[str, Any]
+    options: dict[str, Any]
+    plan: str
+    schema: int = field(default=SCHEMA_VERSION)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON so that the file is either the old one or the whole new one."""
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make the store readable."""
+    write_json(folder / MANIFEST, asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a store's manifest and that its shards are there, whole by their size.
+
+    Raises:
+        DataError: There is no finished store, or not one of this schema, or not all of it.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        half = (folder / "shards").exists()
+        raise DataError(
+            f"{folder} is a half-built store: run the same `handssl data build` again to finish it"
+            if half
+            else f"{folder} is no store ({MANIFEST} is missing); build one with "
+            "`handssl data build`"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema = content["schema"]
+        if schema == SCHEMA_VERSION:
+            content["skipped"] = [(str(f), str(reason)) for f, reason in content["skipped"]]
+            manifest = Manifest(**content)
+            if manifest.counts["images"] != sum(int(shard["rows"]) for shard in manifest.shards):
+                raise ValueError("its counts contradict each other")
+            sizes = {shard["file"]: int(shard["bytes"]) for shard in manifest.shards}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}); build the store again") from error
+    if schema != SCHEMA_VERSION:
+        raise DataError(
+            f"{folder} has schema version {schema}, but this version reads {SCHEMA_VERSION}; "
+            "build the store again"
+        )
+    for name, size in sizes.items():
+        shard = folder / "shards" / name
+        found = shard.stat().st_size if shard.exists() else None
+        if found != size:
+            raise DataError(
+                f"{shard} has {found} bytes instead of {size}; delete {folder} and build it again"
+            )
+    return manifest

@@ -1,0 +1,204 @@
+"""One Parquet file of a store: its schema, its checksum, and how annotations become one."""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from handssl.data.raw.dataset import Annotation, load_pixels, read_bytes
+from handssl.data.store.boxes import Boxes, BoxKind, box_of
+from handssl.data.store.crop import store_square
+from handssl.errors import DataError
+
+SCHEMA_VERSION: Final = 1
+SHARD_ROWS: Final = 512
+"""Annotations in one shard: about 8 MB of JPEG, a second or two of work to lose or redo."""
+
+SCHEMA: Final = pa.schema(
+    [
+        ("image", pa.binary()),
+        ("size_px", pa.int32()),
+        ("intrinsics", pa.list_(pa.float64(), 9)),
+        ("joints_m", pa.list_(pa.float64(), 63)),
+        ("valid", pa.list_(pa.bool_(), 21)),
+        ("centre_px", pa.list_(pa.float64(), 2)),
+        ("side_px", pa.float64()),
+        ("side", pa.string()),
+        ("group", pa.string()),
+        ("source_id", pa.string()),
+        ("split", pa.string()),
+        ("digest", pa.binary(32)),
+    ]
+)
+_KEY: Final = b"handssl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardJob:
+    """What is the same for all shards of a store.
+
+    Attributes:
+        folder: Where the shards go.
+        name: Of the data set.
+        boxes: Kind of box.
+        source_px: Largest side to store.
+        strict: Refuse unusable samples instead of skipping them.
+        plan: Digest of everything that decides the content; shards of another plan are no good.
+    """
+
+    folder: Path
+    name: str
+    boxes: BoxKind
+    source_px: int
+    strict: bool
+    plan: str
+
+    def path(self, index: int) -> Path:
+        """Where the shard of this number lies."""
+        return self.folder / f"{index:05d}.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardReport:
+    """What a shard says about itself, also in its footer."""
+
+    plan: str
+    rows: int
+    digest: str
+    largest_px: int
+    skipped: tuple[tuple[str, str], ...]
+    schema: int = SCHEMA_VERSION
+
+
+def row_digest(row: dict[str, Any]) -> bytes:
+    """SHA-256 over a row's content: every field in the schema's order, lengths included."""
+    sha = hashlib.sha256()
+    for field in SCHEMA:
+        if field.name == "digest":
+            continue
+        value = row[field.name]
+        if isinstance(value, bytes):
+            content = value
+        elif isinstance(value, str):
+            content = value.encode()
+        else:
+            numbers = np.asarray(value, dtype="<f8")
+            # One bit pattern for every NaN.
+            content = np.where(np.isnan(numbers), np.nan, numbers).astype("<f8").tobytes()
+        sha.update(struct.pack("<q", len(content)))
+        sha.update(content)
+    return sha.digest()
+
+
+def rows_digest(digests: Iterable[bytes]) -> str:
+    """SHA-256 over row digests, in order."""
+    sha = hashlib.sha256()
+    for digest in digests:
+        sha.update(digest)
+    return sha.hexdigest()
+
+
+def write_shard(
+    job: ShardJob,
+    index: int,
+    annotations: Sequence[Annotation],
+    boxes: Boxes,
+) -> ShardReport:
+    """Load, cut and encode a chunk of annotations into one shard; a finished one is kept.
+
+    The file appears under its name only when it is complete.
+
+    Args:
+        job: What all shards share.
+        index: Number of the chunk.
+        annotations: The chunk.
+        boxes: Boxes by source id, for boxes=file.
+
+    Raises:
+        DataError: With `job.strict`, the first unusable sample.
+    """
+    path = job.path(index)
+    report = read_report(path)
+    if report is not None and report.plan == job.plan:
+        return report
+    rows: list[dict[str, Any]] = []
+    skipped: list[tuple[str, str]] = []
+    for annotation in annotations:
+        try:
+            rows.append(make_row(job, annotation, boxes))
+        except DataError as error:
+            if job.strict:
+                raise
+            skipped.append((annotation.name, str(error)))
+    report = ShardReport(
+        plan=job.plan,
+        rows=len(rows),
+        digest=rows_digest(row["digest"] for row in rows),
+        largest_px=max((row["size_px"] for row in rows), default=0),
+        skipped=tuple(skipped),
+    )
+    footer = SCHEMA.with_metadata({_KEY: json.dumps(asdict(report)).encode()})
+    table = pa.Table.from_pylist(rows, schema=SCHEMA).cast(footer)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    # JPEG does not compress further; labels do.
+    codecs = {field.name: "none" if field.name == "image" else "zstd" for field in SCHEMA}
+    pq.write_table(table, partial, compression=codecs, use_dictionary=["group", "side", "split"])
+    partial.replace(path)
+    return report
+
+
+def make_row(
+    job: ShardJob,
+    annotation: Annotation,
+    boxes: Boxes,
+) -> dict[str, Any]:
+    """One row of a shard: the stored square with its camera, box and labels.
+
+    Raises:
+        DataError: The sample is unusable; names its file.
+    """
+    original = read_bytes(annotation)
+    image = load_pixels(annotation, original)
+    crop = store_square(
+        image,
+        original,
+        annotation.intrinsics,
+        box_of(annotation, image.size, job.boxes, boxes),
+        source_px=job.source_px,
+        changed=annotation.mirror,
+    )
+    row: dict[str, Any] = {
+        "image": crop.jpeg,
+        "size_px": crop.size_px,
+        "intrinsics": crop.intrinsics.ravel().tolist(),
+        "joints_m": annotation.joints_m.ravel().tolist(),
+        "valid": annotation.valid.tolist(),
+        "centre_px": list(crop.box.centre_px),
+        "side_px": crop.box.side_px,
+        "side": annotation.side,
+        "group": annotation.group,
+        "source_id": annotation.source_id,
+        "split": annotation.split,
+    }
+    row["digest"] = row_digest(row)
+    return row
+
+
+def read_report(path: Path) -> ShardReport | None:
+    """What a shard's footer says, or None if there is no readable shard of this schema."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        content = json.loads(metadata[_KEY])
+        skipped = tuple((str(file), str(reason)) for file, reason in content.pop("skipped"))
+        report = ShardReport(**content, skipped=skipped)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowInvalid):
+        return None
+    return report if report.schema == SCHEMA_VERSION else None

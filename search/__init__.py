@@ -1,0 +1,1 @@
+"""The search: Ray and Optuna live here."""

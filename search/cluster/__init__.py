@@ -1,0 +1,1 @@
+"""Ray: start or join a cluster, run trials on it."""

@@ -1,0 +1,1 @@
+"""The configuration: typed dataclasses, and how files and the command line become one."""

@@ -1,0 +1,290 @@
+"""What a search can be told: frozen dataclasses that check themselves.
+
+The `Attributes` of the docstrings are what `--help` prints. `search.compose` makes a `Config`
+from the files under `configs/` and the command line.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+from handssl.errors import require
+from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
+from handssl.training import PretrainConfig
+from search.config.metric import AT_RUNGS
+from search.config.search import SearchConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Which images, where they are, and how the store is built from them.
+
+    Attributes:
+        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+            `synthetic_interhand` are generated where they are missing, `joined` is a store that
+            `handssl data join` combined from others.
+        root: Folder of the raw data set, in its own layout.
+        store: Folder of the store that is built from it.
+        source_px: Side of the decoded square source crops, pixels.
+        boxes: The hand's box: from its joints as in the study (not label-free), the centre, or
+            a file.
+        boxes_file: JSON of [x, y, width, height] by source id, with boxes=file.
+        annotator: InterHand2.6M's set of annotations.
+        splits: Raw splits to convert; null takes those to train and validate on.
+        poses: Poses to generate (synthetic only).
+        versions: Backgrounds of each pose, or cameras (synthetic only).
+        seed: Seed of the generator (synthetic only).
+        strict: Refuse a corrupt image or label instead of skipping and counting it.
+    """
+
+    name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand", "joined"] = (
+        "synthetic"
+    )
+    root: str = "data/synthetic"
+    store: str = "data/stores/synthetic"
+    source_px: int = 224
+    boxes: Literal["joints", "centre", "file"] = "joints"
+    boxes_file: str | None = None
+    annotator: Literal["all", "human_annot", "machine_annot"] = "all"
+    splits: tuple[str, ...] | None = None
+    poses: int = 1500
+    versions: int = 4
+    seed: int = 0
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("store",) if self.name == "joined" else ("root", "store"):
+            require(
+                getattr(self, name) != "",
+                f"data.{name} must name a folder, but got data.{name}=''; give data.{name}=FOLDER",
+            )
+        require(
+            (self.boxes == "file") == (self.boxes_file is not None),
+            f"data.boxes=file and data.boxes_file go together, but got data.boxes={self.boxes}, "
+            f"data.boxes_file={self.boxes_file}",
+        )
+        for name, least in (("source_px", 32), ("poses", 10), ("versions", 1)):
+            value = getattr(self, name)
+            require(value >= least, f"data.{name} must be >= {least}, but got {name}={value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialConfig:
+    """How one trial runs: its resources, its pretraining, its probe.
+
+    Attributes:
+        workers: Workers of one trial; more than one needs the train executor. [fewest, most]
+            is elastic: as many as there is room for, changing while it runs.
+        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
+            costs the epoch under way.
+        executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
+            workers.
+        cpus: CPUs of each worker.
+        gpus: GPUs of each worker; a fraction shares one.
+        keep_encoder: Leave the encoder's weights beside the record.
+        pretrain: The pretraining; a grid overrides its objective, composition and epochs.
+        probe: The linear probe that judges the encoder.
+        diagnostics: What else is learned of its features in the end; decides nothing unless
+            search.metric names one.
+    """
+
+    workers: int | tuple[int, int] = 1
+    resize_s: float = 60.0
+    executor: Literal["auto", "actor", "train"] = "auto"
+    cpus: float = 1.0
+    gpus: float = 0.0
+    keep_encoder: bool = False
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+
+    def __post_init__(self) -> None:
+        fewest, most = self.fewest_workers, self.most_workers
+        shown = self.workers_shown
+        require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        require(
+            fewest < most or not self.elastic,
+            f"trial.workers must be a number or [fewest, most], but got {shown}",
+        )
+        require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
+        require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
+        require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
+        require(
+            not (self.executor == "actor" and most > 1),
+            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
+            "trial.executor=train",
+        )
+        self.check_batch(self.pretrain.batch_size)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that some number of workers would not share equally."""
+        step = math.lcm(*range(self.fewest_workers, self.most_workers + 1))
+        require(
+            batch_size % step == 0,
+            f"trial.pretrain.batch_size must be a multiple of {step} for "
+            f"trial.workers={self.workers_shown}, so that any number of them shares it equally, "
+            f"but got batch_size={batch_size}; take {batch_size // step * step or step}, or other "
+            "workers",
+        )
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of workers may change."""
+        return not isinstance(self.workers, int)
+
+    @property
+    def workers_shown(self) -> str:
+        """As it is written: a number, or [fewest, most]."""
+        return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
+
+    @property
+    def fewest_workers(self) -> int:
+        """Workers without which a trial waits."""
+        return self.workers if isinstance(self.workers, int) else self.workers[0]
+
+    @property
+    def most_workers(self) -> int:
+        """Workers that a trial takes where there is room."""
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
+
+    @property
+    def runs_in(self) -> Literal["actor", "train"]:
+        """The executor, once `auto` is resolved."""
+        if self.executor == "auto":
+            return "actor" if self.most_workers == 1 else "train"
+        return self.executor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyConfig:
+    """The study's name and its fidelity.
+
+    Attributes:
+        name: Folder of the study under results.
+        label: What this fidelity is worth; printed, and part of every caption.
+        evidence: Whether conclusions may be drawn from this fidelity.
+        epochs: Epochs of pretraining.
+        images: Images used, training and validation together; null is all.
+        seed: Every trial's seed derives from it, the trial's configuration and the repeat.
+    """
+
+    name: str = "embedded"
+    label: str = ""
+    evidence: bool = False
+    epochs: int = 100
+    images: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.name.strip(".") != "" and not set(self.name) & set("/\\ \t\n"),
+            f"study.name must be a plain folder name, but got name={self.name!r}",
+        )
+        require(self.epochs >= 1, f"study.epochs must be >= 1, but got epochs={self.epochs}")
+        require(
+            self.images is None or self.images >= 20,
+            f"study.images must be >= 20 or null, but got images={self.images}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """Where Ray runs.
+
+    Attributes:
+        address: `local` starts Ray on this machine for the study; `auto` joins the cluster that
+            RAY_ADDRESS names or this machine belongs to.
+        cpus: CPUs that a local Ray may use; null is all.
+        gpus: GPUs that a local Ray may use; null is all.
+        dashboard: Serve Ray's dashboard, on this machine only, while the study runs.
+        price_per_hour: Price of an hour of what one trial holds, in any currency, for the plan.
+        autoscaler: The autoscaler's file, as `ray up` leaves it on the head: a trial that its
+            node groups can never hold is refused. Where there is none, nothing is.
+    """
+
+    address: str = "local"
+    cpus: int | None = None
+    gpus: int | None = None
+    dashboard: bool = True
+    price_per_hour: float | None = None
+    autoscaler: str = "~/ray_bootstrap_config.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Everything that `build_store.py` can be told.
+
+    Attributes:
+        plan: Print how large the store will be, and stop.
+    """
+
+    plan: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that `run_grid.py` can be told.
+
+    Attributes:
+        results: Folder under which studies are written, or s3://BUCKET/PREFIX.
+        plan: Print what would run, and stop.
+    """
+
+    results: str = "results"
+    plan: bool = False
+    data: DataConfig = field(default_factory=DataConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    trial: TrialConfig = field(default_factory=TrialConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def __post_init__(self) -> None:
+        require(self.results != "", "results must name a folder, but got results=''")
+        require(
+            self.search.storage is not None or not self.results.startswith("s3://"),
+            "search.storage must be a database's URL for results in a bucket, where SQLite cannot "
+            "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
+            "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
+        )
+        self._check_metrics()
+        for key in self.search.ranges:
+            require(
+                _is_key(key, self.trial.pretrain),
+                f"search.space must name keys of trial.pretrain, but got search.space.{key}",
+            )
+        local = self.cluster.address == "local"
+        require(
+            self.trial.runs_in == "actor" or self.cluster.dashboard or not local,
+            "cluster.dashboard must be true for the train executor, but got dashboard=false; "
+            "without it Ray does not give back what a stopped trial held",
+        )
+
+    def _check_metrics(self) -> None:
+        """Refuse to search by what no record will hold."""
+        for key, metric in (
+            ("metric", self.search.metric),
+            ("second_metric", self.search.second_metric),
+        ):
+            if metric.name not in AT_RUNGS:
+                names = diagnosed(self.trial.diagnostics)
+                augmentations = ",".join(self.trial.diagnostics.augmentations)
+                require(
+                    metric.name in names,
+                    f"search.{key}.name must be one of {', '.join((*AT_RUNGS, *names))}, the last "
+                    f"{len(names)} of them with trial.diagnostics.augmentations="
+                    f"[{augmentations}], but got name={metric.name}",
+                )
+
+
+def _is_key(key: str, config: Any) -> bool:
+    """Whether a dotted key names a value in nested dataclasses; a mapping's keys are its own."""
+    for part in key.split("."):
+        if isinstance(config, Mapping):
+            return True
+        if not is_dataclass(config) or part not in {own.name for own in fields(config)}:
+            return False
+        config = getattr(config, part)
+    return not is_dataclass(config)

@@ -1,0 +1,270 @@
+"""What a search consists of: its space, its sampler, and how its trials are kept going."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from handssl.augment import AUGMENTATIONS, Composition
+from handssl.errors import ConfigError, require
+from search.config.metric import AT_RUNGS, ENCODER_STEPS, SearchMetric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """The values that one key may take: a list of choices, or all between two numbers.
+
+    Attributes:
+        low: Smallest value.
+        high: Largest value; whole numbers stay whole where both are.
+        log: Whether ratios count, not differences.
+        choices: The values, where they are a list.
+    """
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    choices: tuple[bool | int | float | str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.choices is not None:
+            require(len(self.choices) > 0, "choices must list at least one, but got []")
+            require(
+                self.low is None and self.high is None,
+                f"a range must have choices or low and high, but got choices={self.choices} and "
+                f"low={self.low}, high={self.high}",
+            )
+            return
+        require(
+            self.low is not None and self.high is not None and self.low < self.high,
+            f"low must be < high, but got low={self.low} and high={self.high}",
+        )
+        require(
+            not self.log or (self.low or 0) > 0,
+            f"low must be > 0 with log=true, but got low={self.low}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStopping:
+    """Whether trials that fall behind are stopped at rungs, to be told as pruned.
+
+    Schedules span the full length of a trial wherever it is stopped, so rungs are comparable.
+
+    Attributes:
+        name: `asha` stops what is not among the best 1/reduction at a rung, `median` what is
+            worse than the median of the others so far.
+        grace_epochs: The first rung.
+        reduction: Each further rung is this many times as far.
+    """
+
+    name: Literal["none", "asha", "median"] = "none"
+    grace_epochs: int = 1
+    reduction: int = 3
+
+    def __post_init__(self) -> None:
+        for name, least in (("grace_epochs", 1), ("reduction", 2)):
+            value = getattr(self, name)
+            require(
+                value >= least,
+                f"search.early_stopping.{name} must be >= {least}, but got {name}={value}",
+            )
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """Epochs, before the last, at which a trial may be stopped."""
+        found = []
+        rung = self.grace_epochs
+        while self.name != "none" and rung < epochs:
+            found.append(rung)
+            rung *= self.reduction
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondStage:
+    """After the search: run the best points again with new seeds; tables then speak from these.
+
+    Attributes:
+        best: How many points; 0 for none.
+        per_objective: Take so many of each objective, instead of all together.
+        also: More points of a grid whatever their rank, as in search.only.
+        seeds: How many new trials of each.
+    """
+
+    best: int = 0
+    per_objective: bool = False
+    also: tuple[str, ...] = ()
+    seeds: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("best", 0), ("seeds", 1)):
+            value = getattr(self, name)
+            require(
+                value >= least,
+                f"search.second_stage.{name} must be >= {least}, but got {name}={value}",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig:
+    """Which trials a study consists of, and how they are kept going.
+
+    Attributes:
+        kind: `grid` runs every combination; the others sample `trials` points.
+        trials: Trials of a sampled search.
+        metric: What the best trial has the best of: samplers, early stopping, the second stage,
+            a warm start and the display go by it.
+        second_metric: What nsga2 weighs it against.
+        augmentations: Every non-empty subset of these is a composition.
+        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
+            nothing; null gives it what the first view gets.
+        singles: More augmentations of a grid, each tried alone.
+        only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
+            where * stands for anything; [] is all.
+        objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
+            {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
+            other keys of trial.pretrain, such as optimizer.base_lr, and null leaves one out.
+        space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
+            {choices: […]}.
+        warm_start: Points to begin a sampled search with: `published` takes the study's best
+            compositions, a folder of a study its best points.
+        repeats: Trials, each with its own seed, of every point of a grid.
+        early_stopping: Whether trials that fall behind are stopped.
+        second_stage: Whether the best points are run again.
+        rungs: More epochs, besides the last, after which the probe runs.
+        concurrent: Trials at a time; null takes as many as the cluster holds.
+        retries: Restarts, from the last checkpoint, of a trial whose worker died.
+        storage: URL of the Optuna study; null is an SQLite file in the results.
+    """
+
+    kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
+    trials: int = 100
+    metric: SearchMetric = field(default_factory=SearchMetric)
+    second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
+    augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    second_view: str | None = None
+    singles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    objectives: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {
+            "relative": {"name": "relative"},
+            "contrastive": {"name": "contrastive"},
+        }
+    )
+    space: Mapping[str, Any] = field(default_factory=dict)
+    warm_start: str | None = None
+    repeats: int = 1
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    second_stage: SecondStage = field(default_factory=SecondStage)
+    rungs: tuple[int, ...] = ()
+    concurrent: int | None = None
+    retries: int = 1
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        names = self.augmentations
+        for key in ("augmentations", "singles"):
+            for name in getattr(self, key):
+                require(
+                    name in AUGMENTATIONS,
+                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
+                )
+        require(
+            0 < len(names) == len(set(names)),
+            f"search.augmentations must name at least one, each once, but got {list(names)}",
+        )
+        require(
+            "/" not in (self.second_view or ""),
+            "search.second_view must be the composition of one view, but got "
+            f"second_view={self.second_view}",
+        )
+        Composition.parse(self.second_view or "")
+        require(bool(self.objectives), "search.objectives must name at least one, but got {}")
+        for key, value in (
+            ("only", self.only),
+            ("singles", self.singles),
+            ("second_stage.also", self.second_stage.also),
+        ):
+            require(
+                self.kind == "grid" or not value,
+                f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
+            )
+        for name, least in (("repeats", 1), ("retries", 0), ("concurrent", 1), ("trials", 1)):
+            value = getattr(self, name)
+            require(
+                value is None or value >= least,
+                f"search.{name} must be >= {least}, but got {name}={value}",
+            )
+        require(
+            self.kind != "grid" or self.early_stopping.name == "none",
+            "search.early_stopping.name must be none for search.kind=grid, but got "
+            f"name={self.early_stopping.name}; a grid is exhaustive, use search=random or tpe",
+        )
+        require(
+            self.kind != "nsga2" or self.early_stopping.name == "none",
+            "search.early_stopping.name must be none for search.kind=nsga2, but got "
+            f"name={self.early_stopping.name}; no trial is stopped early by two metrics",
+        )
+        self._check_metrics()
+
+    def _check_metrics(self) -> None:
+        """Refuse what cannot be searched by, as far as that shows without the diagnostics."""
+        for key, metric in (("metric", self.metric), ("second_metric", self.second_metric)):
+            only = metric.only_direction
+            require(
+                metric.direction == only,
+                f"search.{key}.direction must be {only} for search.{key}.name={metric.name}, but "
+                f"got direction={metric.direction}; give search.{key}.direction={only}",
+            )
+        name = self.metric.name
+        require(
+            self.kind != "nsga2" or name != self.second_metric.name,
+            "search.second_metric.name must be another than search.metric.name for "
+            f"search.kind=nsga2, but got name={name} for both",
+        )
+        stopping = self.early_stopping.name
+        require(
+            name in AT_RUNGS or (stopping == "none" and not self.rungs),
+            f"search.metric.name must be what a rung reports ({', '.join(AT_RUNGS)}) for "
+            f"search.early_stopping.name={stopping} and search.rungs={list(self.rungs)}, but got "
+            f"name={name}; take one of these, or give search.early_stopping.name=none "
+            "search.rungs=[]",
+        )
+
+    @property
+    def metrics(self) -> dict[str, SearchMetric]:
+        """What the sampler is told of every trial, by key."""
+        both = {"search.metric": self.metric, "search.second_metric": self.second_metric}
+        return both if self.kind == "nsga2" else {"search.metric": self.metric}
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """`space` with dotted keys, whether it was written nested or dotted.
+
+        Raises:
+            ConfigError: A range that is none.
+        """
+        return dict(_ranges(self.space, ""))
+
+
+def _ranges(space: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Range]]:
+    parts = {spec.name for spec in fields(Range)}
+    for key, value in space.items():
+        require(
+            isinstance(value, Mapping) and len(value) > 0,
+            f"search.space.{prefix}{key} must be {{low: …, high: …}} or {{choices: […]}}, but "
+            f"got {value!r}",
+        )
+        if not parts & set(value):
+            yield from _ranges(value, f"{prefix}{key}.")
+            continue
+        require(
+            set(value) <= parts,
+            f"search.space.{prefix}{key} may have {', '.join(sorted(parts))}, but got "
+            f"{', '.join(sorted(value))}",
+        )
+        choices = value.get("choices")
+        own = {**value, "choices": None if choices is None else tuple(choices)}
+        try:
+            yield f"{prefix}{key}", Range(**own)
+        except ConfigError as error:
+            raise ConfigError(f"search.space.{prefix}{key}: {error}") from error

@@ -1,0 +1,231 @@
+"""What `run_transfer.py` can be told: which encoders are fitted to what, and judged on what.
+
+A row of a table is an encoder, what it starts from, a data set to fit and some to be evaluated on,
+a mode and a share of the labels. Rows come in groups, a group for each table of the study; rows
+that two groups share are run once, and so is a pretraining that several rows need.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from handssl.encoders import EncoderConfig
+from handssl.errors import require
+from handssl.evaluation import FinetuneConfig
+from search.config.schema import ClusterConfig, Config, DataConfig, StudyConfig, TrialConfig
+from search.config.search import SearchConfig
+
+DATA_SETS: Final = ("FH", "IH")
+MODES: Final = ("supervised", "frozen", "unfrozen")
+
+
+def _interhand() -> DataConfig:
+    return DataConfig(
+        name="synthetic_interhand",
+        root="data/synthetic-interhand",
+        store="data/stores/synthetic-interhand",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSets:
+    """The two data sets, each as `data` of run_grid.py."""
+
+    FH: DataConfig = field(default_factory=DataConfig)
+    IH: DataConfig = field(default_factory=_interhand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderPlan:
+    """An encoder of the study, at the size that the fidelity allows.
+
+    Attributes:
+        name: As of trial.pretrain.encoder.
+        batch_size: Of its pretraining; null takes trial.pretrain's.
+        accumulation: Of its pretraining; null takes trial.pretrain's.
+    """
+
+    name: str
+    batch_size: int | None = None
+    accumulation: int | None = None
+
+    def __post_init__(self) -> None:
+        EncoderConfig(name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pretrained:
+    """A kind of pretraining.
+
+    Attributes:
+        objective: What differs from trial.pretrain.objective.
+        composition: Its augmentations.
+        pretrain: What differs in other keys of trial.pretrain, such as optimizer.base_lr.
+    """
+
+    objective: Mapping[str, Any]
+    composition: str
+    pretrain: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """The rows of a table: every combination of what is listed.
+
+    Attributes:
+        encoder: A key of transfer.encoders.
+        pretrain: Data sets to pretrain on, joined.
+        pretrained: Keys of transfer.pretrained to start from.
+        floors: Other encoders to start from, for comparison: random, imagenet.
+        modes: `supervised` trains a random encoder with its head, `frozen` probes what the
+            encoder starts from, `unfrozen` fine-tunes it.
+        fit: Data sets to fit, each by itself.
+        evaluate: Data sets on which each is evaluated.
+        label_fractions: Shares of the labels to fit with.
+        layer_decays: Layer-wise decays of the learning rate of unfrozen rows; 1 is none.
+        repeats: Seeds of every row.
+    """
+
+    encoder: str
+    pretrain: tuple[str, ...] = DATA_SETS
+    pretrained: tuple[str, ...] = ("contrastive",)
+    floors: tuple[Literal["random", "imagenet"], ...] = ("random", "imagenet")
+    modes: tuple[Literal["supervised", "frozen", "unfrozen"], ...] = MODES
+    fit: tuple[str, ...] = ("FH",)
+    evaluate: tuple[str, ...] = ("FH",)
+    label_fractions: tuple[float, ...] = (1.0,)
+    layer_decays: tuple[float, ...] = (1.0,)
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        for key in ("pretrain", "fit", "evaluate"):
+            names = getattr(self, key)
+            require(
+                0 < len(names) == len(set(names)) and set(names) <= set(DATA_SETS),
+                f"{key} must name some of {', '.join(DATA_SETS)}, each once, but got "
+                f"{key}={list(names)}",
+            )
+        for key in ("label_fractions", "layer_decays"):
+            for value in getattr(self, key):
+                require(0 < value <= 1, f"{key} must be in (0, 1], but got {value}")
+            require(bool(getattr(self, key)), f"{key} must list at least one, but got []")
+        require(bool(self.modes), "modes must list at least one, but got []")
+        require(self.repeats >= 1, f"repeats must be >= 1, but got repeats={self.repeats}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferConfig:
+    """The rows, and what they are made of.
+
+    Attributes:
+        encoders: Each encoder that rows may name, as it is at this fidelity.
+        pretrained: Each kind of pretraining that rows may start from.
+        rows: Groups of rows, by table.
+        shares: Share of each joined data set among the images that an epoch of pretraining sees;
+            empty counts every image once.
+        pretrain_repeats: Seeds of every pretraining; a row's repeat takes that of its own number,
+            beginning anew after the last.
+        imagenet: Run the floor rows that start from ImageNet's weights, which are fetched; without
+            it they are left out.
+        evaluate_on: Split that rows are evaluated on.
+        finetune: How rows are fine-tuned or trained from scratch; a row decides its mode, encoder,
+            label_fraction and layer_decay.
+        least_steps: Optimiser steps that a row takes at least: with few labels it passes over
+            them more often.
+    """
+
+    encoders: Mapping[str, EncoderPlan] = field(
+        default_factory=lambda: {"resnet": EncoderPlan(name="resnet18")}
+    )
+    pretrained: Mapping[str, Pretrained] = field(
+        default_factory=lambda: {
+            "contrastive": Pretrained(
+                objective={"name": "contrastive"}, composition="translate+color_jitter+scale"
+            )
+        }
+    )
+    rows: Mapping[str, RowGroup] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    pretrain_repeats: int = 1
+    imagenet: bool = False
+    evaluate_on: Literal["val", "test"] = "val"
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    least_steps: int = 1
+
+    def __post_init__(self) -> None:
+        for label, group in self.rows.items():
+            require(
+                group.encoder in self.encoders,
+                f"transfer.rows.{label}.encoder must be one of {', '.join(self.encoders)}, but "
+                f"got encoder={group.encoder}",
+            )
+            for name in group.pretrained:
+                require(
+                    name in self.pretrained,
+                    f"transfer.rows.{label}.pretrained must be among "
+                    f"{', '.join(self.pretrained)}, but got {name}",
+                )
+        require(
+            not self.shares
+            or (set(self.shares) == set(DATA_SETS) and abs(sum(self.shares.values()) - 1) < 1e-6),
+            f"transfer.shares must give {' and '.join(DATA_SETS)} shares with sum 1, but got "
+            f"shares={dict(self.shares)}",
+        )
+        for name in ("pretrain_repeats", "least_steps"):
+            value = getattr(self, name)
+            require(value >= 1, f"transfer.{name} must be >= 1, but got {name}={value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsConfig:
+    """How runs are kept going.
+
+    Attributes:
+        concurrent: Runs at a time; null takes as many as the cluster holds.
+        retries: Restarts, from the last checkpoint, of a run whose worker died.
+        storage: URL of the Optuna study that shows them; null is an SQLite file in the results.
+    """
+
+    concurrent: int | None = None
+    retries: int = 1
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferStudyConfig:
+    """Everything that `run_transfer.py` can be told.
+
+    Attributes:
+        results: Folder under which studies are written.
+        plan: Print what would run, and stop.
+        fidelity: Which file of its group decided the sizes.
+    """
+
+    results: str = "results"
+    plan: bool = False
+    fidelity: str = ""
+    data_sets: DataSets = field(default_factory=DataSets)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    trial: TrialConfig = field(default_factory=TrialConfig)
+    runs: RunsConfig = field(default_factory=RunsConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def __post_init__(self) -> None:
+        self.machinery()  # whose checks are ours
+
+    def machinery(self) -> Config:
+        """What a grid and a transfer study share, as the parts that run either expect it."""
+        return Config(
+            results=self.results,
+            plan=self.plan,
+            data=self.data_sets.FH,
+            search=SearchConfig(
+                concurrent=self.runs.concurrent,
+                retries=self.runs.retries,
+                storage=self.runs.storage,
+            ),
+            trial=self.trial,
+            study=self.study,
+            cluster=self.cluster,
+        )

@@ -1,0 +1,1 @@
+"""What follows a running study: display, Optuna, TensorBoard, Prometheus."""

@@ -1,0 +1,97 @@
+"""A study in Ray's own metrics: what its dashboard, Prometheus and Grafana show of it.
+
+Ray puts `ray_` before every name and serves all of a node's metrics on one port, from which
+Prometheus collects them; `configs/monitoring/` holds its configuration and the dashboard.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ray.util.metrics import Gauge
+
+from handssl.records import OBJECTIVE, Record
+from search.config.metric import SearchMetric
+
+_TRIAL = ("study", "trial", "objective", "composition")
+
+METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "handssl_images_per_s": ("Images per second of a trial's last epoch", _TRIAL),
+    "handssl_loss": ("Pretraining loss of a trial's last epoch", _TRIAL),
+    "handssl_probe_error_cm": ("Median per-joint error of a trial's last probe, cm", _TRIAL),
+    "handssl_best": (
+        "Best value so far of what the study searches by",
+        ("study", "metric", "direction"),
+    ),
+    "handssl_trials": ("Trials that have ended, by how they ended", ("study", "status")),
+}
+"""Meaning and tags of each metric."""
+
+_OF_ROW = {
+    "handssl_images_per_s": "images_per_s",
+    "handssl_loss": "loss",
+    "handssl_probe_error_cm": OBJECTIVE,
+}
+_STATUSES = ("finished", "pruned", "failed")
+
+
+class StudyMetrics:
+    """The metrics of one study, set by its driver. Ray must be running.
+
+    Args:
+        study: Name of the study.
+        metric: What it searches by.
+        finished: Records that exist already.
+    """
+
+    def __init__(self, study: str, metric: SearchMetric, finished: Iterable[Record] = ()) -> None:
+        self._study = study
+        self._metric = metric
+        self._gauges = {
+            name: Gauge(name, description=meaning, tag_keys=tags)
+            for name, (meaning, tags) in METRICS.items()
+        }
+        self._ended = dict.fromkeys(_STATUSES, 0)
+        self._best: float | None = None
+        for record in finished:
+            self._count(record)
+        self._show()
+
+    def report(self, trial: str, objective: str, composition: str, row: Mapping[str, Any]) -> None:
+        """Show the last report of a running trial, as it stands in its metrics.jsonl."""
+        tags = {
+            "study": self._study,
+            "trial": trial,
+            "objective": objective,
+            "composition": composition,
+        }
+        for name, key in _OF_ROW.items():
+            if key in row:
+                self._gauges[name].set(float(row[key]), tags=tags)
+
+    def ended(self, record: Record) -> None:
+        """Show what a trial's record says, and what the study has come to."""
+        self.report(record["trial"], record["objective"], record["composition"], record["metrics"])
+        self._count(record)
+        self._show()
+
+    def _count(self, record: Record) -> None:
+        self._ended[record["status"]] += 1
+        value = self._metric.of(record)
+        if record["status"] == "finished" and value is not None:
+            best = self._metric.worst if self._best is None else self._best
+            self._best = min(value, best, key=self._metric.cost)
+
+    def _show(self) -> None:
+        for status, number in self._ended.items():
+            self._gauges["handssl_trials"].set(
+                number, tags={"study": self._study, "status": status}
+            )
+        if self._best is not None:
+            self._gauges["handssl_best"].set(
+                self._best,
+                tags={
+                    "study": self._study,
+                    "metric": self._metric.name,
+                    "direction": self._metric.direction,
+                },
+            )

@@ -1,0 +1,1 @@
+"""The search space: its points, and how they are sampled or enumerated."""

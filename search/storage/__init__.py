@@ -1,0 +1,1 @@
+"""Where studies are stored: folders, buckets, locks, disk space."""

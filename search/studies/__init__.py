@@ -1,0 +1,1 @@
+"""Studies: lists of stages, their checks, plans and descriptions."""

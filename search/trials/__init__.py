@@ -1,0 +1,1 @@
+"""Trials: what a worker runs, from a resolved point to a record."""

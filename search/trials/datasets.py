@@ -1,0 +1,112 @@
+"""The study's images: generated where they are embedded, converted to a store, opened."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from handssl.commands.progress import progress_bars
+from handssl.data import Store, open_or_build_store, open_store
+from handssl.data.raw.datasets import dataset_of
+from handssl.data.store.forecast import Forecast, forecast
+from handssl.data.store.parallel import JobRunner
+from handssl.data.store.plan import plan_build
+from handssl.synthetic import generate_freihand, generate_interhand
+from search.config.schema import DataConfig
+from search.storage.stores import local_store, put_store
+
+_STAGES = {"shards": "converting to a store", "decode": "decoding pixels"}
+
+
+def open_data(
+    config: DataConfig,
+    console: Console,
+    *,
+    runner: JobRunner | None = None,
+    announce: Callable[[Forecast], None] | None = None,
+) -> Store:
+    """The store of a configured data set; built, and for embedded data generated, if missing.
+
+    Args:
+        config: Which data set.
+        console: Where progress goes.
+        runner: Builds the shards; default processes of this machine.
+        announce: Called with the size forecast before a store is begun.
+
+    Raises:
+        DataError: The raw data is missing or broken, or does not fit the store.
+    """
+    if config.name == "joined":
+        with progress_bars(console) as advance:
+            return open_store(local_store(config.store), source_px=config.source_px).prepare(
+                progress=lambda stage, done, total: advance(_STAGES[stage], done, total)
+            )
+    root, out = Path(config.root), local_store(config.store, missing_ok=True)
+    with progress_bars(console) as advance:
+
+        def generated(done: int, total: int) -> None:
+            advance("generating hands", done, total)
+
+        if config.name == "synthetic":
+            generate_freihand(
+                root,
+                poses=config.poses,
+                seed=config.seed,
+                versions=config.versions,
+                progress=generated,
+            )
+        elif config.name == "synthetic_interhand":
+            generate_interhand(
+                root,
+                poses=config.poses,
+                seed=config.seed,
+                cameras=config.versions,
+                progress=generated,
+            )
+        store = open_or_build_store(
+            root,
+            out,
+            dataset=_format(config),
+            name=config.name,
+            splits=config.splits,
+            annotator=config.annotator,
+            boxes=config.boxes,
+            boxes_file=config.boxes_file,
+            source_px=config.source_px,
+            strict=config.strict,
+            runner=runner,
+            announce=announce,
+            progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
+        )
+    put_store(config.store)
+    skipped = store.info["skipped"]
+    if skipped:
+        file, reason = skipped[0]
+        console.print(
+            f"note: {len(skipped)} images of {root} could not be used and were skipped; the "
+            f"first, {file}: {reason}",
+            style="yellow",
+            markup=False,
+        )
+    return store
+
+
+def expected_size(config: DataConfig) -> Forecast:
+    """How large the store of a raw data set will be; writes nothing.
+
+    Raises:
+        DataError: The raw data is missing or broken.
+    """
+    sources = dataset_of(_format(config)).read_all(
+        config.root, config.splits, annotator=config.annotator, strict=config.strict
+    )
+    out = local_store(config.store, missing_ok=True)
+    plan = plan_build(sources, out, boxes=config.boxes, name=config.name)
+    return forecast(plan, sources)
+
+
+def _format(config: DataConfig) -> str:
+    """The layout of the raw folder; embedded hands are written in that of what they look like."""
+    return {"synthetic": "freihand", "synthetic_interhand": "interhand"}.get(
+        config.name, config.name
+    )

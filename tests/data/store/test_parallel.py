@@ -1,0 +1,69 @@
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from handssl.data.store.parallel import run_jobs
+from handssl.errors import ConfigError, DataError
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _threads() -> str | None:
+    return os.environ.get("OMP_NUM_THREADS")
+
+
+def _die_or_wait(number: int) -> None:
+    if number == 0:
+        os._exit(1)
+    time.sleep(0.1)
+
+
+def _refuse(number: int) -> None:
+    raise DataError(f"{number} is broken")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_job_is_done_once(processes: int) -> None:
+    jobs = [(number,) for number in range(20)]
+    assert sorted(run_jobs(_square, jobs, processes)) == [number**2 for number in range(20)]
+
+
+def test_a_long_stream_of_jobs_is_consumed_as_workers_become_free() -> None:
+    consumed = 0
+    received = 0
+
+    def jobs() -> Iterator[tuple[int]]:
+        nonlocal consumed
+        for number in range(40):
+            consumed += 1
+            assert consumed - received <= 2 * 2 + 2
+            yield (number,)
+
+    for _ in run_jobs(_square, jobs(), 2):
+        received += 1
+    assert received == 40
+
+
+def test_workers_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert set(run_jobs(_threads, [()] * 4, 2)) == {"1"}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_a_dead_worker_is_one_clear_error() -> None:
+    with pytest.raises(DataError, match="worker process died"):
+        list(run_jobs(_die_or_wait, [(number,) for number in range(6)], 2))
+
+
+def test_a_workers_refusal_reaches_the_caller() -> None:
+    with pytest.raises(DataError, match="is broken"):
+        list(run_jobs(_refuse, [(3,)] * 5, 2))
+
+
+def test_no_processes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="processes=0"):
+        list(run_jobs(_square, [], 0))

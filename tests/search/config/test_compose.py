@@ -1,0 +1,172 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from handssl.errors import ConfigError
+from search.cli import GROUPS
+from search.config.compose import CONFIG_DIR, compose_config, options, plain, typed
+from search.config.schema import Config, StoreConfig, StudyConfig
+from search.config.transfer import TransferStudyConfig
+
+TRANSFER = ("table2", "table3", "table4", "lowshot", "looks", "tables")
+"""Files of configs/study/ that hold rows, for run_transfer.py."""
+
+GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
+
+
+def test_the_configuration_files_are_those_that_the_tests_know() -> None:
+    files = [*CONFIG_DIR.glob("*.yaml"), *GROUP_FILES]
+    names = {str(path.relative_to(CONFIG_DIR)) for path in files}
+    assert names == {
+        "grid.yaml",
+        "store.yaml",
+        "cluster/auto.yaml",
+        "cluster/local.yaml",
+        "data/freihand.yaml",
+        "data/interhand.yaml",
+        "data/joined.yaml",
+        "data/synthetic.yaml",
+        "fidelity/embedded.yaml",
+        "fidelity/evidence.yaml",
+        "fidelity/paper.yaml",
+        "search/grid.yaml",
+        "search/nsga2.yaml",
+        "search/random.yaml",
+        "search/tpe.yaml",
+        "study/embedded.yaml",
+        "study/curves.yaml",
+        "study/evidence.yaml",
+        "study/mixed.yaml",
+        "study/rates.yaml",
+        "study/paper.yaml",
+        *(f"study/{name}.yaml" for name in TRANSFER),
+        "transfer.yaml",
+    }
+
+
+@pytest.mark.parametrize("path", GROUP_FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> None:
+    overrides = [f"{path.parent.name}={path.stem}"]
+    if path.parent.name == "data" and path.stem != "synthetic":
+        overrides.append("data.root=somewhere")
+    if path.parent.name == "fidelity" or path.stem in TRANSFER:
+        overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
+        assert compose_config(overrides, "transfer", TransferStudyConfig).transfer.rows
+    else:
+        assert isinstance(compose_config(overrides), Config)
+
+
+def test_the_store_has_only_the_keys_that_decide_it() -> None:
+    config = compose_config(["data=freihand", "data.root=x"], "store", StoreConfig)
+    assert config.data == compose_config(["data=freihand", "data.root=x"]).data
+    assert {option.key.partition(".")[0] for option in options(config)} == {
+        "plan",
+        "data",
+        "cluster",
+    }
+
+
+def test_keys_of_a_mapping_are_added_without_hydras_plus_sign() -> None:
+    config = compose_config(
+        [
+            "search.objectives.care={name: care}",
+            "search.space={optimizer.base_lr: {low: 1.0e-4, high: 1.0e-2, log: true}}",
+            "trial.pretrain.magnitudes={rotate.max_deg: 30}",
+        ]
+    )
+    assert list(config.search.objectives) == ["relative", "contrastive", "care"]
+    assert config.search.ranges["optimizer.base_lr"].log
+    assert config.trial.pretrain.magnitudes == {"rotate.max_deg": 30}
+
+
+def test_null_leaves_an_entry_of_such_a_mapping_out() -> None:
+    config = compose_config(["search=tpe", "search.objectives.relative=null"])
+    assert list(config.search.objectives) == ["contrastive"]
+    mixed = compose_config(["search=tpe", "study=mixed"])
+    assert list(mixed.search.objectives) == ["mixed"]
+
+
+def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
+    config = compose_config(["study=paper", "data=freihand", "data.root=x"])
+    pretrain = config.trial.pretrain
+    assert config.study.epochs == 100
+    assert config.study.images is None
+    assert config.study.evidence
+    assert (pretrain.batch_size, pretrain.accumulation, pretrain.size_px) == (512, 4, 128)
+    assert pretrain.encoder.name == "resnet18"
+    assert pretrain.optimizer.name == "lars_adam"
+    assert pretrain.optimizer.base_lr == 1e-4
+    assert pretrain.optimizer.weight_decay == 1e-6
+    assert pretrain.optimizer.warmup_epochs == 10
+    assert pretrain.objective.temperature == 0.5
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (
+            "study.imagez=3",
+            "study.imagez is no key of the configuration; did you mean study.images",
+        ),
+        ("+study.imagez=3", "did you mean study.images"),
+        ("study.images=three", "study.images"),
+        ("study.images=1", "images=1"),
+        ("study=unknown", "unknown"),
+        ("study.name=a/b", "name='a/b'"),
+        ("trial.workers=0", "trial.workers must be >= 1"),
+        ("trial.workers=[0,2]", "trial.workers must be >= 1"),
+        ("trial.workers=[2,2]", "trial.workers must be a number or [fewest, most]"),
+        ("trial.workers=[1,2,4]", "trial.workers"),
+        ("trial.workers=[1,4]", "a multiple of 12 for trial.workers=[1, 4]"),
+        ("trial.resize_s=0", "resize_s"),
+        ("trial.executor=thread", "trial.executor"),
+        ("trial.pretrain.objective.temperature=0", "temperature"),
+        ("trial.pretrain.composition=T+X", "X"),
+        ("search.augmentations=[scale,flip]", "flip"),
+        ("search.augmentations=[]", "at least one"),
+        ("data=freihand", "data.root"),
+        ("data.name=coco", "data.name"),
+        ("results=", "results must name a folder"),
+        ("cluster.cpus=many", "cluster.cpus"),
+        ("study.name", "study.name"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_it(override: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config([override])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_workers_in_an_actor_are_refused_with_the_way_out() -> None:
+    with pytest.raises(ConfigError, match=r"trial\.executor=train"):
+        compose_config(["trial.workers=2", "trial.executor=actor"])
+
+
+def test_auto_takes_the_train_executor_for_several_workers() -> None:
+    assert compose_config([]).trial.runs_in == "actor"
+    assert compose_config(["trial.workers=2"]).trial.runs_in == "train"
+    assert compose_config(["trial.workers=[1,2]"]).trial.runs_in == "train"
+
+
+def test_an_elastic_trial_takes_a_batch_that_any_number_of_workers_can_share() -> None:
+    config = compose_config(["trial.workers=[1,4]", "trial.pretrain.batch_size=96"])
+    assert config.trial.workers == (1, 4)
+    assert (config.trial.fewest_workers, config.trial.most_workers) == (1, 4)
+    assert typed(Config, plain(config)) == config
+
+
+def test_plain_and_typed_are_inverse() -> None:
+    config = compose_config(["study.images=400", "search.rungs=[1]"])
+    assert typed(Config, plain(config)) == config
+
+
+def test_every_key_has_a_meaning_for_the_help() -> None:
+    missing = [option.key for option in options(Config()) if not option.meaning.strip()]
+    assert missing == []
+
+
+def test_options_of_one_group_are_its_fields() -> None:
+    keys = [option.key for option in options(StudyConfig())]
+    assert keys == [field.name for field in dataclasses.fields(StudyConfig)]

@@ -1,0 +1,80 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from search.config.metric import SearchMetric
+from search.observers.display import Display
+
+AUC = SearchMetric(name="auc_50cm", direction="maximize")
+
+
+def record(trial: str, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
+    return {
+        "trial": trial,
+        "status": status,
+        "objective": "relative",
+        "composition": trial,
+        "metrics": metrics,
+        "encoder_steps": 40,
+        "config": {},
+        "error": None,
+    }
+
+
+def lines(metric: SearchMetric, *records: dict[str, Any], **options: Any) -> list[str]:
+    """What is printed while these trials end."""
+    out = io.StringIO()
+    console = Console(file=out, width=120)
+    display = Display(console, total=9, done=[], metric=metric, **options)
+    for own in records:
+        display.ended(own, 1.0)
+    return out.getvalue().splitlines()
+
+
+def test_a_line_shows_the_median_and_whether_it_is_the_smallest() -> None:
+    first, second, third = lines(
+        SearchMetric(),
+        record("T", median_pje_cm=31.25),
+        record("S", median_pje_cm=8.0),
+        record("Ro", median_pje_cm=9.0),
+    )
+    assert first.startswith("[1/9] relative     T            median   31.25 cm  best so far  1 s")
+    assert second.startswith("[2/9] relative     S            median    8.00 cm  best so far  1 s")
+    assert third.startswith("[3/9] relative     Ro           median    9.00 cm  1 s")
+
+
+def test_the_best_so_far_is_the_largest_where_the_search_maximises() -> None:
+    shown = lines(
+        AUC,
+        record("T", auc_50cm=0.5, median_pje_cm=9.0),
+        record("S", auc_50cm=0.25, median_pje_cm=1.0),
+        record("CJ", status="pruned"),
+        record("Ro", auc_50cm=0.75, median_pje_cm=20.0),
+    )
+    assert ["best so far" in line for line in shown] == [True, False, False, True]
+    assert "auc_50cm     0.7500" in shown[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("pa_mpjpe_cm", 1.5, "pa_mpjpe    1.50 cm"),
+        ("rankme", 7.25, "rankme     7.2500"),
+        ("encoder_steps", 0.0, "encoder_steps         40"),
+    ],
+)
+def test_a_metric_is_shown_with_its_own_unit(name: str, value: float, expected: str) -> None:
+    assert expected in lines(SearchMetric(name=name), record("T") | {"metrics": {name: value}})[0]
+
+
+def test_what_was_not_finite_is_never_the_best() -> None:
+    shown = lines(AUC, record("T", auc_50cm=None), record("S", auc_50cm=0.0))
+    assert ["best so far" in line for line in shown] == [False, True]
+    assert "not finite" in shown[0]
+
+
+def test_where_nothing_can_be_compared_nothing_is_the_best() -> None:
+    shown = lines(SearchMetric(), record("T", median_pje_cm=3.0), compares=False)
+    assert "best so far" not in shown[0]

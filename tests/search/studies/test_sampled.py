@@ -1,0 +1,241 @@
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from handssl import records
+from handssl.errors import ConfigError
+from handssl.records import OBJECTIVE
+from search.config.compose import compose_config, plain
+from search.config.metric import SearchMetric
+from search.config.schema import Config
+from search.observers.optuna_study import OptunaView
+from search.space.sample import Point
+from search.studies.sampled import again, best_points, sampled, trials_again, warm_start
+from search.trials.resolve import Trial, resolve
+
+
+def config_of(*overrides: str) -> Config:
+    return compose_config(["search.kind=tpe", "search.trials=12", *overrides])
+
+
+def record_of(trial: Trial, value: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "schema": records.SCHEMA,
+        "trial": trial.id,
+        "hash": trial.hash,
+        "point": plain(trial.point),
+        "stage": trial.stage,
+        "status": "finished",
+        "metrics": {OBJECTIVE: value},
+        "rungs": [],
+        "encoder_steps": 1,
+        **changes,
+    }
+
+
+def run(config: Config, url: str, finished: dict[str, Any], upto: int = 10**6) -> list[Trial]:
+    """Play a search: each trial ends, with an error that prefers T and S, before the next."""
+    view = OptunaView(url, "s", config.search, seed=len(finished))
+    adopted = view.synchronise(finished)
+    view.enqueue(warm_start(config))
+    done: list[Trial] = []
+    for trial in sampled(config, view, "f", finished, adopted):
+        view.begin(trial)
+        if len(done) == upto:
+            break  # killed while this one runs
+        names = trial.point.composition.split("+")
+        finished[trial.id] = record_of(trial, 50.0 - 20 * ("S" in names) - 5 * ("T" in names))
+        view.end(finished[trial.id])
+        done.append(trial)
+    return done
+
+
+def test_the_budget_counts_trials_that_ran_each_of_them_different(tmp_path: Path) -> None:
+    finished: dict[str, Any] = {}
+    done = run(config_of(), f"sqlite:///{tmp_path}/o.db", finished)
+    assert len(done) == len({trial.hash for trial in done}) == len(finished) == 12
+
+
+def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
+    config = config_of("search.augmentations=[rotate]", "search.trials=50")
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert {trial.point.objective for trial in done} == {"relative", "contrastive"}
+    assert len(done) == 2
+
+
+def test_a_killed_search_keeps_what_it_had_and_runs_on_what_it_had_begun(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    finished: dict[str, Any] = {}
+    first = run(config_of(), url, finished, upto=4)
+    (begun,) = (
+        trial.user_attrs["trial"]
+        for trial in optuna.load_study(study_name="s", storage=url).trials
+        if trial.state.name == "RUNNING"
+    )
+    rest = run(config_of(), url, finished)
+    assert len(first) == 4
+    assert rest[0].id == begun
+    assert len(finished) == 12
+    stored = optuna.load_study(study_name="s", storage=url).trials
+    assert {trial.state.name for trial in stored} == {"COMPLETE"}
+    own = [trial.user_attrs["trial"] for trial in stored if "trial" in trial.user_attrs]
+    assert sorted(own) == sorted(finished)
+
+
+def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
+    config = config_of("search.augmentations=[rotate]", "search.trials=3")
+    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    trials = list(sampled(config, view, "f", {}, []))
+    assert len({trial.hash for trial in trials}) == 3
+    assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
+
+
+def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: Path) -> None:
+    config = config_of()
+    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    point = Point(objective="contrastive", composition="T+S")
+    trials = sampled(config, view, "f", {}, [point, point])
+    assert next(trials).point == point
+    assert next(trials).point != point
+
+
+def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
+    config = config_of("search.warm_start=published", "search.trials=4")
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [(t.point.objective, t.point.composition) for t in done] == [
+        ("contrastive", "T+CJ+S"),
+        ("relative", "T+S"),
+        ("contrastive", "CJ+S"),
+        ("relative", "T+CJ+S"),
+    ]
+
+
+def test_a_published_warm_start_leaves_what_the_study_did_not_vary_to_the_sampler(
+    tmp_path: Path,
+) -> None:
+    config = config_of("search=tpe", "search.warm_start=published", "search.trials=2")
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [(t.point.objective, t.point.composition) for t in done] == [
+        ("contrastive", "T+CJ+S"),
+        ("relative", "T+S"),
+    ]
+    assert [set(dict(t.point.values)) for t in done] == [
+        {"optimizer.base_lr", "objective.temperature"},
+        {"optimizer.base_lr"},
+    ]
+
+
+def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
+    config = config_of(f"search.warm_start={tmp_path}/old", "search.trials=2")
+    for composition, value in (("CJ", 9.0), ("Ro", 3.0)):
+        trial = resolve(config, Point(objective="contrastive", composition=composition), "g")
+        path = tmp_path / "old" / "trials" / trial.id / "record.json"
+        records.write_json(path, record_of(trial, value))
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [t.point.composition for t in done] == ["Ro", "CJ"]
+
+
+LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
+
+
+def of_auc(config: Config, objective: str, composition: str, auc: float) -> dict[str, Any]:
+    """A record whose error would rank it the other way."""
+    trial = resolve(config, Point(objective=objective, composition=composition), "g")
+    return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
+
+
+def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: Path) -> None:
+    config = config_of(LARGEST, f"search.warm_start={tmp_path}/old", "search.trials=2")
+    for composition, auc in (("CJ", 0.3), ("Ro", 0.1), ("S", 0.9)):
+        record = of_auc(config, "contrastive", composition, auc)
+        path = tmp_path / "old" / "trials" / record["trial"] / "record.json"
+        records.write_json(path, record)
+    without = record_of(resolve(config, Point(objective="relative", composition="T"), "g"), 0.0)
+    records.write_json(tmp_path / "old" / "trials" / without["trial"] / "record.json", without)
+    assert [point.composition for point in warm_start(config)] == ["S", "CJ"]
+    other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
+    with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
+        warm_start(other)
+
+
+def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
+    config = compose_config([LARGEST, "search.second_stage.best=2"])
+    found = [
+        of_auc(config, "contrastive", "T", 0.2),
+        of_auc(config, "contrastive", "S", 0.7),
+        of_auc(config, "relative", "Ro", 0.4),
+    ]
+    chosen = again(config, {record["trial"]: record for record in found})
+    assert [(p.objective, p.composition) for p in chosen] == [
+        ("contrastive", "S"),
+        ("relative", "Ro"),
+    ]
+
+
+def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
+    shares = {}
+    for direction, name in (("maximize", "auc_50cm"), ("minimize", OBJECTIVE)):
+        config = config_of(
+            f"search.metric={{name: {name}, direction: {direction}}}",
+            "search.trials=30",
+            "search.augmentations=[translate]",
+            "search.objectives={contrastive: {name: contrastive}}",
+            "search.space={optimizer.base_lr: {low: 0.0001, high: 1.0}}",
+        )
+        view = OptunaView(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
+        finished: dict[str, Any] = {}
+        for trial in sampled(config, view, "f", finished, []):
+            value = trial.pretrain.optimizer.base_lr
+            finished[trial.id] = record_of(trial, value, metrics={name: value})
+            view.end(finished[trial.id])
+        values = [record["metrics"][name] for record in finished.values()]
+        shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
+    assert shares["maximize"] > 0.7
+    assert shares["minimize"] < 0.3
+
+
+def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="published or the folder of a study"):
+        warm_start(config_of(f"search.warm_start={tmp_path}"))
+
+
+def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
+    config = config_of()
+
+    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> dict[str, Any]:
+        point = Point(objective="contrastive", composition=composition, repeat=repeat)
+        return record_of(resolve(config, point, "f"), value, **changes)
+
+    found = [
+        ended("T", 5.0),
+        ended("T", 4.0, repeat=1),
+        ended("S", 4.5),
+        ended("Ro", 1.0, status="failed"),
+        ended("CJ", 2.0, stage=2),
+    ]
+    best = best_points({record["trial"]: record for record in found}, 5, metric=SearchMetric())
+    assert [(p.composition, p.repeat) for p in best] == [("T", 0), ("S", 0)]
+
+
+def test_a_second_stage_takes_the_best_of_each_objective_and_what_else_is_named() -> None:
+    config = compose_config(
+        [
+            "search.second_stage.best=1",
+            "search.second_stage.seeds=3",
+            "search.second_stage.per_objective=true",
+            "search.second_stage.also=[contrastive T+CJ+S, contrastive S]",
+        ]
+    )
+    values = {("contrastive", "T"): 5.0, ("contrastive", "S"): 3.0, ("relative", "Ro"): 4.0}
+    found = {}
+    for (objective, composition), value in values.items():
+        trial = resolve(config, Point(objective=objective, composition=composition), "f")
+        found[trial.id] = record_of(trial, value)
+    assert [(p.objective, p.composition) for p in again(config, found)] == [
+        ("contrastive", "S"),
+        ("relative", "Ro"),
+        ("contrastive", "T+CJ+S"),
+    ]
+    assert trials_again(config) == 3 * 4  # at most: S is among the best and named as well

@@ -1,0 +1,191 @@
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handssl import records
+from handssl.data import Store, open_store
+from handssl.encoders import EncoderConfig, build_encoder, export_encoder
+from handssl.records import OBJECTIVE
+from search.config.compose import compose_config
+from search.config.metric import SearchMetric
+from search.config.transfer import TransferStudyConfig
+from search.studies.rows import Fit, Plan, plan_rows
+from search.trials.fit import FitJob, Images, PretrainJob
+
+EMPTY = {"images_per_s", "started_at", "finished_at", "timings_s"}
+Make = Callable[..., FitJob]
+
+
+def timeless(value: Any) -> Any:
+    """Without what may differ between two runs of the same job."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in EMPTY}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def paths(embedded: Path, embedded_interhand: Path) -> dict[str, str]:
+    return {"FH": f"{embedded}/store", "IH": f"{embedded_interhand}/store"}
+
+
+@pytest.fixture(scope="module")
+def plan(paths: dict[str, str], transfer_overrides: tuple[str, ...]) -> Plan:
+    overrides = [
+        *transfer_overrides,
+        "study=table2",
+        "transfer.rows.table2.evaluate=[IH,FH]",
+    ]
+    config = compose_config(overrides, "transfer", TransferStudyConfig)
+    stores: dict[str, Store] = {name: open_store(path).take(60) for name, path in paths.items()}
+    return plan_rows(config, stores)
+
+
+@pytest.fixture
+def job(plan: Plan, paths: dict[str, str], tmp_path: Path) -> Make:
+    """The row of a kind, to be run in a folder of its own."""
+    encoder = tmp_path / "encoder.safetensors"
+    export_encoder(build_encoder(EncoderConfig(name="resnet10t")), encoder, size_px=32)
+
+    def make(kind: str, folder: str = "trial") -> FitJob:
+        fit = next(fit for fit in plan.fits if fit.id.startswith(kind))
+        return FitJob(
+            trial=fit,
+            data={
+                name: Images(stores=(path,), source_px=(224,), count=60)
+                for name, path in paths.items()
+            },
+            encoder=str(encoder) if fit.pretraining else None,
+            metric=SearchMetric(),
+            directory=str(tmp_path / folder),
+            scratch=str(tmp_path / "ray"),
+            context={"study": "small"},
+        )
+
+    return make
+
+
+def finished(job: FitJob) -> dict[str, Any]:
+    *reports, last = job.run(device="cpu")
+    assert [report["epoch"] for report in reports] == list(range(1, len(reports) + 1))
+    assert (last["done"], last["status"]) == (True, "finished")
+    return records.read_record(Path(job.directory) / "record.json")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["supervised", "random_frozen", "contrastive_frozen", "contrastive_unfrozen"],
+)
+def test_a_row_of_every_kind_ends_with_a_record_of_each_evaluation(job: Make, kind: str) -> None:
+    own = job(kind)
+    record = finished(own)
+    part = record["config"]["transfer"]
+    assert part["fit"] == "FH"
+    assert part["evaluate"] == ["IH", "FH"]
+    assert list(record["evaluations"]) == ["IH", "FH"]
+    assert record["metrics"] == record["evaluations"]["IH"]
+    assert record["metrics"][OBJECTIVE] > 0
+    assert record["study"] == "small"
+    folder = Path(own.directory)
+    assert not (folder / "checkpoint.pt").exists()
+    for name, file in (("IH", "errors.npz"), ("FH", "errors-FH.npz")):
+        with np.load(folder / file) as errors:
+            median = float(np.nanmedian(errors["error_cm"]))
+            assert len(errors["group"]) == len(errors["error_cm"])
+        assert record["evaluations"][name][OBJECTIVE] == pytest.approx(median, rel=1e-5)
+    trained = "finetune" in record["config"]
+    assert trained != ("probe" in record["config"])
+    assert (record["epochs"] > 0) == trained
+    assert sum(v for k, v in record["timings_s"].items() if k != "total") == pytest.approx(
+        record["timings_s"]["total"]
+    )
+
+
+def test_the_layer_decay_changes_the_result_and_the_record_says_it(job: Make) -> None:
+    plain = finished(job("contrastive_unfrozen_resnet10t_FH_1_r0", "plain"))
+    decayed = finished(job("contrastive_unfrozen_resnet10t_FH_1_decay", "decayed"))
+    assert decayed["config"]["transfer"]["layer_decay"] == 0.7
+    assert decayed["metrics"] != plain["metrics"]
+
+
+def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> None:
+    whole = finished(job("supervised", "whole"))
+    broken = job("supervised", "broken")
+    list(itertools.islice(broken.run(device="cpu"), 1))
+    assert (Path(broken.directory) / "checkpoint.pt").exists()
+    again = finished_from(broken)
+    assert timeless(again) == timeless(whole)
+    rows = [records.read_jsonl(Path(d) / "metrics.jsonl") for d in _folders(broken)]
+    assert timeless(rows[0]) == timeless(rows[1])
+
+
+def finished_from(job: FitJob) -> dict[str, Any]:
+    reports = list(job.run(device="cpu"))
+    assert [report["epoch"] for report in reports] == [2, 2]
+    return records.read_record(Path(job.directory) / "record.json")
+
+
+def _folders(job: FitJob) -> Iterator[Path]:
+    parent = Path(job.directory).parent
+    return (parent / name for name in ("whole", "broken"))
+
+
+def test_a_checkpoint_of_results_that_were_moved_begins_anew(job: Make, tmp_path: Path) -> None:
+    first = job("contrastive_unfrozen")
+    list(itertools.islice(first.run(device="cpu"), 1))
+    elsewhere = tmp_path / "moved.safetensors"
+    Path(str(first.encoder)).rename(elsewhere)
+    finished(dataclasses.replace(first, encoder=str(elsewhere)))
+
+
+def test_a_row_whose_loss_turns_non_finite_fails_and_says_why(job: Make) -> None:
+    own = job("supervised")
+    assert own.trial.finetune is not None
+    hot = dataclasses.replace(own.trial.finetune.optimizer, base_lr=1e30)
+    fit: Fit = dataclasses.replace(
+        own.trial, finetune=dataclasses.replace(own.trial.finetune, optimizer=hot)
+    )
+    reports = list(dataclasses.replace(own, trial=fit).run(device="cpu"))
+    assert reports[-1]["status"] == "failed"
+    record = records.read_record(Path(own.directory) / "record.json")
+    assert record["status"] == "failed"
+    assert record["error"]["type"] == "NonFiniteLossError"
+
+
+def test_a_pretraining_joins_its_data_and_leaves_its_encoder(
+    plan: Plan, paths: dict[str, str], tmp_path: Path, transfer_overrides: tuple[str, ...]
+) -> None:
+    config = compose_config(transfer_overrides, "transfer", TransferStudyConfig)
+    own = plan.pretrainings[0]
+    images = Images(stores=tuple(paths.values()), source_px=(224, 224), count=60)
+    pretrain = PretrainJob(
+        trial=own.trial,
+        probe=config.trial.probe,
+        diagnostics=config.trial.diagnostics,
+        metric=SearchMetric(),
+        rungs=(),
+        may_stop=False,
+        store=images.stores[0],
+        source_px=224,
+        images=60,
+        directory=str(tmp_path / "trial"),
+        scratch=str(tmp_path / "ray"),
+        keep_encoder=True,
+        joined=images,
+        transfer=own.transfer,
+        context={},
+    )
+    train, _ = pretrain.splits()
+    assert {str(group).split("/")[0] for group in train.groups} == {
+        "synthetic",
+        "synthetic_interhand",
+    }
+    assert list(pretrain.run(device="cpu"))[-1]["status"] == "finished"
+    record = records.read_record(tmp_path / "trial" / "record.json")
+    assert record["config"]["transfer"]["mode"] == "pretrain"
+    weights = str(tmp_path / "trial" / "encoder.safetensors")
+    build_encoder(EncoderConfig(name="resnet10t", weights=weights))

@@ -11,8 +11,8 @@ from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.observers.optuna_study import OptunaView
 from search.space.sample import Point, choose, grid, matching
-from search.storage import s3 as buckets
-from search.storage.folder import mirrored
+from search.storage import s3
+from search.storage.folder import cached_copy
 from search.trials.resolve import Trial, point_from, resolve
 
 _PUBLISHED = {
@@ -159,11 +159,11 @@ def warm_start(config: Config) -> list[Point]:
             for label, ranking in _PUBLISHED.items()
             for composition in ranking.split()[rank : rank + 1]
         ]
-    earlier = mirrored(source)
-    with buckets.refusing("search.warm_start", source):
+    earlier = cached_copy(source)
+    with s3.as_config_error("search.warm_start", source):
         earlier.fetch_all("record.json")
     metric = config.search.metric
-    found = records.read_records(earlier.local)
+    found = records.read_records(earlier.local_path)
     points = best_points(found, config.search.trials, metric=metric)
     if not points:
         raise ConfigError(

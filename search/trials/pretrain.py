@@ -31,8 +31,7 @@ from handssl.records import OBJECTIVE, Record, Status
 from handssl.training import EpochReport, pretraining
 from search.config.compose import plain
 from search.config.metric import SearchMetric
-from search.storage.folder import Folder, own
-from search.storage.stores import local_store
+from search.storage.folder import Folder, local_store, scratch_copy
 from search.trials.job import Job, Report
 from search.trials.resolve import Trial
 
@@ -109,8 +108,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    folder = own(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
-    log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
+    folder = scratch_copy(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
+    log, checkpoint = folder.local_path / "metrics.jsonl", folder.local_path / "checkpoint.pt"
     ended = _agreed(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.
@@ -185,15 +184,15 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
 def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: ProbeResult) -> None:
     """What stays beside the record of a finished trial."""
     errors = result.error_cm.astype("float32")
-    records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
+    records.write_npz(folder.local_path / "errors.npz", error_cm=errors, group=result.groups)
     if job.keep_encoder:
         export_encoder(
-            encoder, folder.local / "encoder.safetensors", size_px=job.trial.pretrain.size_px
+            encoder, folder.local_path / "encoder.safetensors", size_px=job.trial.pretrain.size_px
         )
 
 
 def _finished(folder: Folder) -> Record | None:
-    path = folder.local / "record.json"
+    path = folder.local_path / "record.json"
     record = records.read_record(path) if path.exists() else None
     return record if record and record["status"] == "finished" else None
 
@@ -268,8 +267,8 @@ def record_of(
 
 def write_record(folder: Folder, record: Record) -> None:
     """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
-    records.write_json(folder.local / "record.json", record)
-    records.remove_halves(folder.local)
+    records.write_json(folder.local_path / "record.json", record)
+    records.remove_halves(folder.local_path)
     folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record["status"] != "failed":  # another try may continue from it
         folder.remove("checkpoint.pt")

@@ -71,7 +71,7 @@ def difference_drawing(
         caption=(
             f"Difference of the median errors (cm) with 95% intervals{_over(differences)}. "
             f"Right of zero: {second.title} has the lower error; left of zero: {first.title} has. "
-            "Intervals that include zero show no difference."
+            "Intervals that include zero show no significant difference."
         ),
         figure=figure,
     )

@@ -1,14 +1,14 @@
-"""Does a low-fidelity study predict the ranking of a high-fidelity one?
+"""``python -m analysis.fidelity STUDY STUDY… --out DIR``: may a cheap study speak for a dear one?
 
-`python -m analysis.fidelity STUDY STUDY… --out DIR` compares studies that run the same rows with
-other epochs, pixels, images or encoders: the errors of every row, and for every two studies the
-rank correlation of the rows.
+The studies run the same rows at other epochs, pixels, images or encoders. For every two of them
+the rank correlation of the rows says whether the cheaper may speak for the other; the rows'
+errors say what more training changes.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,24 @@ from analysis.grid import RANKED_BY, Setting, arrange
 from analysis.reading import read_study
 from analysis.records import Study
 from analysis.statistics import kendall, spearman
-from analysis.tables import Column, Entry, Table, to_console, write_table
-from analysis.tables.model import ONE_SEED, number, one_section, p_value, result, span
+from analysis.tables import Table, to_console, write_table
+from analysis.tables.model import (
+    ONE_SEED,
+    Column,
+    Entry,
+    number,
+    one_section,
+    p_value,
+    result,
+    span,
+)
 
 Row = tuple[str, str]
-"""Title of the objective, composition."""
+"""Objective's title, composition."""
 
 
 def rows_of(study: Study) -> Mapping[Row, Setting]:
-    """The best setting of every row of a study, as in its tables."""
+    """What each row of a study speaks through, as in its tables: the best of several settings."""
     grid = arrange([study])
     return {
         (column.title, composition): setting
@@ -37,8 +46,9 @@ def rows_of(study: Study) -> Mapping[Row, Setting]:
 
 
 def errors_table(studies: Sequence[Study]) -> Table:
-    """The errors of the rows, one column a study."""
-    columns = [rows_of(study) for study in studies]
+    """The rows' errors, a column a study."""
+    rows = [rows_of(study) for study in studies]
+    keys = dict.fromkeys(itertools.chain.from_iterable(rows))
     return Table(
         key="fidelity_errors",
         title="The same rows at several fidelities",
@@ -50,28 +60,29 @@ def errors_table(studies: Sequence[Study]) -> Table:
         sections=one_section(
             [
                 [
-                    Entry(text=row[0]),
-                    Entry(text=row[1]),
+                    Entry(text=objective),
+                    Entry(text=composition),
                     *(
-                        result(c[row].summary(RANKED_BY) if row in c else None, "–")
-                        for c in columns
+                        result(row.summary(RANKED_BY), "–") if row else result(None, "–")
+                        for row in (own.get((objective, composition)) for own in rows)
                     ),
                 ]
-                for row in dict.fromkeys(chain.from_iterable(columns))
+                for objective, composition in keys
             ]
         ),
-        caption=f"Median per-joint error. {'; '.join(map(_title, studies))}. "
-        f"{ONE_SEED}: one seed.",
+        caption="Median per-joint error. "
+        + "; ".join(_credentials(study) for study in studies)
+        + f". {ONE_SEED}: one seed.",
     )
 
 
-def _title(study: Study) -> str:
-    """Name and fidelity, with the number of images and the batch size where recorded."""
-    fidelity = study.section("fidelity")
-    parts = [study.title]
-    if isinstance(images := fidelity.get("images"), int):
+def _credentials(study: Study) -> str:
+    """The fidelity with what its label leaves out, where it was recorded."""
+    own = study.section("fidelity")
+    parts = [study.credentials]
+    if isinstance(images := own.get("images"), int):
         parts.append(f"{images:,} images")
-    if isinstance(batch := fidelity.get("batch_size"), int):
+    if isinstance(batch := own.get("batch_size"), int):
         parts.append(f"batches of {batch}")
     return ", ".join(parts)
 
@@ -81,19 +92,19 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
 
     Args:
         studies: At least two.
-        seed: Seed of the permutations and the bootstrap.
+        seed: Of permutations and bootstrap.
     """
     generator = np.random.default_rng(seed)
     lines = []
-    for first, second in combinations(studies, 2):
-        a, b = rows_of(first), rows_of(second)
-        shared = [row for row in a if row in b]
-        x, y = [a[row].score for row in shared], [b[row].score for row in shared]
+    for one, other in itertools.combinations(studies, 2):
+        ours, theirs = rows_of(one), rows_of(other)
+        both = [key for key in ours if key in theirs]
+        x, y = ([own[key].score for key in both] for own in (ours, theirs))
         rho, tau = spearman(x, y, generator), kendall(x, y, generator)
         lines.append(
             [
-                Entry(text=first.name),
-                Entry(text=second.name),
+                Entry(text=one.name),
+                Entry(text=other.name),
                 number(rho.n, 0),
                 number(rho.value, absent="n/a"),
                 span(rho.interval),
@@ -101,45 +112,51 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
                 number(tau.value, absent="n/a"),
             ]
         )
-    names = ("rows", "Spearman ρ", "95% interval", "p", "Kendall τ-b")
     return Table(
         key="fidelity_agreement",
         title="Agreement of the rankings at two fidelities",
         columns=(
             Column(name="One", numeric=False),
             Column(name="Other", numeric=False),
-            *(Column(name=name) for name in names),
+            Column(name="rows"),
+            Column(name="Spearman ρ"),
+            Column(name="95% interval"),
+            Column(name="p"),
+            Column(name="Kendall τ-b"),
         ),
         sections=one_section(lines),
-        caption="Over the shared rows, means over seeds. Intervals: bootstrap over rows. p: "
-        "permutation tests.",
+        caption="Over the rows that both have, seeds averaged first. Intervals are a bootstrap "
+        "over rows, p-values permutation tests.",
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print both tables and write them to `--out`; the status is 0, or 2 for unusable input."""
+    """Prints both tables, writes them where asked; 0, or 2 where they could not be made."""
     parser = argparse.ArgumentParser(
         prog="python -m analysis.fidelity",
         description="Compare the rankings of studies that run the same rows at other fidelities.",
     )
-    parser.add_argument("study", nargs="+", help="at least two, the lowest fidelity first")
-    parser.add_argument("--out", type=Path, help="folder for the tables")
+    parser.add_argument("study", nargs="+", help="at least two, the cheapest first")
+    parser.add_argument("--out", type=Path, help="folder to write the tables into")
     options = parser.parse_args(argv)
     console = Console()
     try:
         if len(options.study) < 2:
-            raise RecordsError(f"study takes at least two studies, but got {options.study}")
-        studies = [read_study(folder) for folder in options.study]
+            raise RecordsError(f"study must be given at least two, but got {options.study}")
+        studies = [read_study(own) for own in options.study]
         tables = (errors_table(studies), agreement_table(studies))
-        paths = [p for t in tables for p in write_table(t, options.out)] if options.out else []
+        written = (
+            [p for table in tables for p in write_table(table, options.out)] if options.out else []
+        )
     except RecordsError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False
         )
         return 2
-    for part in chain.from_iterable(to_console(table, console.width) for table in tables):
-        console.print(part)
-    for path in paths:
+    for table in tables:
+        for part in to_console(table, console.width):
+            console.print(part)
+    for path in written:
         console.print(str(path), soft_wrap=True, markup=False, highlight=False)
     return 0
 

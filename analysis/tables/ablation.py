@@ -1,26 +1,27 @@
-"""Figure 3 as numbers: each single augmentation under each objective."""
+"""Figure 3 as numbers: each augmentation alone, under each objective."""
 
 from analysis.grid import Grid
 from analysis.notation import TOKENS, is_assignment, objective_base
 from analysis.published import FIGURE_3
+from analysis.tables import model
 from analysis.tables.compositions import METRICS, run_caption
-from analysis.tables.model import Column, Entry, Table, number, one_section, result
+from analysis.tables.model import Entry, Table, number, one_section, result
 
 REGRESSABLE = frozenset({"T", "CJ", "S", "Ro"})
-"""Tokens with parameters that the relative objective can predict."""
+"""Tokens whose parameters the relative objective can predict; the others have none to predict."""
 
 
 def ablation_table(grid: Grid) -> Table:
-    """All single augmentations of the project, run or not, without assigned objectives."""
+    """Single augmentations, all that the project knows, run or not; assignments are none."""
     tried = {label for _, label in grid.cells if not is_assignment(label)}
     singles = sorted(label for label in tried if "+" not in label and "/" not in label)
     names = {token: name.replace("_", " ") for name, token in TOKENS.items()}
     labels = [*names, *(label for label in singles if label not in names)]
-    columns = [Column(name="Augmentation", numeric=False)]
+    columns = [model.Column(name="Augmentation", numeric=False)]
     for column in grid.plain:
         for name, _ in METRICS:
-            columns.append(Column(name=name, group=column.title, unit="cm", better="↓"))
-        columns.append(Column(name="median, published", group=column.title, unit="cm"))
+            columns.append(model.Column(name=name, group=column.title, unit="cm", better="↓"))
+        columns.append(model.Column(name="median, published", group=column.title, unit="cm"))
     rows = []
     for label in labels:
         row = [Entry(text=f"{names.get(label, label)} ({label})")]
@@ -40,5 +41,5 @@ def ablation_table(grid: Grid) -> Table:
         columns=tuple(columns),
         sections=one_section(rows),
         caption=run_caption(grid, grid.plain)
-        + " The paper's figure 3 prints no numbers; four of its bars are rows of its table 5.",
+        + " The study's figure 3 prints no numbers; four of its bars are rows of its table 5.",
     )

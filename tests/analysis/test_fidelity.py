@@ -1,18 +1,20 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from analysis import read_study
 from analysis.fidelity import agreement_table, errors_table, main
-from analysis.notation import PAPER_ROWS
-from tests.analysis.conftest import Make, planted_median
+from tests.analysis.conftest import STUDY_ROWS, StudyMaker, planted_median
+
+Make = Callable[..., StudyMaker]
 
 
 @pytest.fixture
 def folders(make_study: Make) -> list[str]:
     """A study, one that keeps its order with two seeds, one that turns it round."""
     cheap, dear, other = (make_study(name) for name in ("cheap", "dear", "other"))
-    for row in PAPER_ROWS[:8]:
+    for row in STUDY_ROWS[:8]:
         truth = planted_median(row, "contrastive")
         cheap.add(row, median=truth)
         for repeat, offset in enumerate((-0.1, 0.1)):
@@ -48,7 +50,8 @@ def test_a_row_with_several_settings_speaks_through_the_best(make_study: Make) -
     study = make_study()
     for rate, median in ((1e-3, 30.0), (1e-2, 20.0)):
         study.add("T", median=median, config={"optimizer": {"base_lr": rate}})
-    table = errors_table([study.read()])
+    study.write_study()
+    table = errors_table([read_study(str(study.folder))])
     assert [row[2].text for row in table.rows] == ["20.00†"]
 
 
@@ -63,5 +66,5 @@ def test_one_study_or_none_is_refused(
     folders: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(folders[:1]) == 2
-    assert "study takes at least two" in capsys.readouterr().err
+    assert "study must be given at least two" in capsys.readouterr().err
     assert main([folders[0], "nowhere"]) == 2

@@ -1,15 +1,16 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.analysis.conftest import Make
+from tests.analysis.conftest import StudyMaker
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = ("handssl", "search", "torch", "ray")
 
 
 def test_a_whole_compilation_loads_nothing_of_the_other_rooms(
-    make_study: Make,
+    make_study: Callable[..., StudyMaker],
 ) -> None:
     study = make_study()
     study.add("T")

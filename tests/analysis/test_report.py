@@ -1,13 +1,15 @@
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from analysis import RecordsError, compile_study
-from tests.analysis.conftest import Make, StudyMaker
+from tests.analysis.conftest import StudyMaker
 
+Make = Callable[..., StudyMaker]
 VOID = {"meta", "input", "br", "hr", "link", "img"}
 
 

@@ -141,7 +141,7 @@ class FitJob:
                 }
         except NonFiniteLossError as error:
             record = record_of(self, "failed", rows, started_at=started_at, error=error)
-            write_record(folders.own(self.directory), record)
+            write_record(folders.scratch_copy(self.directory), record)
             yield {
                 "trial": self.trial.id,
                 "done": True,
@@ -156,7 +156,7 @@ class FitJob:
             self, "finished", [*rows, ending], metrics=metrics, started_at=started_at
         )
         record["evaluations"] = {name: own.metrics for name, own in results.items()}
-        write_record(folders.own(self.directory), record)
+        write_record(folders.scratch_copy(self.directory), record)
         yield {
             "trial": self.trial.id,
             "done": True,

@@ -13,7 +13,7 @@ from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.evaluation import linear_probe
 from handssl.records import Record
-from handssl.training import PretrainConfig, pretraining
+from handssl.training import PretrainConfig, Pretraining
 from search.cluster.resources import fit_at_once, local_resources
 from search.config.schema import Config
 from search.observers.display import duration
@@ -53,7 +53,7 @@ def calibrate(trial: Trial, config: Config, store: Store) -> Cost:
 
     def batches(count: int) -> float:
         rows = np.arange(count * short.batch_size) % len(train)
-        return next(pretraining(short, train.select(rows), seed=0, device=device)).timings_s[
+        return next(Pretraining(short, train.select(rows), seed=0, device=device)).timings_s[
             "total"
         ]
 

@@ -11,12 +11,9 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-import torch.distributed
-
-from handssl import records
+from handssl import distributed, records
 from handssl.data import Store, open_store
 from handssl.encoders import Encoder, export_encoder
 from handssl.errors import NonFiniteLossError
@@ -28,14 +25,12 @@ from handssl.evaluation import (
     linear_probe,
 )
 from handssl.records import OBJECTIVE, Record, Status
-from handssl.training import EpochReport, pretraining
+from handssl.training import EpochReport, Pretraining
 from search.config.metric import SearchMetric
 from search.config.typed import to_dict
 from search.storage.folder import Folder, local_store, scratch_copy
 from search.trials.job import Job, Report
 from search.trials.resolve import Trial
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +105,14 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     """
     folder = scratch_copy(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
     log, checkpoint = folder.local_path / "metrics.jsonl", folder.local_path / "checkpoint.pt"
-    ended = _agreed(_finished(folder), device)
+    ended = distributed.from_first_worker(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.
         yield _last_report(job, ended)
         return
     started_at, stopwatch = records.now(), Stopwatch()
     train, val = job.splits()
-    run_of_epochs = pretraining(
+    run_of_epochs = Pretraining(
         job.trial.pretrain,
         train,
         seed=job.trial.seed,
@@ -125,11 +120,10 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
         resume=checkpoint if checkpoint.exists() else None,
         checkpoint=checkpoint,
     )
-    writes = not _in_group() or torch.distributed.get_rank() == 0
-    workers = torch.distributed.get_world_size() if _in_group() else 1
+    writes, workers = distributed.rank() == 0, distributed.world_size()
     rows = [row for row in records.read_jsonl(log) if row["epoch"] <= run_of_epochs.epoch]
     # An epoch's checkpoint comes before its row: what was killed in between is reported now.
-    unreported = run_of_epochs.history[_agreed(len(rows), device) :]
+    unreported = run_of_epochs.history[distributed.from_first_worker(len(rows), device) :]
     if writes:
         records.write_jsonl(log, rows)
 
@@ -319,18 +313,6 @@ def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:
         "last_finite_loss": error.last_finite_loss,
         "parameter_norms": error.parameter_norms,
     }
-
-
-def _in_group() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def _agreed(value: T, device: str) -> T:
-    """The first worker's value, on every worker: all of them do and report the same."""
-    values = [value]
-    if _in_group():
-        torch.distributed.broadcast_object_list(values, device=torch.device(device))
-    return values[0]
 
 
 class Stopwatch:

@@ -25,8 +25,7 @@ from handssl.augment import (
     compositions,
 )
 from handssl.errors import ConfigError
-from handssl.objectives import OBJECTIVES
-from handssl.objectives.contrastive import ContrastiveObjective
+from search.config.objectives import applies
 from search.config.search import Range, SearchConfig
 
 ASSIGNMENTS = ("contrastive", "relative", "equivariant")
@@ -163,20 +162,10 @@ def _choose_value(chooser: Chooser, key: str, where: Range) -> Any:
 
 def _applies(key: str, kind: str, composition: Composition) -> bool:
     """Whether a key means anything for an objective and a composition."""
-    used = {own for view in composition.views for own in view.objectives} | {kind}
-    if key == "objective.temperature":
-        return any(_contrasts(own) for own in used if own is not None)
-    if key in ("objective.targets", "objective.rotation", "objective.norm"):
-        return "relative" in used
     if key.startswith("magnitudes."):
         return any(key.split(".")[1] in view.names for view in composition.views)
-    return True
-
-
-def _contrasts(objective: str) -> bool:
-    """Whether an objective has a contrastive term, and so a temperature."""
-    kind = OBJECTIVES.get(objective)
-    return isinstance(kind, type) and issubclass(kind, ContrastiveObjective)
+    assigned = {own for view in composition.views for own in view.objectives if own is not None}
+    return applies(key, kind, assigned)
 
 
 def grid(search: SearchConfig) -> list[Point]:

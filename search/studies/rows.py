@@ -13,10 +13,11 @@ from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
 from handssl.evaluation import FinetuneConfig, ProbeConfig
 from handssl.evaluation.probe import with_labels
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import hash_form
 from handssl.records import canonical_hash, seed_from
 from handssl.training import PretrainConfig
 from search.config.compose import flatten
+from search.config.objectives import override_objective
 from search.config.transfer import RowGroup, TransferStudyConfig
 from search.config.typed import from_dict, to_dict
 from search.observers.optuna_study import Parameters
@@ -197,14 +198,15 @@ def _pretraining(
     for key in ("batch_size", "accumulation"):
         values[key] = getattr(plan, key) or values[key]
     try:
-        own = from_dict(ObjectiveConfig, values["objective"] | dict(kind.objective))
-        values["objective"] = to_dict(own)
+        base = config.trial.pretrain.objective
+        key = f"transfer.pretrained.{row.start}.objective"
+        values["objective"] = to_dict(override_objective(base, kind.objective, key))
         for key, value in flatten(kind.pretrain).items():
             set_key(values, key, value)
         pretrain = from_dict(PretrainConfig, values)
     except ConfigError as error:
         raise ConfigError(f"transfer.pretrained.{row.start}: {error}") from error
-    decides = to_dict(pretrain)
+    decides = to_dict(pretrain) | {"objective": hash_form(pretrain.objective, base)}
     del decides["checkpoint_every"]
     digest = canonical_hash(
         {
@@ -270,9 +272,14 @@ def _fit(
         settings["objective"] = to_dict(pretraining.trial.pretrain.objective)
         settings["composition"] = pretraining.trial.pretrain.composition
         settings["pretrain"] = to_dict(pretraining.trial.pretrain)
+    identity = dict(settings)
+    if pretraining:
+        pretrain = pretraining.trial.pretrain
+        flat = hash_form(pretrain.objective, config.trial.pretrain.objective)
+        identity |= {"objective": flat, "pretrain": settings["pretrain"] | {"objective": flat}}
     digest = canonical_hash(
         {
-            **settings,
+            **identity,
             "start": pretraining.trial.hash if pretraining else row.start,
             "data": [stores[name].fingerprint for name in (row.fit, *row.evaluate)],
             "seed": seed,

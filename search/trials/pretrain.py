@@ -85,7 +85,10 @@ class TrialJob:
     def hyperparameters(self) -> dict[str, Any]:
         """The few settings that TensorBoard compares trials by."""
         pretrain = self.trial.pretrain
-        return {"lr": pretrain.optimizer.base_lr, "temperature": pretrain.objective.temperature}
+        temperature = getattr(pretrain.objective, "temperature", None)
+        return {"lr": pretrain.optimizer.base_lr} | (
+            {} if temperature is None else {"temperature": temperature}
+        )
 
     def splits(self) -> tuple[Store, Store]:
         """Training and validation images."""

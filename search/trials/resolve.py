@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import hash_form
 from handssl.records import canonical_hash, seed_from
 from handssl.training import PretrainConfig
 from search.config.compose import flatten
+from search.config.objectives import override_objective
 from search.config.schema import Config
 from search.config.typed import from_dict, to_dict
 from search.space.sample import Point
@@ -49,14 +50,14 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
     values["epochs"] = config.study.epochs
     overrides = dict(config.search.objectives[point.objective])
     others = overrides.pop("pretrain", {})
-    try:
-        values["objective"] = to_dict(from_dict(ObjectiveConfig, values["objective"] | overrides))
-    except ConfigError as error:
-        raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
+    base = config.trial.pretrain.objective
+    values["objective"] = to_dict(
+        override_objective(base, overrides, f"search.objectives.{point.objective}")
+    )
     for key, value in (*flatten(others).items(), *point.values):
         set_key(values, key, value)
     pretrain = from_dict(PretrainConfig, values)
-    decides = to_dict(pretrain)
+    decides = to_dict(pretrain) | {"objective": hash_form(pretrain.objective, base)}
     del decides["checkpoint_every"]
     identity = {
         "pretrain": decides,

@@ -41,13 +41,13 @@ def test_an_old_study_gets_the_present_keys_and_no_others() -> None:
         "fidelity": "embedded",
         "runs": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"shares": {}, "rows": {"a": {"floors": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care"}}},
+        "trial": {"pretrain": {"objective": {"name": "care", "options": {"chunk": 4}}}},
     }
     new = {
         "fidelity": "synthetic",
         "search": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"weights": {}, "rows": {"a": {"baselines": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care"}}},
+        "trial": {"pretrain": {"objective": {"name": "care", "chunk": 4}}},
     }
     assert upgrade_config(old) == new
     assert upgrade_config(new) == new

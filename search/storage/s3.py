@@ -12,13 +12,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import pyarrow.fs as pafs
 
 from handssl.errors import ConfigError
+from handssl.records import uri
+from handssl.records.uri import open_filesystem
 
-_SCHEME: Final = "s3://"
+is_bucket = uri.is_bucket
+join = uri.join_uri
+shown = uri.redact
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -37,23 +41,6 @@ def _asking(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]
             raise OSError(errno.EIO, " ".join(str(error).split())) from error
 
     return asked
-
-
-def is_bucket(place: str) -> bool:
-    """Whether a place is a bucket's URI, not a path."""
-    return place.startswith(_SCHEME)
-
-
-def join(place: str, *parts: str) -> str:
-    """The place of something below a place; a URI's options stay behind it."""
-    path, mark, options = place.partition("?") if is_bucket(place) else (place, "", "")
-    return "/".join([path.rstrip("/"), *parts]) + mark + options
-
-
-def shown(place: str) -> str:
-    """A place as it may be printed and stored: without the keys that a URI may hold."""
-    account, slash, key = place.removeprefix(_SCHEME).partition("/")
-    return _SCHEME + account.rpartition("@")[2] + slash + key if is_bucket(place) else place
 
 
 @contextmanager
@@ -75,7 +62,7 @@ def refusing(key: str, place: str) -> Iterator[None]:
 @_asking
 def read(place: str) -> bytes | None:
     """An object's content; None if there is none."""
-    files, path = _opened(place)
+    files, path = open_filesystem(place)
     try:
         with files.open_input_file(path) as stream:
             content: bytes = stream.read()
@@ -87,7 +74,7 @@ def read(place: str) -> bytes | None:
 @_asking
 def write(place: str, content: bytes) -> None:
     """Put a small object."""
-    files, path = _opened(place)
+    files, path = open_filesystem(place)
     with files.open_output_stream(path) as stream:
         stream.write(content)
 
@@ -95,7 +82,7 @@ def write(place: str, content: bytes) -> None:
 @_asking
 def upload(path: Path, place: str) -> None:
     """Put a file; killed or failed on the way, there is no new object."""
-    files, there = _opened(place)
+    files, there = open_filesystem(place)
     local = pafs.LocalFileSystem()
     pafs.copy_files(str(path), there, source_filesystem=local, destination_filesystem=files)
 
@@ -103,7 +90,7 @@ def upload(path: Path, place: str) -> None:
 @_asking
 def download(place: str, path: Path) -> bool:
     """Fetch an object to a path, where it appears whole; whether there is one."""
-    files, there = _opened(place)
+    files, there = open_filesystem(place)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     local = pafs.LocalFileSystem()
@@ -120,7 +107,7 @@ def download(place: str, path: Path) -> bool:
 @_asking
 def delete(place: str) -> None:
     """Delete an object; it may not exist."""
-    files, path = _opened(place)
+    files, path = open_filesystem(place)
     try:
         files.delete_file(path)
     except FileNotFoundError:
@@ -130,32 +117,14 @@ def delete(place: str) -> None:
 @_asking
 def delete_all(place: str) -> None:
     """Delete all objects below a place; there may be none."""
-    files, path = _opened(place)
+    files, path = open_filesystem(place)
     files.delete_dir_contents(path, missing_dir_ok=True)
 
 
 @_asking
 def names(place: str) -> list[str]:
     """Names of all objects below a place, relative to it, sorted."""
-    files, path = _opened(place)
+    files, path = open_filesystem(place)
     selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
     found = files.get_file_info(selector)
     return sorted(i.path[len(path) + 1 :] for i in found if i.type == pafs.FileType.File)
-
-
-def _opened(place: str) -> tuple[Any, str]:
-    """The file system of a URI, and the path in it."""
-    path, mark, options = place.removeprefix(_SCHEME).partition("?")
-    account, slash, key = path.partition("/")
-    bucket = account.rpartition("@")[2]
-    return _file_system(_SCHEME + account + mark + options), (bucket + slash + key).rstrip("/")
-
-
-@functools.lru_cache(maxsize=16)
-def _file_system(uri: str) -> Any:
-    try:
-        return pafs.FileSystem.from_uri(uri)[0]
-    except ValueError as error:
-        raise ConfigError(
-            f"s3://… must be a URI that pyarrow understands, but got {shown(uri)} ({error})"
-        ) from error

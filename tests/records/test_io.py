@@ -109,7 +109,7 @@ def test_the_compiled_table_has_a_row_a_record_in_order_of_the_trials(tmp_path: 
 def test_columns_of_mixed_types_are_compiled_as_text(tmp_path: Path) -> None:
     values: list[Any] = [1, "auto", True, None, [1, 2], 0.5]
     found = {f"t{i}": record(f"t{i}", config={"warmup": v}) for i, v in enumerate(values)}
-    found["t0"]["seed"] = 2**70
+    found["t0"].seed = 2**70
     table = pq.read_table(records.compile_parquet(tmp_path, found))
     expected = ["1", "auto", "True", None, "[1, 2]", "0.5"]
     assert table["config.warmup"].to_pylist() == expected

@@ -142,7 +142,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    files, _ = buckets._opened(f"s3://?{options}&allow_bucket_creation=true")
+    files, _ = open_filesystem(f"s3://?{options}&allow_bucket_creation=true")
     files.create_dir("bucket")
     yield f"s3://bucket/results/small?{options}"
     files.delete_dir_contents("bucket")  # the next server of this process would serve them again

@@ -4,26 +4,28 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from handssl.records import Record, Status
 from search.config.metric import SearchMetric
 from search.observers.display import Display
 
 AUC = SearchMetric(name="auc_50cm", direction="maximize")
 
 
-def record(trial: str, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
-    return {
-        "trial": trial,
-        "status": status,
-        "objective": "relative",
-        "composition": trial,
-        "metrics": metrics,
-        "encoder_steps": 40,
-        "config": {},
-        "error": None,
-    }
+def record(trial: str, status: Status = "finished", **metrics: float | None) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial,
+        hash=trial,
+        seed=0,
+        status=status,
+        objective="relative",
+        composition=trial,
+        metrics=metrics,
+        encoder_steps=40,
+    )
 
 
-def lines(metric: SearchMetric, *records: dict[str, Any], **options: Any) -> list[str]:
+def lines(metric: SearchMetric, *records: Record, **options: Any) -> list[str]:
     """What is printed while these trials end."""
     out = io.StringIO()
     console = Console(file=out, width=120)

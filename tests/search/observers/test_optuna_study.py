@@ -10,7 +10,7 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE
+from handssl.records import OBJECTIVE, Record, Rung, Status
 from search.config.compose import plain
 from search.config.metric import SearchMetric
 from search.config.schema import Config
@@ -30,17 +30,21 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/optuna.db"
 
 
-def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dict[str, Any]:
-    return {
-        "trial": trial.id,
-        "hash": trial.hash,
-        "point": plain(trial.point),
-        "status": status,
-        "stage": trial.stage,
-        "metrics": {OBJECTIVE: value} if status == "finished" else {},
-        "rungs": [{"epoch": 1, "step": 5, OBJECTIVE: 9.0}],
-        "encoder_steps": 10,
-    }
+def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial.id,
+        hash=trial.hash,
+        seed=trial.seed,
+        objective=trial.point.objective,
+        composition=trial.point.composition,
+        point=plain(trial.point),
+        status=status,
+        stage=trial.stage,
+        metrics={OBJECTIVE: value} if status == "finished" else {},
+        rungs=(Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0}),),
+        encoder_steps=10,
+    )
 
 
 def stored(url: str) -> list[optuna.trial.FrozenTrial]:
@@ -181,8 +185,8 @@ def test_two_objectives_are_the_error_and_the_encoder_steps(
 def of_auc(trial: Trial, value: float | None, status: str = "finished") -> dict[str, Any]:
     """A record with an AUC of its own, and an error that would rank it the other way."""
     record = record_of(trial, status)
-    record["metrics"] |= {"auc_50cm": value} if status == "finished" else {}
-    record["rungs"][0]["auc_50cm"] = 0.25
+    record.metrics |= {"auc_50cm": value} if status == "finished" else {}
+    record.rungs[0]["auc_50cm"] = 0.25
     return record
 
 

@@ -237,7 +237,7 @@ def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(
     content = buckets.read(join(directory, "record.json"))
     assert content is not None
     here = read_record(Path(job.directory) / "record.json")
-    assert json.loads(content)["metrics"] == here["metrics"]
+    assert json.loads(content)["metrics"] == here.metrics
     # A worker that was lost between its record and its last report runs nothing twice.
     [last] = run(there, device="cpu")
     assert (last["done"], last["status"]) == (True, "finished")

@@ -56,7 +56,7 @@ def test_the_compact_form_holds_every_record_as_it_was_written(study: Path, comp
 
 def test_the_sample_of_a_study_is_that_of_its_compact_form(study: Path, compact: Path) -> None:
     drawn = [
-        [record["trial"] for record in read_recorded(str(place)).sampled(3, seed=seed)]
+        [record.trial for record in read_recorded(str(place)).sampled(3, seed=seed)]
         for place in (study, compact)
         for seed in range(9)
     ]

@@ -37,7 +37,7 @@ def recorded(job: TrialJob, written: Path) -> Path:
 
     In its configuration are so a null, and a key with a dot.
     """
-    data = records.read_record(written)["data"]
+    data = records.read_record(written).data
     written.unlink()
     pretrain = dataclasses.replace(job.trial.pretrain, magnitudes={"rotate.max_deg": 30.0})
     trial = dataclasses.replace(job.trial, pretrain=pretrain)
@@ -62,15 +62,15 @@ def test_the_compact_form_replays_to_the_same_metrics_and_says_which_do_not(
 ) -> None:
     record = records.read_record(recorded)
     other = recorded.parent.with_name("other") / "record.json"
-    metrics = record["metrics"] | {"mpjpe_cm": record["metrics"]["mpjpe_cm"] + 1e-9}
-    changed = record | {"trial": "other", "hash": "other", "seed": record["seed"], "repeat": 1}
+    metrics = record.metrics | {"mpjpe_cm": record.metrics["mpjpe_cm"] + 1e-9}
+    changed = record | {"trial": "other", "hash": "other", "seed": record.seed, "repeat": 1}
     records.write_json(other, changed | {"metrics": metrics})
     write_compact(read_study(str(recorded.parents[3])), tmp_path / "docs" / "study")
     shutil.rmtree(tmp_path / "trials")
     place = str(tmp_path / "docs" / "study")
     assert main([place, "--sample", "2"]) == 1
     said = capsys.readouterr().out
-    assert f"the same: {record['trial']}" in said
+    assert f"the same: {record.trial}" in said
     assert "not the same: other" in said
     assert "1 of 2 are the same" in said
     assert main([place]) == 2
@@ -100,7 +100,7 @@ def test_a_published_study_replays_and_is_analysed_without_its_results(
 def test_a_metric_that_does_not_come_out_is_said(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    metrics = records.read_record(recorded)["metrics"]
+    metrics = records.read_record(recorded).metrics
     change(recorded, metrics=metrics | {"mpjpe_cm": metrics["mpjpe_cm"] + 1e-9})
     assert main([str(recorded)]) == 1
     said = capsys.readouterr().out

@@ -46,21 +46,21 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: TrialJob) -> N
         "record.json",
     }
     record = records.read_record(folder / "record.json")
-    assert record["status"] == "finished"
-    assert record["hash"] == job.trial.hash
-    assert record["metrics"][OBJECTIVE] == reports[-1][OBJECTIVE] > 0
-    assert [rung["epoch"] for rung in record["rungs"]] == [1]
-    assert record["rungs"][0].keys() == {"epoch", "step", OBJECTIVE}
-    assert record["steps"] == record["encoder_steps"] == 10
-    parts = dict(record["timings_s"])
+    assert record.status == "finished"
+    assert record.hash == job.trial.hash
+    assert record.metrics[OBJECTIVE] == reports[-1][OBJECTIVE] > 0
+    assert [rung.epoch for rung in record.rungs] == [1]
+    assert record.rungs[0].keys() == {"epoch", "step", OBJECTIVE}
+    assert record.steps == record.encoder_steps == 10
+    parts = dict(record.timings_s)
     total = parts.pop("total")
     assert sum(parts.values()) == pytest.approx(total)
-    assert record["study"] == "small"
+    assert record.study == "small"
     diagnosed = {f"{kind}/{name}" for kind in ("invariance", "equivariance") for name in STUDIED}
-    assert diagnosed | {"rankme"} <= record["metrics"].keys()
+    assert diagnosed | {"rankme"} <= record.metrics.keys()
     assert not diagnosed & reports[-1].keys()
     with np.load(folder / "errors.npz") as file:
-        assert np.median(file["error_cm"]) == pytest.approx(record["metrics"][OBJECTIVE])
+        assert np.median(file["error_cm"]) == pytest.approx(record.metrics[OBJECTIVE])
         assert len(file["group"]) == len(file["error_cm"])
 
 
@@ -68,13 +68,13 @@ def test_what_may_stop_a_trial_is_in_every_report_and_at_every_rung(job: TrialJo
     metric = SearchMetric(name="auc_50cm", direction="maximize")
     job = dataclasses.replace(job, metric=metric, may_stop=True)
     rung, last = run(job, device="cpu")
-    assert [rung["epoch"], last["epoch"]] == [1, 2]
-    assert 0 <= rung["auc_50cm"] <= 1
+    assert [rung.epoch, last["epoch"]] == [1, 2]
+    assert 0 <= rung.metrics["auc_50cm"] <= 1
     record = records.read_record(Path(job.directory) / "record.json")
-    assert last["auc_50cm"] == record["metrics"]["auc_50cm"] != record["metrics"][OBJECTIVE]
+    assert last["auc_50cm"] == record.metrics["auc_50cm"] != record.metrics[OBJECTIVE]
     rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-    for held in (record["rungs"], record_of(job, "pruned", rows)["rungs"]):
-        assert [(own["epoch"], own["auc_50cm"]) for own in held] == [(1, rung["auc_50cm"])]
+    for held in (record.rungs, record_of(job, "pruned", rows)["rungs"]):
+        assert [(own["epoch"], own["auc_50cm"]) for own in held] == [(1, rung.metrics["auc_50cm"])]
         assert held[0].keys() == {"epoch", "step", "auc_50cm", OBJECTIVE}
 
 
@@ -152,26 +152,26 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: TrialJob) -> None:
     assert last["done"]
     assert last["status"] == "failed"
     record = records.read_record(Path(job.directory) / "record.json")
-    assert record["status"] == "failed"
-    assert record["error"]["type"] == "NonFiniteLossError"
-    assert "step=" in record["error"]["message"]
-    assert record["error"]["step"] > 0
-    assert record["error"]["last_finite_loss"] > 0
-    assert {"encoder.layer1", "objective"} <= record["error"]["parameter_norms"].keys()
-    assert "Traceback" in record["error"]["traceback"]
+    assert record.status == "failed"
+    assert record.error.type == "NonFiniteLossError"
+    assert "step=" in record.error.message
+    assert record.error["step"] > 0
+    assert record.error["last_finite_loss"] > 0
+    assert {"encoder.layer1", "objective"} <= record.error["parameter_norms"].keys()
+    assert "Traceback" in record.error.traceback
 
 
 def test_a_traceback_as_text_is_taken_apart(job: TrialJob) -> None:
     error = "Traceback (most recent call last):\n  ...\nValueError: no: way\n"
     record = record_of(job, "failed", [], error=error)
-    assert record["error"] == {"type": "ValueError", "message": "no: way", "traceback": error}
-    assert record["timings_s"]["total"] == 0
+    assert record.error == {"type": "ValueError", "message": "no: way", "traceback": error}
+    assert record.timings_s["total"] == 0
     json.dumps(record)
 
 
 def test_prose_in_place_of_a_traceback_is_the_message(job: TrialJob) -> None:
     prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
     error = record_of(job, "failed", [], error=prose)["error"]
-    assert error["type"] == "unknown"
-    assert error["message"] == "The worker has died. Exit type: SYSTEM_ERROR: no"
-    assert error["traceback"] == prose
+    assert error.type == "unknown"
+    assert error.message == "The worker has died. Exit type: SYSTEM_ERROR: no"
+    assert error.traceback == prose

@@ -88,7 +88,7 @@ def read_study(uri: str) -> Study:
         unfinished=tuple(unfinished),
         missing=tuple(
             item
-            for item in (plan if isinstance(plan, list) else ())
+            for item in (plan if isinstance(plan, list | tuple) else ())
             if isinstance(item, Mapping) and item.get("trial") not in here
         ),
         problems=tuple(problems + repeated),

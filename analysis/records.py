@@ -143,9 +143,9 @@ class Study:
         return bool(self.section("fidelity").get("evidence", False))
 
 
-def setting_of(config: Mapping[str, Any], transfer: Mapping[str, Any] | None, other: str) -> str:
+def setting_of(config: Mapping[str, Any], transfer: Mapping[str, Any], other: str) -> str:
     """Identity of a configuration without seed and repeat; `other` where it is empty."""
-    whole = config if transfer is None else {**config, "transfer": transfer}
+    whole = {**config, "transfer": transfer} if transfer else config
     settings = {key: value for key, value in whole.items() if key not in _NOT_SETTINGS}
     return json.dumps(settings, sort_keys=True, default=str) if settings else other
 

@@ -68,7 +68,7 @@ def _encoder(config: Mapping[str, object]) -> str:
 
 def row_of(record: Record) -> tuple[str, str]:
     """Key and title of the row that a run belongs to."""
-    part = record.transfer or {}
+    part = record.transfer
     mode = str(part.get("mode") or "frozen")
     base = objective_base(record.variant)
     if "supervised" in (base, mode):
@@ -84,7 +84,7 @@ def row_of(record: Record) -> tuple[str, str]:
 
 def fraction_of(record: Record) -> float:
     """Share of the labels that a run was fitted with."""
-    return float((record.transfer or {}).get("label_fraction") or 1.0)
+    return float(record.transfer.get("label_fraction") or 1.0)
 
 
 def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
@@ -92,7 +92,7 @@ def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
 
     Runs that differ in nothing but what else they were evaluated on then have equal settings.
     """
-    part: Mapping[str, Any] = record.transfer or {}
+    part: Mapping[str, Any] = record.transfer
     if record.status != "finished" or record.kind == "pretrain":
         return []
     names = part.get("evaluate")

@@ -74,16 +74,16 @@ def _probe_all(study: Path, store: Store, *, epochs: int) -> Iterator[Probed]:
     train, val = store.split("train"), store.split("val")
     for trial, record in records.read_records(study).items():
         weights = study / "trials" / trial / "encoder.safetensors"
-        if record["status"] != "finished" or not weights.exists():
+        if not record.is_finished or not weights.exists():
             continue
-        config = typed(ProbeConfig, record["config"]["probe"])
-        name = record["config"]["encoder"]["name"]
+        config = typed(ProbeConfig, record.config["probe"])
+        name = record.config["encoder"]["name"]
         metrics, seconds = {}, {}
         for solver in SOLVERS:
             encoder = build_encoder(EncoderConfig(name=name, weights=str(weights)))
             own = dataclasses.replace(config, solver=solver, epochs=epochs)
             start = time.process_time()
-            result = linear_probe(encoder, train, val, own, seed=record["seed"])
+            result = linear_probe(encoder, train, val, own, seed=record.seed)
             seconds[solver] = time.process_time() - start
             metrics[solver] = result.metrics
         yield Probed(trial, metrics, seconds)
@@ -125,8 +125,8 @@ def main() -> None:
     parser.add_argument("study", type=Path, help="results/STUDY, run with trial.keep_encoder=true")
     parser.add_argument("--epochs", type=int, default=50, help="of the released solver")
     arguments = parser.parse_args()
-    study = records.read_record(arguments.study / "study.json")
-    config = typed(Config, study["config"])
+    study = records.read_description(arguments.study)
+    config = typed(Config, study.config)
     console = Console()
     store = open_data(config.data, console)
     if config.study.images is not None:

@@ -61,4 +61,4 @@ class StudyDescription:
             kind = Mapping if name in _MAPPINGS else list if name == "plan" else str
             if not isinstance(item, kind):
                 raise DataError(f"{file} must be a description, but got {name}={item!r}")
-        return cls(**values)
+        return cls(**values | {"plan": tuple(values.get("plan", ()))})

@@ -23,11 +23,10 @@ def read_record(path: Path) -> Record:
         DataError: The file is not a record that this version reads.
     """
     try:
-        return Record.from_dict(
-            read_json(path.read_bytes(), path), file=path, trial=path.parent.name
-        )
+        value = read_json(path.read_bytes(), path)
     except (OSError, DataError) as error:
         raise DataError(f"{error}; delete the file to run the trial again") from error
+    return Record.from_dict(value, file=path)
 
 
 def read_description(study: str | os.PathLike[str] | Source) -> StudyDescription:
@@ -78,7 +77,7 @@ def read_records(study: str | os.PathLike[str] | Source) -> dict[str, Record]:
     records: dict[str, Record] = {}
     for _, trial, record in read_entries(source):
         if isinstance(record, DataError):
-            raise DataError(f"{record}, in {source.uri}; delete the file to run the trial again")
+            raise DataError(f"{record} (in {source.uri})")
         if record is not None:
             records[trial] = record
     return dict(sorted(records.items()))

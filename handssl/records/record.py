@@ -45,13 +45,13 @@ class Failure:
     Attributes:
         type: Name of the exception's class.
         message: Its message.
-        traceback: Its traceback; None in a published record.
+        traceback: Its traceback, which names files of the machine; None in a published record.
         details: Further facts, such as the step at which the loss became infinite.
     """
 
     type: str
     message: str
-    traceback: str | None = None
+    traceback: str | None = field(default=None, compare=False, repr=False)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Record:
         stage: 2 where a search repeats one of its best points with a new seed, else 1.
         point: Position in the search space.
         config: Settings of the run.
-        transfer: Data sets and mode of a row of the transfer tables; None elsewhere.
+        transfer: Data sets and mode of a row of the transfer tables; empty elsewhere.
         pretraining: The trial whose encoder a fit starts from.
         metrics: Metrics at the end; None where one was not finite.
         evaluations: Metrics on each data set, of a fit that was evaluated on several.
@@ -115,7 +115,7 @@ class Record:
     stage: int = 1
     point: Mapping[str, Any] = field(default_factory=dict, repr=False)
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    transfer: Mapping[str, Any] | None = None
+    transfer: Mapping[str, Any] = field(default_factory=dict)
     pretraining: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     evaluations: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, repr=False)
@@ -145,7 +145,7 @@ class Record:
     @property
     def is_transfer(self) -> bool:
         """Whether it belongs to the transfer tables."""
-        return self.transfer is not None
+        return bool(self.transfer)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, of the present schema; empty fields of transfer tables are left out."""
@@ -196,7 +196,7 @@ class Record:
             config=read.mapping("config"),
             data=read.mapping("data"),
             git=read.mapping("git"),
-            transfer=read.mapping("transfer") if values.get("transfer") is not None else None,
+            transfer=read.mapping("transfer"),
             pretraining=values.get("pretraining"),
             metrics=read.numbers("metrics"),
             evaluations={

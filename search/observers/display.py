@@ -152,7 +152,7 @@ def _label(metric: SearchMetric) -> str:
 def _transfer(record: Record) -> str:
     """Of a row of the transfer tables: what was done, on which data, with how many labels."""
     part = record.transfer
-    if part is None:
+    if not part:
         return ""
     if record.kind == "pretrain":
         return f" pretrain on {part['pretrain']}, {record.config['encoder']['name']}"

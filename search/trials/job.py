@@ -77,7 +77,7 @@ class Job(Protocol):
         ...
 
     @property
-    def transfer(self) -> Mapping[str, Any] | None:
+    def transfer(self) -> Mapping[str, Any]:
         """Data sets and mode, of a row of the transfer tables."""
         ...
 

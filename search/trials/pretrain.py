@@ -82,9 +82,9 @@ class TrialJob:
         return "pretrain"
 
     @property
-    def transfer(self) -> Mapping[str, Any] | None:
+    def transfer(self) -> Mapping[str, Any]:
         """Its part in transfer tables: none."""
-        return None
+        return {}
 
     @property
     def epochs(self) -> int:

@@ -6,11 +6,11 @@ from moto.server import ThreadedMotoServer
 
 from handssl import records
 from handssl.data import open_or_build_store
+from handssl.records.uri import open_filesystem
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.space.sample import grid
-from search.storage import s3 as buckets
 from search.trials.pretrain import TrialJob
 from search.trials.resolve import Trial, resolve_all
 from tests.search.running import command, run_grid

@@ -165,9 +165,7 @@ def assert_complete(results: Path, *, trials: int) -> None:
     for trial, record in found.items():
         rows = records.read_jsonl(folder / "trials" / trial / "metrics.jsonl")
         assert [row["epoch"] for row in rows] == list(range(1, record.epochs + 1))
-        assert (folder / "trials" / trial / "errors.npz").exists() == (
-            record.status == "finished"
-        )
+        assert (folder / "trials" / trial / "errors.npz").exists() == (record.status == "finished")
 
     states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     shown = [

@@ -18,6 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from handssl import records
+from handssl.records.uri import open_filesystem
 from search.config.compose import compose_config
 from search.space.sample import grid
 from search.storage import s3 as buckets

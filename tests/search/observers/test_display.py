@@ -68,7 +68,7 @@ def test_the_best_so_far_is_the_largest_where_the_search_maximises() -> None:
     ],
 )
 def test_a_metric_is_shown_with_its_own_unit(name: str, value: float, expected: str) -> None:
-    assert expected in lines(SearchMetric(name=name), record("T") | {"metrics": {name: value}})[0]
+    assert expected in lines(SearchMetric(name=name), record("T", "finished", **{name: value}))[0]
 
 
 def test_what_was_not_finite_is_never_the_best() -> None:

@@ -25,7 +25,7 @@ def written(job: TrialJob, small: Config) -> Path:
     store = json.loads((Path(small.data.store) / "manifest.json").read_text())
     record = record_of(job, "finished", [], metrics={"mpjpe_cm": 1.0})
     path = Path(job.directory) / "record.json"
-    records.write_json(path, record | {"data": {"fingerprint": store["fingerprint"]}})
+    records.write_json(path, record.to_dict() | {"data": {"fingerprint": store["fingerprint"]}})
     study = {"schema": records.SCHEMA, "config": plain(small)}
     records.write_json(path.parents[3] / "study.json", study)
     return path
@@ -47,7 +47,7 @@ def recorded(job: TrialJob, written: Path) -> Path:
 
 
 def change(path: Path, **changes: Any) -> None:
-    records.write_json(path, records.read_record(path) | changes)
+    records.write_json(path, records.read_record(path).to_dict() | changes)
 
 
 def test_a_record_replays_to_the_same_metrics(
@@ -62,8 +62,13 @@ def test_the_compact_form_replays_to_the_same_metrics_and_says_which_do_not(
 ) -> None:
     record = records.read_record(recorded)
     other = recorded.parent.with_name("other") / "record.json"
-    metrics = record.metrics | {"mpjpe_cm": record.metrics["mpjpe_cm"] + 1e-9}
-    changed = record | {"trial": "other", "hash": "other", "seed": record.seed, "repeat": 1}
+    metrics = {**record.metrics, "mpjpe_cm": (record.metrics["mpjpe_cm"] or 0) + 1e-9}
+    changed = record.to_dict() | {
+        "trial": "other",
+        "hash": "other",
+        "seed": record.seed,
+        "repeat": 1,
+    }
     records.write_json(other, changed | {"metrics": metrics})
     write_compact(read_study(str(recorded.parents[3])), tmp_path / "docs" / "study")
     shutil.rmtree(tmp_path / "trials")
@@ -101,7 +106,7 @@ def test_a_metric_that_does_not_come_out_is_said(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     metrics = records.read_record(recorded).metrics
-    change(recorded, metrics=metrics | {"mpjpe_cm": metrics["mpjpe_cm"] + 1e-9})
+    change(recorded, metrics={**metrics, "mpjpe_cm": (metrics["mpjpe_cm"] or 0) + 1e-9})
     assert main([str(recorded)]) == 1
     said = capsys.readouterr().out
     assert "not the same" in said
@@ -125,7 +130,7 @@ def test_other_data_is_used_where_that_is_asked_for(
     [
         ({"status": "failed"}, "finished"),
         ({"data": {"fingerprint": "0" * 64}}, "restore it"),
-        ({"config": {"transfer": {"mode": "frozen"}}}, "run_transfer.py"),
+        ({"transfer": {"mode": "frozen"}}, "run_transfer.py"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(
@@ -147,7 +152,7 @@ def test_a_missing_record_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_data_that_lies_elsewhere_now_is_taken_from_there(
     written: Path, tmp_path: Path, small: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = records.read_record(written.parents[3] / "study.json")
+    study = records.read_description(written.parents[3]).to_dict()
     study["config"]["data"] |= {"root": f"{tmp_path}/gone", "store": f"{tmp_path}/gone/store"}
     records.write_json(written.parents[3] / "study.json", study)
     change(written, data={"fingerprint": "0" * 64})

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def record_of(trial: Trial, value: float, **changes: Any) -> Record:
         metrics={OBJECTIVE: value},
         encoder_steps=1,
     )
-    return dataclasses.replace(record, **changes)
+    changed: Record = dataclasses.replace(record, **changes)
+    return changed
 
 
 def run(config: Config, url: str, finished: dict[str, Record], upto: int = 10**6) -> list[Trial]:
@@ -142,7 +144,7 @@ def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
 LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
 
 
-def of_auc(config: Config, objective: str, composition: str, auc: float) -> dict[str, Any]:
+def of_auc(config: Config, objective: str, composition: str, auc: float) -> Record:
     """A record whose error would rank it the other way."""
     trial = resolve(config, Point(objective=objective, composition=composition), "g")
     return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
@@ -153,9 +155,11 @@ def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: 
     for composition, auc in (("CJ", 0.3), ("Ro", 0.1), ("S", 0.9)):
         record = of_auc(config, "contrastive", composition, auc)
         path = tmp_path / "old" / "trials" / record.trial / "record.json"
-        records.write_json(path, record)
+        records.write_json(path, record.to_dict())
     without = record_of(resolve(config, Point(objective="relative", composition="T"), "g"), 0.0)
-    records.write_json(tmp_path / "old" / "trials" / without["trial"] / "record.json", without)
+    records.write_json(
+        tmp_path / "old" / "trials" / without.trial / "record.json", without.to_dict()
+    )
     assert [point.composition for point in warm_start(config)] == ["S", "CJ"]
     other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
     with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
@@ -192,7 +196,7 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
             value = trial.pretrain.optimizer.base_lr
             finished[trial.id] = record_of(trial, value, metrics={name: value})
             view.end(finished[trial.id])
-        values = [record.metrics[name] for record in finished.values()]
+        values = [record.metrics[name] or 0.0 for record in finished.values()]
         shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
     assert shares["maximize"] > 0.7
     assert shares["minimize"] < 0.3
@@ -206,7 +210,7 @@ def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
 def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
     config = config_of()
 
-    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> dict[str, Any]:
+    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> Record:
         point = Point(objective="contrastive", composition=composition, repeat=repeat)
         return record_of(resolve(config, point, "f"), value, **changes)
 

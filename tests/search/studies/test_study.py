@@ -180,13 +180,14 @@ def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_
         "contrastive": "finished",
         "hot": "failed",
     }
-    error = by_label["hot"]["error"]
+    error = by_label["hot"].error
+    assert error is not None
     assert error.type == "NonFiniteLossError"
-    assert error["step"] > 0
-    assert error["last_finite_loss"] > 0
-    assert "encoder.layer1" in error["parameter_norms"]
+    assert error.details["step"] > 0
+    assert error.details["last_finite_loss"] > 0
+    assert "encoder.layer1" in error.details["parameter_norms"]
     assert {record.composition for record in by_label.values()} == {"Ro/T"}
-    folder = tmp_path / "small" / "trials" / by_label["relative"]["trial"]
+    folder = tmp_path / "small" / "trials" / by_label["relative"].trial
     terms = records.read_jsonl(folder / "metrics.jsonl")[-1]["terms"]
     # One view is turned, the other shifted: each is told from the other's neutral parameters.
     assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
@@ -219,7 +220,7 @@ def test_a_sampled_search_stops_early_and_runs_the_best_again(
         assert rungs == ([1, 2] if record.status == "finished" else [1, 2][: record.epochs])
     best = min(
         (r for r in first if r.status == "finished"),
-        key=lambda r: r.metrics["median_pje_cm"],
+        key=lambda r: r.metrics["median_pje_cm"] or 0.0,
     )
     for record in second:
         assert record.status == "finished"
@@ -250,7 +251,7 @@ def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
     (second,) = [record for record in found.values() if record.stage == 2]
     assert all("auc_50cm" in rung.metrics for record in first for rung in record.rungs)
     best = max(
-        (r for r in first if r.status == "finished"), key=lambda r: r.metrics["auc_50cm"]
+        (r for r in first if r.status == "finished"), key=lambda r: r.metrics["auc_50cm"] or 0.0
     )
     assert dict(second.point) | {"repeat": 0} == dict(best.point) | {"repeat": 0}
     told = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
@@ -261,9 +262,9 @@ def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
             assert trial.value == record.metrics["auc_50cm"]
         rungs = {rung.epoch: rung.metrics["auc_50cm"] for rung in record.rungs}
         assert trial.intermediate_values == rungs
-    events = EventAccumulator(str(tmp_path / "small" / "tensorboard" / best["trial"])).Reload()
+    events = EventAccumulator(str(tmp_path / "small" / "tensorboard" / best.trial)).Reload()
     assert [e.value for e in events.Scalars("probe/auc_50cm")] == pytest.approx(
-        [rung.metrics["auc_50cm"] for rung in best["rungs"]]
+        [rung.metrics["auc_50cm"] for rung in best.rungs]
     )
 
     other = run_grid(base, tmp_path, *overrides)

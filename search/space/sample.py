@@ -10,16 +10,12 @@ only one answer is possible is not asked.
 import dataclasses
 import fnmatch
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalChoiceType,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalChoiceType
+from optuna.trial import FixedTrial
 
 from handssl.augment import (
     AUGMENTATIONS,
@@ -210,7 +206,7 @@ def grid(search: SearchConfig) -> list[Point]:
             f"search.augmentations must have one of {', '.join(able)} for the relative objective, "
             f"but got {list(search.augmentations)}; add one, or another of search.objectives"
         )
-    return matching(points, search.only, "search.only") if search.only else points
+    return matching(points, search.include, "search.include") if search.include else points
 
 
 def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
@@ -234,9 +230,9 @@ def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list
 
 
 def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
-    own = [Composition.parse(name) for name in search.singles if name not in search.augmentations]
+    singles = [name for name in search.single_augmentations if name not in search.augmentations]
     second = None if search.second_view is None else Composition.parse(search.second_view)
-    for composition in (*compositions(search.augmentations), *own):
+    for composition in (*compositions(search.augmentations), *map(Composition.parse, singles)):
         pair = dataclasses.replace(composition, second=second)
         for label, overrides in search.objectives.items():
             kind = overrides.get("name", label)
@@ -265,48 +261,6 @@ def _all_values(
         yield tuple(zip(keys, values, strict=True))
 
 
-class _Known:
-    """A chooser that decides as a known point did, and notes what it was asked."""
-
-    def __init__(self, point: Point, names: Iterable[str], *, partial: bool) -> None:
-        composition = Composition.parse(point.composition)
-        self._answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
-        for name in names:
-            self._answers[name] = name in composition.names
-            assigned = composition.assignment.get(name, "off")
-            self._answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
-        self._partial = partial
-        self.parameters: dict[str, Any] = {}
-        self.distributions: dict[str, BaseDistribution] = {}
-
-    def _note(self, name: str, distribution: BaseDistribution, open_value: Any) -> Any:
-        if self._partial and name not in self._answers:
-            return open_value
-        value = self._answers[name]
-        if not distribution._contains(distribution.to_internal_repr(value)):
-            raise ValueError(f"{name}={value} is outside {distribution}")
-        self.parameters[name], self.distributions[name] = value, distribution
-        return value
-
-    def suggest_categorical(
-        self, name: str, choices: Sequence[CategoricalChoiceType]
-    ) -> CategoricalChoiceType:
-        value: CategoricalChoiceType = self._note(
-            name, CategoricalDistribution(choices), choices[0]
-        )
-        return value
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        return float(self._note(name, FloatDistribution(low, high, log=log, step=step), low))
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        return int(self._note(name, IntDistribution(low, high, log=log, step=step), low))
-
-
 def parameters_of(
     point: Point, search: SearchConfig, *, partial: bool = False
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
@@ -315,20 +269,35 @@ def parameters_of(
     Args:
         point: The point.
         search: The space.
-        partial: Leave open what the space asks about and the point does not say.
+        partial: Omit parameters of the space that the point does not set.
 
     Raises:
-        ValueError, KeyError: The point lies outside the space.
+        ValueError: The point lies outside the space.
     """
-    names = tuple(dict.fromkeys((*search.augmentations, *search.singles)))
-    known = _Known(point, names, partial=partial)
-    chosen = choose(known, dataclasses.replace(search, augmentations=names))
-    # What the space does not ask about would be lost silently, and the point taken for another.
-    said = tuple((key, value) for key, value in chosen.values if key in known.parameters)
-    if (chosen.objective, chosen.composition, said) != (
-        point.objective,
-        point.composition,
-        point.values,
-    ):
+    names = tuple(dict.fromkeys((*search.augmentations, *search.single_augmentations)))
+    composition = Composition.parse(point.composition)
+    answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
+    for name in names:
+        assigned = composition.assignment.get(name, "off")
+        answers |= {name: name in composition.names}
+        answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
+    # Optuna must be given a value for each question, so the omitted ones get any valid value.
+    omitted = search.ranges.keys() - answers.keys() if partial else set()
+    for key in omitted:
+        where = search.ranges[key]
+        answers[key] = where.low if where.choices is None else where.choices[0]
+    trial = FixedTrial(answers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # a value outside its range
+        try:
+            chosen = choose(trial, dataclasses.replace(search, augmentations=names))
+        except UserWarning as error:
+            raise ValueError(str(error)) from error
+    # A value that the space does not ask for would be lost, and the point mistaken for another.
+    values = tuple((key, value) for key, value in chosen.values if key not in omitted)
+    if dataclasses.replace(chosen, values=values, repeat=point.repeat) != point:
         raise ValueError(f"{point} is not in the space; the nearest is {chosen}")
-    return known.parameters, known.distributions
+    return (
+        {name: value for name, value in trial.params.items() if name not in omitted},
+        {name: dist for name, dist in trial.distributions.items() if name not in omitted},
+    )

@@ -3,77 +3,32 @@
 Nothing here writes anything but an empty results folder.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock, Timeout
-
 from handssl import records
 from handssl.data import Store
+from handssl.disk import existing_parent
 from handssl.errors import ConfigError
 from handssl.evaluation import diagnosed
-from search.cluster.capacity import check_ceiling, node_groups
-from search.config.compose import plain
 from search.config.metric import AT_RUNGS
-from search.config.schema import Config, TrialConfig
+from search.config.renamed import upgrade_config
+from search.config.schema import Config
 from search.config.search import SearchConfig
+from search.config.typed import to_dict
 from search.observers.optuna_study import without_password
 from search.space.corners import ends
 from search.space.sample import grid
-from search.storage import s3 as buckets
-from search.storage.lock import leased
-from search.storage.s3 import is_bucket, join
+from search.storage import s3
+from search.storage.s3 import is_bucket, join_uri
 from search.trials.job import Planned
 from search.trials.resolve import Trial, resolve_all
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
 """USER:PASSWORD@ of a URL; an @ in a password is written %40."""
-
-
-def local_resources(config: Config) -> dict[str, float]:
-    """CPUs and GPUs that a local Ray would have."""
-    gpus = torch.cuda.device_count() if config.cluster.gpus is None else config.cluster.gpus
-    return {"cpus": config.cluster.cpus or os.cpu_count() or 1, "gpus": gpus}
-
-
-def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> int:
-    """Trials at a time that so much holds, at least one; an elastic one takes the rest.
-
-    Args:
-        trial: What one trial needs.
-        cpus: CPUs for all of them.
-        gpus: GPUs for all of them; None where they do not count.
-    """
-    workers = cpus // trial.cpus
-    if trial.gpus > 0 and gpus is not None:
-        workers = min(workers, gpus // trial.gpus)
-    full, rest = divmod(int(workers), trial.most_workers)
-    return max(1, full + (trial.elastic and rest >= trial.fewest_workers))
-
-
-def check_resources(config: Config) -> None:
-    """Refuse a trial that this machine, or all that a cluster may grow to, can never hold."""
-    if config.cluster.address != "local":
-        groups = node_groups(Path(config.cluster.autoscaler).expanduser())
-        if groups is not None:
-            check_ceiling(config.trial, groups)
-        return
-    trial = config.trial
-    for kind, amount in local_resources(config).items():
-        each = getattr(trial, kind)
-        needed = trial.fewest_workers * each
-        if needed > amount:
-            raise ConfigError(
-                f"trial.workers={trial.workers_shown} x trial.{kind}={each:g} needs "
-                f"{needed:g} {kind}, but this machine has {amount}; lower one of them, or use "
-                "cluster=auto"
-            )
 
 
 def check_points(config: Config) -> None:
@@ -127,12 +82,12 @@ def check_metrics(config: Config, store: Store) -> None:
 def check_writable(place: str) -> None:
     """Refuse a results folder or bucket that cannot be made or written to; leaves no trace."""
     if is_bucket(place):
-        with buckets.refusing("results", place):
-            buckets.write(join(place, ".probe"), b"")
-            buckets.delete(join(place, ".probe"))
+        with s3.as_config_error("results", place):
+            s3.write(join_uri(place, ".probe"), b"")
+            s3.delete(join_uri(place, ".probe"))
         return
     folder = Path(place)
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = existing_parent(folder)
     try:
         with tempfile.TemporaryDirectory(dir=existing):
             pass
@@ -140,29 +95,6 @@ def check_writable(place: str) -> None:
         raise ConfigError(
             f"results must be a folder that can be written to, but got results={folder.parent} "
             f"({error.strerror}: {existing}); choose another with results=FOLDER"
-        ) from error
-
-
-@contextmanager
-def exclusive(place: str) -> Iterator[None]:
-    """Hold the study against a second driver; the lock goes with the process, however it ends.
-
-    In a bucket it is a lease, with the limits that `search.lease` states.
-    """
-    if is_bucket(place):
-        name = buckets.shown(place).partition("?")[0].rpartition("/")[2]
-        with leased(join(place, ".lock"), name):
-            yield
-        return
-    folder = Path(place)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise ConfigError(
-            f"study.name={folder.name} is being run by another process; wait for it, or choose "
-            "another study.name"
         ) from error
 
 
@@ -222,7 +154,7 @@ def shown_config(config: Any, storage: str | None, part: str) -> dict[str, Any]:
         storage: URL of the database.
         part: The part of the configuration that has it, as `storage`.
     """
-    shown: dict[str, Any] = _without_keys(plain(config))
+    shown: dict[str, Any] = _without_keys(to_dict(config))
     if storage:
         shown[part]["storage"] = without_password(storage)
     return shown
@@ -232,7 +164,7 @@ def _without_keys(value: Any) -> Any:
     """The same without the keys that URIs of buckets may hold."""
     if isinstance(value, dict):
         return {key: _without_keys(item) for key, item in value.items()}
-    return buckets.shown(value) if isinstance(value, str) else value
+    return s3.redact(value) if isinstance(value, str) else value
 
 
 def without_passwords(overrides: Sequence[str]) -> list[str]:
@@ -240,7 +172,7 @@ def without_passwords(overrides: Sequence[str]) -> list[str]:
     shown = []
     for override in overrides:
         key, equals, value = override.partition("=")
-        shown.append(key + equals + _PASSWORD.sub(r"\1:***@", buckets.shown(value)))
+        shown.append(key + equals + _PASSWORD.sub(r"\1:***@", s3.redact(value)))
     return shown
 
 
@@ -256,7 +188,7 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
             f"{before.data['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
             "now); choose another study.name, or restore the data"
         )
-    changed = _difference(_fixed(before.config), _fixed(study["config"]))
+    changed = _difference(_fixed(upgrade_config(before.config)), _fixed(study["config"]))
     if changed:
         key, old, new = changed[0]
         raise ConfigError(
@@ -283,7 +215,7 @@ def _fixed_search(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a search goes by; one described before these keys were there went by the defaults."""
     if "search" not in config:
         return
-    defaults = plain(SearchConfig())
+    defaults = to_dict(SearchConfig())
     metrics = {
         key: config["search"].get(key, defaults[key]) for key in ("metric", "second_metric")
     }
@@ -299,7 +231,7 @@ def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in config.get("transfer", {}).items():
         if key == "finetune":
             yield from ((f"finetune.{own}", setting) for own, setting in value.items())
-        elif key in ("shares", "pretrain_repeats", "evaluate_on", "least_steps"):
+        elif key in ("weights", "pretrain_repeats", "evaluate_on", "min_steps"):
             yield key, value
 
 

@@ -14,10 +14,10 @@ from handssl.encoders import build_encoder
 from handssl.evaluation import linear_probe
 from handssl.records import Record
 from handssl.training import PretrainConfig, pretraining
+from search.cluster.resources import fit_at_once, local_resources
 from search.config.schema import Config
 from search.observers.display import duration
-from search.storage.disk import Room, room_of
-from search.studies.checks import fit_at_once, local_resources
+from search.storage.disk import DiskBudget, estimate_disk
 from search.studies.sampled import trials_again
 from search.trials.resolve import Trial
 
@@ -96,11 +96,11 @@ def print_plan(
     steps = steps_of(pretrain, len(train))
     cost = calibrate(trials[0], config, store)
     seconds = steps * cost.step_s + cost.probe_s
-    held = local_resources(config)
-    at_once = fit_at_once(trial, held["cpus"])
+    cpus, _ = local_resources(config.cluster)
+    at_once = fit_at_once(trial, cpus)
     at_once = min(at_once, config.search.concurrent or at_once)
     hours = left * seconds / 3600
-    room = forecast_room(config, trials, left)
+    room = forecast_disk(config, trials, left)
     facts = Table.grid(padding=(0, 2))
     rows = {
         "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
@@ -118,8 +118,8 @@ def print_plan(
         if config.cluster.price_per_hour is None
         else f"{hours * config.cluster.price_per_hour:.2f} ({hours:.2f} trial hours at "
         f"{config.cluster.price_per_hour:g})",
-        "disk": f"{(room.kept + room.working) / 1e6:,.0f} MB more"
-        + ("" if room.free is None else f"; {room.free / 1e9:,.0f} GB free"),
+        "disk": f"{(room.result_bytes + room.working_bytes) / 1e6:,.0f} MB more"
+        + ("" if room.free_bytes is None else f"; {room.free_bytes / 1e9:,.0f} GB free"),
     }
     for name, text in rows.items():
         facts.add_row(name, text)
@@ -130,12 +130,12 @@ def print_plan(
             console.print(f"{number:4d}  {planned.id}  seed {planned.seed}  {state}", markup=False)
 
 
-def forecast_room(config: Config, trials: Sequence[Trial], left: int) -> Room:
+def forecast_disk(config: Config, trials: Sequence[Trial], left: int) -> DiskBudget:
     """What so many more trials need of the disk."""
-    return room_of(
+    return estimate_disk(
         trials[0].pretrain,
         trials=left,
-        at_once=fit_at_once(config.trial, local_resources(config)["cpus"]),
+        concurrent=fit_at_once(config.trial, local_resources(config.cluster)[0]),
         keep_encoder=config.trial.keep_encoder,
         results=config.results,
     )

@@ -11,8 +11,8 @@ from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.observers.optuna_study import OptunaView
 from search.space.sample import Point, choose, grid, matching
-from search.storage import s3 as buckets
-from search.storage.folder import mirrored
+from search.storage import s3
+from search.storage.folder import cached_copy
 from search.trials.resolve import Trial, point_from, resolve
 
 _PUBLISHED = {
@@ -119,11 +119,11 @@ def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
     """The points of the second stage, without repeats: the best so far, and those also named.
 
     Raises:
-        ConfigError: `second_stage.also` names a point that the grid does not have.
+        ConfigError: `second_stage.extra` names a point that the grid does not have.
     """
     stage = config.search.second_stage
     best = best_points(
-        found, stage.best, metric=config.search.metric, per_objective=stage.per_objective
+        found, stage.top_k, metric=config.search.metric, per_objective=stage.per_objective
     )
     return list(dict.fromkeys([*best, *_also(config)]))
 
@@ -131,16 +131,16 @@ def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
 def trials_again(config: Config) -> int:
     """How many trials the second stage has at most: fewer where the best are also named."""
     stage = config.search.second_stage
-    best = stage.best * (len(config.search.objectives) if stage.per_objective else 1)
+    best = stage.top_k * (len(config.search.objectives) if stage.per_objective else 1)
     return (best + len(_also(config))) * stage.seeds
 
 
 def _also(config: Config) -> list[Point]:
-    patterns = config.search.second_stage.also
+    patterns = config.search.second_stage.extra
     if not patterns:
         return []
-    every = grid(dataclasses.replace(config.search, only=(), repeats=1))
-    return matching(every, patterns, "search.second_stage.also")
+    every = grid(dataclasses.replace(config.search, include=(), repeats=1))
+    return matching(every, patterns, "search.second_stage.extra")
 
 
 def warm_start(config: Config) -> list[Point]:
@@ -159,11 +159,11 @@ def warm_start(config: Config) -> list[Point]:
             for label, ranking in _PUBLISHED.items()
             for composition in ranking.split()[rank : rank + 1]
         ]
-    earlier = mirrored(source)
-    with buckets.refusing("search.warm_start", source):
+    earlier = cached_copy(source)
+    with s3.as_config_error("search.warm_start", source):
         earlier.fetch_all("record.json")
     metric = config.search.metric
-    found = records.read_trial_records(earlier.local)
+    found = records.read_trial_records(earlier.local_path)
     points = best_points(found, config.search.trials, metric=metric)
     if not points:
         raise ConfigError(

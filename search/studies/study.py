@@ -17,7 +17,9 @@ from handssl import records
 from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
 from handssl.records import Record
-from search.cluster.tune import cluster, run_jobs
+from search.cluster.resources import check_resources
+from search.cluster.session import cluster_session
+from search.cluster.tune import early_stopping, run_jobs
 from search.config.schema import Config
 from search.config.search import EarlyStopping
 from search.observers.display import Display
@@ -26,22 +28,20 @@ from search.observers.prometheus import StudyMetrics
 from search.observers.views import view_sheet
 from search.observers.watch import StudyWatch
 from search.space.sample import Point, grid
-from search.storage import s3 as buckets
-from search.storage.disk import check_room
-from search.storage.environment_error import outage
-from search.storage.folder import Folder, delete_tree, everywhere, mirrored
-from search.storage.s3 import is_bucket, join
+from search.storage import s3
+from search.storage.disk import check_disk, environment_error
+from search.storage.folder import Folder, absolute_uri, cached_copy, delete_tree
+from search.storage.lock import study_lock
+from search.storage.s3 import is_bucket, join_uri
 from search.studies.checks import (
     check_fits,
     check_metrics,
     check_points,
-    check_resources,
     check_same_study,
     check_writable,
     describe,
-    exclusive,
 )
-from search.studies.plan import forecast_room, print_plan
+from search.studies.plan import forecast_disk, print_plan
 from search.studies.sampled import again, sampled, trials_again, warm_start
 from search.trials.datasets import open_data
 from search.trials.job import Job
@@ -63,12 +63,12 @@ def run_study(
     Raises:
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
-    check_resources(config)
+    check_resources(config.trial, config.cluster)
     check_points(config)
-    place = join(config.results, config.study.name)
+    place = join_uri(config.results, config.study.name)
     check_writable(place)
-    home = mirrored(place)
-    folder = home.local
+    home = cached_copy(place)
+    folder = home.local_path
     first = warm_start(config)
     store = open_data(config.data, console)
     if config.study.images is not None:
@@ -79,7 +79,7 @@ def run_study(
     check_metrics(config, store)
     done = len(list(folder.glob("trials/*/record.json")))
     left = max(0, (len(planned) or config.search.trials) - done)
-    check_room(forecast_room(config, shown, left), config.results)
+    check_disk(forecast_disk(config, shown, left), config.results)
     if config.plan:
         home.fetch_all("record.json")
         print_plan(config, shown, records.read_trial_records(folder), store, console)
@@ -115,20 +115,20 @@ def run_held(
     Raises:
         HandSSLError: The folder is another study's, or another process runs it.
     """
-    with exclusive(home.place):
+    with study_lock(home.uri):
         home.fetch("study.json")
-        check_same_study(home.local, study)
+        check_same_study(home.local_path, study)
         try:
-            records.write_json(home.local / "study.json", study)
+            records.write_json(home.local_path / "study.json", study)
             home.put("study.json")
             return run()
         except Exception as error:
-            reason = outage(error)
+            reason = environment_error(error)
             if reason is None:
                 raise
             console.print(
                 f"[red]stopped[/] by {escape(reason)}; what has ended is kept in "
-                f"{buckets.shown(home.place)}: put "
+                f"{s3.redact(home.uri)}: put "
                 "that right, then run the same command again to continue",
                 soft_wrap=True,
             )
@@ -180,7 +180,7 @@ class StudyRun:
     ) -> None:
         self._config = config
         self._home = home
-        self._folder = home.local
+        self._folder = home.local_path
         self._study = study
         self._planned = planned
         self._views = views
@@ -219,7 +219,7 @@ class StudyRun:
                 metric=self._config.search.metric,
                 compares=self._compares,
             )
-            with cluster(self._config.cluster, verbose=verbose) as dashboard:
+            with cluster_session(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
                     optuna=self._view,
                     display=display,
@@ -247,8 +247,22 @@ class StudyRun:
 
     def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         jobs = (self._job(trial, may_stop=stops) for trial in trials)
-        scratch = everywhere(join(self._home.place, "ray"))
-        return run_jobs(self._config, jobs, watch, scratch, stops=stops)
+        scratch = absolute_uri(join_uri(self._home.uri, "ray"))
+        config, search = self._config, self._config.search
+        return run_jobs(
+            jobs,
+            watch,
+            trial=config.trial,
+            cluster=config.cluster,
+            concurrent=search.concurrent,
+            retries=search.retries,
+            scratch=scratch,
+            scheduler=early_stopping(
+                search.early_stopping, search.metric, epochs=config.study.epochs
+            )
+            if stops
+            else None,
+        )
 
     def _stage_one(self) -> Iterator[Any]:
         if self._config.search.kind == "grid":
@@ -293,11 +307,11 @@ class StudyRun:
             metric=search.metric,
             rungs=tuple(sorted({*search.rungs, *stopping})),
             may_stop=bool(stopping),
-            store=everywhere(config.data.store),
+            store=absolute_uri(config.data.store),
             source_px=config.data.source_px,
             images=config.study.images,
-            directory=everywhere(join(self._home.place, "trials", trial.id)),
-            scratch=everywhere(join(self._home.place, "ray")),
+            directory=absolute_uri(join_uri(self._home.uri, "trials", trial.id)),
+            scratch=absolute_uri(join_uri(self._home.uri, "ray")),
             keep_encoder=config.trial.keep_encoder,
             context={
                 "study": self._study["name"],
@@ -312,7 +326,7 @@ class StudyRun:
             self._console.print(text, soft_wrap=True)
 
         failed = [record for record in self._finished.values() if record.status == "failed"]
-        say(f"records      {buckets.shown(join(self._home.place, 'trials.parquet'))}")
+        say(f"records      {s3.redact(join_uri(self._home.uri, 'trials.parquet'))}")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
         say(f"Optuna       optuna-dashboard {without_password(self._url)}")
         if not complete:
@@ -336,9 +350,9 @@ class StudyRun:
 
 def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     """Remove what a killed run left: halves of files, Tune's own, checkpoints of ended trials."""
-    folder = home.local
-    delete_tree(join(home.place, "ray"))
-    left = buckets.names(home.place) if is_bucket(home.place) else None
+    folder = home.local_path
+    delete_tree(join_uri(home.uri, "ray"))
+    left = s3.list_objects(home.uri) if is_bucket(home.uri) else None
     for own in (folder, *folder.glob("trials/*")):
         remove_partial(own)
     for trial, record in existing.items():

@@ -16,15 +16,15 @@ from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import REFERENCE_BONE
+from search.cluster.resources import check_resources
 from search.cluster.tune import run_jobs
 from search.config.schema import Config, DataConfig
 from search.config.transfer import TransferStudyConfig
 from search.observers.watch import StudyWatch
-from search.storage.folder import Folder, everywhere, mirrored
-from search.storage.s3 import is_bucket, join, shown
+from search.storage.folder import Folder, absolute_uri, cached_copy
+from search.storage.s3 import is_bucket, join_uri, redact
 from search.studies.checks import (
     check_fits,
-    check_resources,
     check_writable,
     describe_plan,
     shown_config,
@@ -57,16 +57,16 @@ def run_transfer(
         HandSSLError: Whatever must be put right first; nothing has been started then.
     """
     machinery = config.machinery()
-    check_resources(machinery)
+    check_resources(machinery.trial, machinery.cluster)
     if is_bucket(config.results):
         raise ConfigError(
             "results must be a folder that all machines share, but got "
-            f"results={shown(config.results)}; a bucket takes the studies of run_grid.py alone"
+            f"results={redact(config.results)}; a bucket takes the studies of run_grid.py alone"
         )
-    place = join(config.results, config.study.name)
+    place = join_uri(config.results, config.study.name)
     check_writable(place)
-    home = mirrored(place)
-    folder = home.local
+    home = cached_copy(place)
+    folder = home.local_path
     stores = _open_all(config, console)
     plan = plan_rows(config, stores)
     _check_rows(config, plan, stores)
@@ -104,7 +104,7 @@ def _data(config: TransferStudyConfig, name: str) -> DataConfig:
 def _check_rows(config: TransferStudyConfig, plan: Plan, stores: Mapping[str, Store]) -> None:
     """Refuse runs that could not take a step, or have nothing to be fitted to or judged by."""
     for own in plan.pretrainings:
-        check_fits([own.trial], joined(stores, own.data, config.transfer.shares))
+        check_fits([own.trial], joined(stores, own.data, config.transfer.weights))
     needed = {(fit.fit, "train") for fit in plan.fits}
     needed |= {(name, config.transfer.evaluate_on) for fit in plan.fits for name in fit.evaluate}
     for name, split in sorted(needed):
@@ -158,7 +158,7 @@ def _describe(
         "versions": records.versions(),
         "git": records.git_state(),
         "plan": describe_plan(plan.trials),
-        "config": shown_config(config, config.runs.storage, "runs"),
+        "config": shown_config(config, config.search.storage, "search"),
     }
 
 
@@ -187,7 +187,7 @@ class _TransferRun(StudyRun):
     ) -> None:
         self._plan = plan
         self._transfer = config
-        _forget_lost_encoders(home.local, plan)
+        _forget_lost_encoders(home.local_path, plan)
         super().__init__(
             machinery,
             home=home,
@@ -226,12 +226,19 @@ class _TransferRun(StudyRun):
 
     def _run(self, trials: Iterator[Any], watch: StudyWatch, *, stops: bool) -> bool:
         """Pretrainings as configured; rows on one worker, which is all that they can use."""
-        config = self._config
+        config, resources = self._config, self._config.trial
         if not stops:  # the second stage
-            own = dataclasses.replace(config.trial, workers=1, executor="actor")
-            config = dataclasses.replace(config, trial=own)
+            resources = dataclasses.replace(resources, workers=1, executor="actor")
         jobs = (self._job(trial, may_stop=False) for trial in trials)
-        return run_jobs(config, jobs, watch, everywhere(str(self._folder / "ray")), stops=False)
+        return run_jobs(
+            jobs,
+            watch,
+            trial=resources,
+            cluster=config.cluster,
+            concurrent=config.search.concurrent,
+            retries=config.search.retries,
+            scratch=absolute_uri(str(self._folder / "ray")),
+        )
 
     def _job(self, trial: Any, *, may_stop: bool) -> Job:
         own = trial.trial if isinstance(trial, Pretraining) else trial
@@ -271,7 +278,7 @@ class _TransferRun(StudyRun):
 
     def _images(self, names: tuple[str, ...]) -> Images:
         data = [_data(self._transfer, name) for name in names]
-        shares = self._transfer.transfer.shares
+        shares = self._transfer.transfer.weights
         return Images(
             stores=tuple(str(Path(own.store).resolve()) for own in data),
             source_px=tuple(own.source_px for own in data),

@@ -153,7 +153,7 @@ class FitJob:
                 }
         except NonFiniteLossError as error:
             record = record_of(self, "failed", rows, started_at=started_at, error=error)
-            write_record(folders.own(self.directory), record)
+            write_record(folders.scratch_copy(self.directory), record)
             yield {
                 "trial": self.trial.id,
                 "done": True,
@@ -172,7 +172,7 @@ class FitJob:
             evaluations={name: result.metrics for name, result in results.items()},
             started_at=started_at,
         )
-        write_record(folders.own(self.directory), record)
+        write_record(folders.scratch_copy(self.directory), record)
         yield {
             "trial": self.trial.id,
             "done": True,

@@ -30,10 +30,9 @@ from handssl.evaluation import (
 )
 from handssl.records import OBJECTIVE, Failure, Kind, Record, Rung, Status
 from handssl.training import EpochReport, pretraining
-from search.config.compose import plain
 from search.config.metric import SearchMetric
-from search.storage.folder import Folder, own
-from search.storage.stores import local_store
+from search.config.typed import to_dict
+from search.storage.folder import Folder, local_store, scratch_copy
 from search.trials.job import Job, Report
 from search.trials.resolve import Trial
 
@@ -93,9 +92,9 @@ class TrialJob:
 
     def settings(self) -> dict[str, Any]:
         """What was run, as the record's `config`."""
-        return plain(self.trial.pretrain) | {
-            "probe": plain(self.probe),
-            "diagnostics": plain(self.diagnostics),
+        return to_dict(self.trial.pretrain) | {
+            "probe": to_dict(self.probe),
+            "diagnostics": to_dict(self.diagnostics),
             "images": self.images,
         }
 
@@ -120,8 +119,8 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
     loss that turns non-finite ends the trial with status "failed"; every other error is the
     executor's to handle.
     """
-    folder = own(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
-    log, checkpoint = folder.local / "metrics.jsonl", folder.local / "checkpoint.pt"
+    folder = scratch_copy(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
+    log, checkpoint = folder.local_path / "metrics.jsonl", folder.local_path / "checkpoint.pt"
     ended = _agreed(_finished(folder), device)
     if ended is not None:
         # A worker was lost between its record and its last report: nothing is run twice.
@@ -196,15 +195,15 @@ def run(job: TrialJob, *, device: str) -> Iterator[Report]:
 def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: ProbeResult) -> None:
     """What stays beside the record of a finished trial."""
     errors = result.error_cm.astype("float32")
-    records.write_npz(folder.local / "errors.npz", error_cm=errors, group=result.groups)
+    records.write_npz(folder.local_path / "errors.npz", error_cm=errors, group=result.groups)
     if job.keep_encoder:
         export_encoder(
-            encoder, folder.local / "encoder.safetensors", size_px=job.trial.pretrain.size_px
+            encoder, folder.local_path / "encoder.safetensors", size_px=job.trial.pretrain.size_px
         )
 
 
 def _finished(folder: Folder) -> Record | None:
-    path = folder.local / "record.json"
+    path = folder.local_path / "record.json"
     record = records.read_record(path) if path.exists() else None
     return record if record and record.status == "finished" else None
 
@@ -258,7 +257,7 @@ def record_of(
         seed=job.trial.seed,
         repeat=job.trial.point.repeat,
         stage=job.trial.stage,
-        point=plain(job.trial.point),
+        point=to_dict(job.trial.point),
         composition=job.trial.point.composition,
         objective=job.trial.point.objective,
         config=job.settings(),
@@ -283,8 +282,8 @@ def record_of(
 
 def write_record(folder: Folder, record: Record) -> None:
     """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
-    records.write_json(folder.local / "record.json", record.to_dict())
-    remove_partial(folder.local)
+    records.write_json(folder.local_path / "record.json", record.to_dict())
+    remove_partial(folder.local_path)
     folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
     if record.status != "failed":  # another try may continue from it
         folder.remove("checkpoint.pt")

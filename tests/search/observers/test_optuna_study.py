@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
 from handssl.records import OBJECTIVE, Record, Rung, Status
-from search.config.compose import plain
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
+from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaView, without_password
 from search.space.sample import Point, choose
 from search.trials.resolve import Trial, resolve_all
@@ -37,7 +37,7 @@ def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> 
         seed=trial.seed,
         objective=trial.point.objective,
         composition=trial.point.composition,
-        point=plain(trial.point),
+        point=to_dict(trial.point),
         status=status,
         stage=trial.stage,
         metrics={OBJECTIVE: value} if status == "finished" else {},

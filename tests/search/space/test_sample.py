@@ -75,7 +75,7 @@ def test_a_grid_multiplies_the_choices_of_other_keys_where_they_mean_something()
 
 
 def test_a_grid_can_be_cut_to_the_points_that_patterns_name() -> None:
-    search = SearchConfig(only=("contrastive T+S", "relative *Ro*"), augmentations=T_S_RO)
+    search = SearchConfig(include=("contrastive T+S", "relative *Ro*"), augmentations=T_S_RO)
     assert [(p.objective, p.composition) for p in grid(search)] == [
         ("relative", "S+Ro"),
         ("relative", "Ro"),
@@ -83,14 +83,16 @@ def test_a_grid_can_be_cut_to_the_points_that_patterns_name() -> None:
         ("relative", "T+S+Ro"),
         ("relative", "T+Ro"),
     ]
-    with pytest.raises(ConfigError, match=r"search\.only must hold .* got 'contrastive CJ'"):
-        grid(SearchConfig(only=("contrastive CJ",), augmentations=T_S_RO))
-    with pytest.raises(ConfigError, match=r"search\.only must be \[\] unless search\.kind=grid"):
-        SearchConfig(kind="tpe", only=("contrastive T",))
+    with pytest.raises(ConfigError, match=r"search\.include must hold .* got 'contrastive CJ'"):
+        grid(SearchConfig(include=("contrastive CJ",), augmentations=T_S_RO))
+    with pytest.raises(ConfigError, match=r"search\.include .*contrastive T"):
+        SearchConfig(kind="tpe", include=("contrastive T",))
 
 
 def test_a_grid_tries_more_augmentations_alone_where_the_objective_can() -> None:
-    search = SearchConfig(augmentations=("rotate",), singles=("sobel", "crop", "rotate"))
+    search = SearchConfig(
+        augmentations=("rotate",), single_augmentations=("sobel", "crop", "rotate")
+    )
     assert [(p.objective, p.composition) for p in grid(search)] == [
         ("relative", "Ro"),
         ("contrastive", "Ro"),
@@ -240,7 +242,7 @@ def test_a_known_point_gives_back_the_parameters_it_was_sampled_with(search: Sea
 def test_a_point_outside_the_space_is_refused() -> None:
     search = SearchConfig(kind="tpe", space={"batch_size": {"low": 8, "high": 64}})
     point = Point(objective="contrastive", composition="T", values=(("batch_size", 65),))
-    with pytest.raises(ValueError, match="outside"):
+    with pytest.raises(ValueError, match=r"65.*batch_size"):
         parameters_of(point, search)
 
 
@@ -262,7 +264,7 @@ def test_a_point_that_says_more_than_the_space_asks_is_not_taken_for_another(poi
 def test_what_a_point_does_not_say_is_left_open_only_on_request() -> None:
     search = SearchConfig(kind="tpe", space={"optimizer.base_lr": {"low": 1e-5, "high": 1e-2}})
     point = Point(objective="contrastive", composition="T")
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"optimizer\.base_lr"):
         parameters_of(point, search)
     parameters, _ = parameters_of(point, search, partial=True)
     assert parameters == {

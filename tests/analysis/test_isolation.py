@@ -1,9 +1,8 @@
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.analysis.conftest import StudyMaker
+from tests.analysis.conftest import Make
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = ("search", "torch", "ray")
@@ -11,7 +10,7 @@ ALLOWED = ("handssl", "handssl.atomic", "handssl.errors", "handssl.records")
 
 
 def test_a_whole_compilation_loads_of_the_project_only_the_records(
-    make_study: Callable[..., StudyMaker],
+    make_study: Make,
 ) -> None:
     study = make_study()
     study.add("T")

@@ -1,6 +1,6 @@
 """Our runs of the cross-dataset and supervised experiments (tables 2 to 4 and 6 to 9).
 
-Such a record has a field `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
+A record of such a run has a part `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
 "evaluate": ["IH"], "mode": "supervised|frozen|unfrozen", "label_fraction": 1.0, "layer_decay":
 1.0}`. A run that was evaluated on several data sets has the metrics of each in `evaluations`, and
 those of the first in `metrics`. A pretraining that several runs share has mode `pretrain` and no

@@ -5,14 +5,11 @@ it stores trials that were stopped early as complete with an intermediate value,
 continue a study that is newer than Tune's snapshot.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -24,25 +21,10 @@ from handssl.records import Record, seed_from
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_internals import reopen, start_trial
+from search.observers.samplers import SAMPLERS
 from search.space.sample import Point, parameters_of
 from search.trials.job import Planned
 from search.trials.resolve import point_from
-
-
-def _tpe(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        # A space with conditional keys needs groups, which Optuna calls experimental.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "grid": lambda seed: RandomSampler(seed=seed),  # never asked: a grid needs no sampler
-    "random": lambda seed: RandomSampler(seed=seed),
-    "tpe": _tpe,
-    "nsga2": lambda seed: NSGAIISampler(seed=seed),
-}
-"""Optuna's samplers by search.kind."""
 
 _STATES = {
     "finished": TrialState.COMPLETE,

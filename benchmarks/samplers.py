@@ -100,10 +100,10 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
         record = _record(trial, curve, last)
         view.finish(record)
         finished[trial.id] = record
-        steps += record["encoder_steps"]
-        pruned += record["status"] == "pruned"
+        steps += record.encoder_steps
+        pruned += record.status == "pruned"
         within = curve.error_cm[curve.epochs] <= WITHIN * study.best_cm
-        if record["status"] == "finished" and within:
+        if record.status == "finished" and within:
             return Outcome(steps, True, len(finished), pruned)
     return Outcome(steps, False, len(finished), pruned)
 
@@ -131,15 +131,18 @@ def _stopped_at(
 def _record(trial: Trial, curve: Curve, last: int) -> Record:
     """What a study would have recorded, as far as the Optuna view reads it."""
     ended = last == curve.epochs
-    return {
-        "trial": trial.id,
-        "hash": trial.hash,
-        "stage": 1,
-        "point": to_dict(trial.point),
-        "status": "finished" if ended else "pruned",
-        "metrics": dict(curve.metrics) if ended else {},
-        "encoder_steps": curve.steps_to(last),
-    }
+    return Record(
+        kind="pretrain",
+        trial=trial.id,
+        hash=trial.hash,
+        seed=trial.seed,
+        objective=trial.point.objective,
+        composition=trial.point.composition,
+        point=to_dict(trial.point),
+        status="finished" if ended else "pruned",
+        metrics=dict(curve.metrics) if ended else {},
+        encoder_steps=curve.steps_to(last),
+    )
 
 
 def outcomes(study: RecordedStudy, *, seeds: int) -> dict[str, list[Outcome]]:

@@ -78,17 +78,17 @@ class TensorBoardLog:
     def finish(self, job: Job, record: Record) -> None:
         """Add the hyperparameters of a finished trial, and close the file of any."""
         writer = self._writers.pop(job.trial.id)
-        if record["status"] == "finished":
+        if record.status == "finished":
             writer.add_hparams(
                 {
-                    "objective": record["objective"],
-                    "composition": record["composition"],
-                    "repeat": record["repeat"],
+                    "objective": record.objective,
+                    "composition": record.composition,
+                    "repeat": record.repeat,
                     **job.hyperparameters(),
                 },
-                {f"probe/{name}": value for name, value in record["metrics"].items()},
+                {f"probe/{name}": value for name, value in record.metrics.items()},
                 name="hparams",
-                global_step=record["steps"],
+                global_step=record.steps,
             )
         writer.close()
 

@@ -162,7 +162,7 @@ class StudyWatch(Callback):
         self._tensorboard.start(job)
         self._optuna.finish(record)
         self._metrics.ended(record)
-        if record["epochs"] > self._tensorboard.epochs(job.trial.id):
+        if record.epochs > self._tensorboard.epochs(job.trial.id):
             self._write_missing(job)
         self._tensorboard.finish(job, record)
         started = self._started.get(job.trial.id, self._created)

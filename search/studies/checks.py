@@ -181,14 +181,14 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
     path = folder / "study.json"
     if not path.exists():
         return
-    before, name = records.read_record(path), study["config"]["study"]["name"]
-    if before["data"]["fingerprint"] != study["data"]["fingerprint"]:
+    before, name = records.read_description(folder), study["config"]["study"]["name"]
+    if before.data["fingerprint"] != study["data"]["fingerprint"]:
         raise ConfigError(
             f"the data set changed under study.name={name} (fingerprint "
-            f"{before['data']['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
+            f"{before.data['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
             "now); choose another study.name, or restore the data"
         )
-    changed = _difference(_fixed(upgrade_config(before["config"])), _fixed(study["config"]))
+    changed = _difference(_fixed(upgrade_config(before.config)), _fixed(study["config"]))
     if changed:
         key, old, new = changed[0]
         raise ConfigError(

@@ -126,7 +126,7 @@ def print_plan(
     console.print(facts)
     if not sampled:
         for number, planned in enumerate(trials, start=1):
-            state = existing[planned.id]["status"] if planned.id in existing else "to run"
+            state = existing[planned.id].status if planned.id in existing else "to run"
             console.print(f"{number:4d}  {planned.id}  seed {planned.seed}  {state}", markup=False)
 
 

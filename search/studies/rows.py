@@ -54,6 +54,7 @@ class Fit:
             or `imagenet`, or to be replaced by the pretraining's.
         probe: How it is probed; None where it is trained.
         settings: What its record says was run.
+        transfer: Its data sets and mode, for the record.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Fit:
     finetune: FinetuneConfig | None
     probe: ProbeConfig | None
     settings: Mapping[str, Any]
+    transfer: Mapping[str, Any]
 
     @property
     def encoder(self) -> EncoderConfig:
@@ -255,7 +257,6 @@ def _fit(
     }
     settings: dict[str, Any] = {
         "encoder": {"name": row.encoder, "weights": weights},
-        "transfer": transfer,
         "images": config.study.images,
     }
     finetune = probe = None
@@ -273,6 +274,7 @@ def _fit(
     digest = canonical_hash(
         {
             **settings,
+            "transfer": transfer,
             "start": pretraining.trial.hash if pretraining else row.start,
             "data": [stores[name].fingerprint for name in (row.fit, *row.evaluate)],
             "seed": seed,
@@ -301,6 +303,7 @@ def _fit(
         finetune=finetune,
         probe=probe,
         settings=settings,
+        transfer=transfer,
     )
 
 

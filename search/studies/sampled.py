@@ -56,8 +56,8 @@ def sampled(
             yield trial
     known_in_a_row = 0
     while known_in_a_row < _PATIENCE:
-        recorded = {record["hash"] for record in finished.values()}
-        by_hash = {record["hash"]: record for record in finished.values() if record["stage"] == 1}
+        recorded = {record.hash for record in finished.values()}
+        by_hash = {record.hash: record for record in finished.values() if record.stage == 1}
         if len(handed | by_hash.keys()) >= config.search.trials:
             return
         asked = view.ask()
@@ -96,13 +96,13 @@ def best_points(
         metric: What is best.
         per_objective: Whether so many of each objective are wanted.
     """
-    finished = [r for r in found.values() if r["status"] == "finished" and r["stage"] == 1]
+    finished = [r for r in found.values() if r.status == "finished" and r.stage == 1]
     ranked = sorted(
-        (metric.cost(value), record["trial"])
+        (metric.cost(value), record.trial)
         for record in finished
         if (value := metric.of(record)) is not None
     )
-    points = [point_from(found[trial]["point"] | {"repeat": 0}) for _, trial in ranked]
+    points = [point_from(dict(found[trial].point) | {"repeat": 0}) for _, trial in ranked]
     distinct = list(dict.fromkeys(points))
     if not per_objective:
         return distinct[:count]
@@ -163,7 +163,7 @@ def warm_start(config: Config) -> list[Point]:
     with s3.as_config_error("search.warm_start", source):
         earlier.fetch_all("record.json")
     metric = config.search.metric
-    found = records.read_records(earlier.local_path)
+    found = records.read_trial_records(earlier.local_path)
     points = best_points(found, config.search.trials, metric=metric)
     if not points:
         raise ConfigError(

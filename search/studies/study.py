@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from handssl import records
+from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
 from handssl.records import Record
 from search.cluster.resources import check_resources
@@ -81,7 +82,7 @@ def run_study(
     check_disk(forecast_disk(config, shown, left), config.results)
     if config.plan:
         home.fetch_all("record.json")
-        print_plan(config, shown, records.read_records(folder), store, console)
+        print_plan(config, shown, records.read_trial_records(folder), store, console)
         return 0
     study = describe(config, planned, store, overrides)
 
@@ -186,7 +187,7 @@ class StudyRun:
         self._console = console
         self._compares = compares
         home.fetch_all("record.json")
-        existing = records.read_records(self._folder)
+        existing = records.read_trial_records(self._folder)
         _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
@@ -197,10 +198,10 @@ class StudyRun:
             seed=config.study.seed,
             parameters=parameters,
         )
-        failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
+        failed = [r for r in existing.values() if r.stage == 1 and _to_run(r)]
         self._adopted = [
             *self._view.sync(self._finished),
-            *(point_from(record["point"]) for record in failed),
+            *(point_from(record.point) for record in failed),
         ]
         self._view.enqueue(first)
 
@@ -238,7 +239,7 @@ class StudyRun:
                     )
         # What a worker wrote while the driver was being interrupted counts as well.
         self._home.fetch_all("record.json")
-        self._finished = records.read_records(self._folder)
+        self._finished = records.read_trial_records(self._folder)
         records.compile_parquet(self._folder, self._finished)
         self._home.put("trials.parquet")
         return self._conclude(complete)
@@ -289,7 +290,7 @@ class StudyRun:
         if self._config.search.kind == "grid":
             first = sum(trial.id not in self._finished for trial in self._planned)
         else:
-            ended = sum(record["stage"] == 1 for record in self._finished.values())
+            ended = sum(record.stage == 1 for record in self._finished.values())
             first = max(0, self._config.search.trials - ended)
         if first:
             return first + trials_again(self._config)
@@ -323,7 +324,7 @@ class StudyRun:
         def say(text: str) -> None:
             self._console.print(text, soft_wrap=True)
 
-        failed = [record for record in self._finished.values() if record["status"] == "failed"]
+        failed = [record for record in self._finished.values() if record.status == "failed"]
         say(f"records      {s3.redact(join_uri(self._home.uri, 'trials.parquet'))}")
         say(f"TensorBoard  tensorboard --logdir {self._folder}/tensorboard")
         say(f"Optuna       optuna-dashboard {without_password(self._url)}")
@@ -334,11 +335,11 @@ class StudyRun:
             )
             return 130
         if failed:
-            why = escape(" ".join(failed[0]["error"]["message"].split()))
+            why = escape(" ".join((failed[0].error.message if failed[0].error else "").split()))
             mends = any(map(_to_run, failed))
             say(
                 f"[red]{len(failed)} of {len(self._finished)} trials failed[/]; the first, "
-                f"{failed[0]['trial']}: {why}"
+                f"{failed[0].trial}: {why}"
                 + ("; run the same command again to try again" if mends else "")
             )
             return 1
@@ -352,18 +353,17 @@ def _tidy(home: Folder, existing: Mapping[str, Record]) -> None:
     delete_tree(join_uri(home.uri, "ray"))
     left = s3.list_objects(home.uri) if is_bucket(home.uri) else None
     for own in (folder, *folder.glob("trials/*")):
-        records.remove_halves(own)
+        remove_partial(own)
     for trial, record in existing.items():
         checkpoint = f"trials/{trial}/checkpoint.pt"
         # Another try of one that failed may continue from it.
-        if record["status"] != "failed" and (left is None or checkpoint in left):
+        if record.status != "failed" and (left is None or checkpoint in left):
             home.remove(checkpoint)
 
 
 def _to_run(record: Record) -> bool:
     """Whether it failed in a way that another try may mend (a lost worker, a full disk)."""
-    failed: bool = record["status"] == "failed"
-    return failed and record["error"]["type"] != NonFiniteLossError.__name__
+    return record.error is not None and record.error.type != NonFiniteLossError.__name__
 
 
 def _headline(config: Config) -> str:

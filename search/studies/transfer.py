@@ -71,7 +71,7 @@ def run_transfer(
     plan = plan_rows(config, stores)
     _check_rows(config, plan, stores)
     if config.plan:
-        print_plan(config, plan, stores, records.read_records(folder), console)
+        print_plan(config, plan, stores, records.read_trial_records(folder), console)
         return 0
     study = _describe(config, plan, stores, overrides)
 
@@ -164,7 +164,7 @@ def _describe(
 
 def _forget_lost_encoders(folder: Path, plan: Plan) -> None:
     """Delete the records of pretrainings whose encoder is gone and still needed by some row."""
-    existing = records.read_records(folder)
+    existing = records.read_trial_records(folder)
     needed = {fit.pretraining for fit in plan.fits if fit.id not in existing}
     for own in plan.pretrainings:
         trial = folder / "trials" / own.trial.id
@@ -271,7 +271,7 @@ class _TransferRun(StudyRun):
             images=images.count,
             keep_encoder=True,
             joined=images,
-            transfer=trial.transfer,
+            described=trial.transfer,
             context=context,
             **common,
         )

@@ -73,7 +73,7 @@ def print_plan(
         facts.add_row(name, text)
     console.print(facts)
     for number, trial in enumerate(plan.trials, start=1):
-        state = existing[trial.id]["status"] if trial.id in existing else "to run"
+        state = existing[trial.id].status if trial.id in existing else "to run"
         console.print(
             f"{number:4d}  {trial.id}  seed {trial.seed}  {duration(seconds[trial.id])}  {state}",
             markup=False,

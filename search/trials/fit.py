@@ -22,6 +22,7 @@ from handssl.evaluation import (
     evaluate_model,
     linear_probe,
 )
+from handssl.records import Kind
 from handssl.training.randomness import random_parameters
 from search.config.metric import SearchMetric
 from search.storage import folder as folders
@@ -71,20 +72,21 @@ class PretrainJob(TrialJob):
 
     Attributes:
         joined: Its images.
-        transfer: What its record says of it.
+        described: Its part in the transfer tables.
     """
 
     joined: Images
-    transfer: Mapping[str, Any]
+    described: Mapping[str, Any]
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """Data sets and mode, for the record."""
+        return self.described
 
     def splits(self) -> tuple[Store, Store]:
         """Training and validation images of all data sets."""
         store = self.joined.open()
         return store.split("train"), store.split("val")
-
-    def settings(self) -> dict[str, Any]:
-        """What was run, with the part that makes it one of the transfer tables' records."""
-        return TrialJob.settings(self) | {"transfer": dict(self.transfer)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,16 @@ class FitJob:
     context: Mapping[str, Any]
 
     @property
+    def kind(self) -> Kind:
+        """A fit."""
+        return "fit"
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """Data sets and mode, for the record."""
+        return self.trial.transfer
+
+    @property
     def epochs(self) -> int:
         """Epochs of training; none where it is probed."""
         return self.trial.finetune.epochs if self.trial.finetune else 0
@@ -117,7 +129,7 @@ class FitJob:
 
     def hyperparameters(self) -> dict[str, Any]:
         """What TensorBoard compares rows by."""
-        part = self.trial.settings["transfer"]
+        part = self.trial.transfer
         return {key: part[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
 
     def run(self, *, device: str) -> Iterator[Report]:
@@ -153,9 +165,13 @@ class FitJob:
         seconds = stopwatch.lap()
         ending = {"timings_s": {"probe": seconds, "total": seconds}}
         record = record_of(
-            self, "finished", [*rows, ending], metrics=metrics, started_at=started_at
+            self,
+            "finished",
+            [*rows, ending],
+            metrics=metrics,
+            evaluations={name: result.metrics for name, result in results.items()},
+            started_at=started_at,
         )
-        record["evaluations"] = {name: own.metrics for name, own in results.items()}
         write_record(folders.scratch_copy(self.directory), record)
         yield {
             "trial": self.trial.id,
@@ -169,7 +185,7 @@ class FitJob:
         return self.data[self.trial.fit].open().split("train")
 
     def _tested(self, name: str) -> Store:
-        return self.data[name].open().split(self.trial.settings["transfer"]["split"])
+        return self.data[name].open().split(self.trial.transfer["split"])
 
     def _probed(self, device: str) -> dict[str, Evaluated]:
         assert self.trial.probe is not None

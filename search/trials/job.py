@@ -6,6 +6,7 @@ Executors run it, the watch follows it, the Optuna view shows it; none of them a
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from handssl.records import Kind
 from search.config.metric import SearchMetric
 from search.space.sample import Point
 
@@ -68,6 +69,16 @@ class Job(Protocol):
     @property
     def metric(self) -> SearchMetric:
         """What the search goes by."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it pretrains or fits."""
+        ...
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """Data sets and mode, of a row of the transfer tables."""
         ...
 
     @property

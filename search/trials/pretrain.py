@@ -17,6 +17,7 @@ import torch
 import torch.distributed
 
 from handssl import records
+from handssl.atomic import remove_partial
 from handssl.data import Store, open_store
 from handssl.encoders import Encoder, export_encoder
 from handssl.errors import NonFiniteLossError
@@ -27,7 +28,7 @@ from handssl.evaluation import (
     diagnose,
     linear_probe,
 )
-from handssl.records import OBJECTIVE, Record, Status
+from handssl.records import OBJECTIVE, Failure, Kind, Record, Rung, Status
 from handssl.training import EpochReport, pretraining
 from search.config.metric import SearchMetric
 from search.config.typed import to_dict
@@ -73,6 +74,16 @@ class TrialJob:
     scratch: str
     keep_encoder: bool
     context: Mapping[str, Any]
+
+    @property
+    def kind(self) -> Kind:
+        """A pretraining."""
+        return "pretrain"
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """Its part in transfer tables: none."""
+        return {}
 
     @property
     def epochs(self) -> int:
@@ -194,16 +205,16 @@ def _write_results(folder: Folder, job: TrialJob, encoder: Encoder, result: Prob
 def _finished(folder: Folder) -> Record | None:
     path = folder.local_path / "record.json"
     record = records.read_record(path) if path.exists() else None
-    return record if record and record["status"] == "finished" else None
+    return record if record and record.status == "finished" else None
 
 
 def _last_report(job: TrialJob, record: Record) -> Report:
-    value = job.metric.of(record) if record["status"] == "finished" else None
+    value = job.metric.of(record) if record.status == "finished" else None
     return {
         "trial": job.trial.id,
         "done": True,
-        "status": record["status"],
-        "epoch": record["epochs"],
+        "status": record.status,
+        "epoch": record.epochs,
         **({} if value is None else {job.metric.name: value}),
     }
 
@@ -222,6 +233,7 @@ def record_of(
     rows: Sequence[Mapping[str, Any]],
     *,
     metrics: Mapping[str, float] | None = None,
+    evaluations: Mapping[str, Mapping[str, float]] | None = None,
     started_at: str | None = None,
     error: BaseException | str | None = None,
 ) -> Record:
@@ -232,45 +244,48 @@ def record_of(
         status: How it ended.
         rows: Its reports in epoch order; their timings are added up.
         metrics: The probe's metrics at the end, if it got there.
+        evaluations: Metrics on each data set of a fit.
         started_at: When this run of it began.
         error: What ended it, if it failed: the exception, or a traceback as text.
     """
     epochs = [row for row in rows if "step" in row]
-    return {
-        "schema": records.SCHEMA,
-        "trial": job.trial.id,
-        "hash": job.trial.hash,
-        "status": status,
-        "seed": job.trial.seed,
-        "repeat": job.trial.point.repeat,
-        "stage": job.trial.stage,
-        "point": to_dict(job.trial.point),
-        "composition": job.trial.point.composition,
-        "objective": job.trial.point.objective,
-        "config": job.settings(),
-        "metrics": dict(metrics or {}),
-        "rungs": [
-            {"epoch": row["epoch"], "step": row["step"], **rung}
+    return Record(
+        kind=job.kind,
+        trial=job.trial.id,
+        hash=job.trial.hash,
+        status=status,
+        seed=job.trial.seed,
+        repeat=job.trial.point.repeat,
+        stage=job.trial.stage,
+        point=to_dict(job.trial.point),
+        composition=job.trial.point.composition,
+        objective=job.trial.point.objective,
+        config=job.settings(),
+        transfer=job.transfer,
+        metrics=dict(metrics or {}),
+        rungs=tuple(
+            Rung(epoch=row["epoch"], step=row["step"], metrics=rung)
             for row in epochs
             if (rung := rung_of(row, job.metric))
-        ],
-        "epochs": epochs[-1]["epoch"] if epochs else 0,
-        "steps": epochs[-1]["step"] if epochs else 0,
-        "encoder_steps": epochs[-1]["encoder_steps"] if epochs else 0,
-        "timings_s": _timings(rows),
-        "error": _error(error),
-        "started_at": started_at or records.now(),
-        "finished_at": records.now(),
+        ),
+        epochs=epochs[-1]["epoch"] if epochs else 0,
+        steps=epochs[-1]["step"] if epochs else 0,
+        encoder_steps=epochs[-1]["encoder_steps"] if epochs else 0,
+        timings_s=_timings(rows),
+        evaluations=dict(evaluations or {}),
+        error=_error(error),
+        started_at=started_at or records.now(),
+        finished_at=records.now(),
         **job.context,
-    }
+    )
 
 
 def write_record(folder: Folder, record: Record) -> None:
     """Put the record in place, last; what only served to get here goes: checkpoint, halves."""
-    records.write_json(folder.local_path / "record.json", record)
-    records.remove_halves(folder.local_path)
+    records.write_json(folder.local_path / "record.json", record.to_dict())
+    remove_partial(folder.local_path)
     folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
-    if record["status"] != "failed":  # another try may continue from it
+    if record.status != "failed":  # another try may continue from it
         folder.remove("checkpoint.pt")
 
 
@@ -297,7 +312,7 @@ def _timings(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, Any] | None:
+def _error(error: BaseException | str | None) -> Failure | None:
     if error is None:
         return None
     if isinstance(error, str):
@@ -305,12 +320,13 @@ def _error(error: BaseException | str | None) -> dict[str, Any] | None:
         kind, _, message = lines[-1].partition(": ")
         if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
             kind, message = "unknown", lines[-1]
-        return {"type": kind, "message": message, "traceback": error}
-    return {
-        "type": type(error).__name__,
-        "message": str(error),
-        "traceback": "".join(traceback.format_exception(error)),
-    } | (_circumstances(error) if isinstance(error, NonFiniteLossError) else {})
+        return Failure(type=kind, message=message, traceback=error)
+    return Failure(
+        type=type(error).__name__,
+        message=str(error),
+        traceback="".join(traceback.format_exception(error)),
+        details=_circumstances(error) if isinstance(error, NonFiniteLossError) else {},
+    )
 
 
 def _circumstances(error: NonFiniteLossError) -> dict[str, Any]:

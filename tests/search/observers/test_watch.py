@@ -133,7 +133,7 @@ def test_a_trial_that_reports_and_ends_is_followed_everywhere(
     session.complete()
     assert session.watch.error is None
     assert session.watch.running == set()
-    assert session.watch.finished[job.trial.id]["status"] == "finished"
+    assert session.watch.finished[job.trial.id].status == "finished"
     assert (session.stored().state.name, session.stored().value) == ("COMPLETE", 8.0)
     assert session.scalars("pretrain/loss") == [5, 10]
     assert session.scalars("probe/median_pje_cm") == [10]
@@ -166,8 +166,8 @@ def test_a_trial_that_is_stopped_early_gets_a_record(session: Session, job: Tria
     session.report(2, median_pje_cm=9.0)
     session.complete()
     record = records.read_record(Path(job.directory) / "record.json")
-    assert (record["status"], record["epochs"]) == ("pruned", 2)
-    assert record["rungs"] == [{"epoch": 2, "step": 10, "median_pje_cm": 9.0}]
+    assert (record.status, record.epochs) == ("pruned", 2)
+    assert record.rungs == (records.Rung(epoch=2, step=10, metrics={"median_pje_cm": 9.0}),)
     assert session.stored().state.name == "PRUNED"
     assert "pruned" in session.out.getvalue()
 
@@ -211,7 +211,8 @@ def test_the_record_of_an_earlier_failure_is_deleted_at_the_start(
 def test_a_trial_that_fails_gets_a_record_with_the_reason(session: Session, job: TrialJob) -> None:
     session.fail("Traceback …\nValueError: the loss is wrong")  # before it could start
     record = records.read_record(Path(job.directory) / "record.json")
-    assert (record["status"], record["error"]["type"]) == ("failed", "ValueError")
+    assert record.error is not None
+    assert (record.status, record.error.type) == ("failed", "ValueError")
     assert session.stored().state.name == "FAIL"
     assert "the loss is wrong" in session.out.getvalue()
     assert session.watch.error is None

@@ -79,10 +79,10 @@ def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice
     assert "complete: 5 trials" in done.stdout
     assert {path: path.read_bytes() for path in before} == before
     found = records.read_records(tmp_path / "small")
-    assert {record["status"] for record in found.values()} == {"finished"}
-    plan = records.read_record(tmp_path / "small" / "study.json")["plan"]
+    assert {record.status for record in found.values()} == {"finished"}
+    plan = records.read_description(tmp_path / "small").plan
     assert {row["trial"] for row in plan} == set(found)
-    modes = sorted(record["config"]["transfer"]["mode"] for record in found.values())
+    modes = sorted(record.transfer["mode"] for record in found.values())
     assert modes == ["frozen", "frozen", "pretrain", "supervised", "unfrozen"]
     study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
@@ -110,7 +110,7 @@ def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
     assert done.returncode == 1, done.stderr
     assert "2 rows were not run" in done.stdout
     found = records.read_records(tmp_path / "small")
-    assert sorted(record["status"] for record in found.values()) == [
+    assert sorted(record.status for record in found.values()) == [
         "failed",
         "finished",
         "finished",

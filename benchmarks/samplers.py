@@ -27,7 +27,7 @@ from benchmarks.figure import ROOT, Row, row
 from benchmarks.recorded import Curve, RecordedStudy, read_recorded
 from handssl.errors import ConfigError
 from handssl.records import OBJECTIVE, Record
-from search.cluster.tune import scheduler
+from search.cluster.tune import early_stopping
 from search.config.compose import plain
 from search.config.search import EarlyStopping, SearchConfig
 from search.observers.optuna_study import OptunaView
@@ -91,7 +91,9 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
             )
     view = OptunaView("sqlite:///:memory:", "replay", search, seed=seed)
     view.enqueue(warm_start(config))
-    decides: Any = scheduler(config)
+    decides: Any = early_stopping(
+        search.early_stopping, search.metric, epochs=config.study.epochs
+    )
     finished: dict[str, Record] = {}
     steps = pruned = 0
     for trial in sampled(config, view, "recorded", finished, []):

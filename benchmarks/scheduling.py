@@ -27,7 +27,7 @@ from handssl.records import OBJECTIVE
 from search.cluster import tune as tuning
 from search.config.compose import compose_config
 from search.config.schema import TrialConfig
-from search.storage.folder import own
+from search.storage.folder import scratch_copy
 from search.studies import study
 from search.trials.pretrain import TrialJob, record_of, write_record
 
@@ -47,7 +47,7 @@ class _Nothing(tune.Trainable):
     def step(self) -> dict[str, Any]:
         error_cm = 10 + self._job.trial.seed % 1000 / 100
         record = record_of(self._job, "finished", [], metrics={OBJECTIVE: error_cm})
-        write_record(own(self._job.directory), record)
+        write_record(scratch_copy(self._job.directory), record)
         return {
             "trial": self._job.trial.id,
             "done": True,

@@ -1,7 +1,7 @@
-"""One device per trial: a class Trainable whose process runs one trial after another.
+"""One device per trial: a Trainable whose process runs one trial after another.
 
-A new process costs seconds (importing PyTorch, opening the store); a reused one takes the next
-trial at once. Nothing of a trial survives in it: all state is in the generator that `run` returns.
+A new process takes seconds to import PyTorch and to open the store; a reused one starts the next
+trial at once. The process has no state of a trial: all of it is in the generator of `job.run`.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ class _ActorTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         resources = self.trial_resources
-        held = resources.required_resources if resources else {}
-        torch.set_num_threads(max(1, int(held.get("CPU", 1))))
-        # As under Ray Train: a GPU that the trial was not given belongs to somebody else.
-        self._device = "cuda" if held.get("GPU", 0) > 0 else "cpu"
+        required = resources.required_resources if resources else {}
+        torch.set_num_threads(max(1, int(required.get("CPU", 1))))
+        # As under Ray Train: a trial without a GPU must not use one that another process holds.
+        self._device = "cuda" if required.get("GPU", 0) > 0 else "cpu"
         self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -41,14 +41,14 @@ class _ActorTrial(tune.Trainable):
         del self._reports
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: the trial writes its own checkpoint, which outlives Ray."""
+        """Do nothing: the trial writes its checkpoint, which outlives Ray."""
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing; see `save_checkpoint`."""
+        """Do nothing; see `save_checkpoint`."""
 
 
 def actor_trainable(trial: TrialConfig) -> type[tune.Trainable]:
-    """The Trainable, asking Ray for what one trial needs."""
+    """The Trainable with the resources of one trial."""
     resources = {"CPU": trial.cpus, "GPU": trial.gpus}
-    wanted = {kind: amount for kind, amount in resources.items() if amount > 0}
-    return cast("type[tune.Trainable]", tune.with_resources(_ActorTrial, wanted))
+    required = {kind: amount for kind, amount in resources.items() if amount > 0}
+    return cast("type[tune.Trainable]", tune.with_resources(_ActorTrial, required))

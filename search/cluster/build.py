@@ -15,30 +15,30 @@ from rich.console import Console
 
 from handssl.data.store.forecast import Forecast
 from handssl.errors import ConfigError, DataError
-from search.cluster.tune import cluster
+from search.cluster.resources import running_resources
+from search.cluster.session import cluster_session
 from search.config.schema import ClusterConfig, StoreConfig
-from search.storage.s3 import is_bucket, shown
+from search.storage.s3 import is_bucket, redact
 from search.trials.datasets import expected_size, open_data
 
 Result = TypeVar("Result")
 
-_AHEAD: Final = 16
-"""Shards that wait, at least: what an autoscaler sees and starts nodes for."""
+_MIN_PENDING: Final = 16
+"""Shards that wait for a core, at least: the demand that an autoscaler sees."""
 
 
 class TaskRunner:
-    """Runs a build's shards as Ray tasks of one core; starts or joins Ray at the first.
+    """Run the shards of a build as Ray tasks of one core; the first call starts or joins Ray.
 
-    Tasks and not Ray Data: a shard is a file of 512 rows that is skipped if it is there, is
-    renamed into place when it is whole, and is cut from a stream of labels that only the driver
-    reads. Ray Data cuts blocks by their size and names its files itself, so neither the resume nor
-    the fingerprint of the local build would hold, and its read tasks would each index the labels
-    anew. What it would bring, retries and backpressure, is a task's `max_retries` and the bounded
-    number of shards under way here.
+    Tasks and not Ray Data: a shard is a file of 512 rows, which is skipped if it exists, renamed
+    when it is complete, and cut from a stream of labels that only the driver reads. Ray Data
+    chooses the size of its blocks and the names of its files, so a build could neither resume nor
+    have the fingerprint of a local build, and each of its read tasks would index the labels. Its
+    retries are `max_retries` of a task, and its backpressure the bound on pending shards.
 
     Args:
         config: The cluster.
-        verbose: Whether Ray's own messages are shown.
+        verbose: Print Ray's messages.
     """
 
     def __init__(self, config: ClusterConfig, *, verbose: bool = False) -> None:
@@ -48,17 +48,17 @@ class TaskRunner:
     def __call__(
         self, function: Callable[..., Result], jobs: Iterable[tuple[Any, ...]]
     ) -> Iterator[Result]:
-        """Results as they come; a task whose node is lost is run again elsewhere.
+        """Yield results as tasks end; a task runs again if its node is lost.
 
         Raises:
-            DataError: A shard's refusal, or the cluster cannot run tasks.
+            DataError: A shard was refused, or the cluster cannot run tasks.
         """
-        with cluster(self._config, verbose=self._verbose):
+        with cluster_session(self._config, verbose=self._verbose):
             remote: Any = ray.remote(num_cpus=1, max_retries=3)(function)
             pending: list[Any] = []
             try:
                 for job in jobs:
-                    if len(pending) >= max(_AHEAD, 2 * _cores()):
+                    if len(pending) >= max(_MIN_PENDING, 2 * int(running_resources()[0])):
                         yield from self._next(pending)
                     pending.append(remote.remote(*job))
                 while pending:
@@ -69,11 +69,10 @@ class TaskRunner:
 
     @staticmethod
     def _next(pending: list[Any]) -> Iterator[Any]:
-        """The results of all tasks that have ended, at least one; they leave the list."""
-        done, left = ray.wait(pending, num_returns=len(pending), timeout=0)
+        """Remove one or more ended tasks from the list, and yield their results."""
+        done, pending[:] = ray.wait(pending, num_returns=len(pending), timeout=0)
         if not done:
-            done, left = ray.wait(pending)
-        pending[:] = left
+            done, pending[:] = ray.wait(pending)
         try:
             yield from ray.get(done)
         except RayTaskError as error:
@@ -85,26 +84,21 @@ class TaskRunner:
             ) from error
 
 
-def _cores() -> int:
-    held: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return int(held.get("CPU", 1))
-
-
 def build(
     config: StoreConfig, *, console: Console, verbose: bool = False, overrides: Sequence[str] = ()
 ) -> int:
-    """Build the store, or print how large it will be; returns the exit status of the command.
+    """Build the store, or print its expected size; returns the exit status of the command.
 
     Raises:
-        HandSSLError: The raw data or the store's folder cannot be used, or there is no room.
+        HandSSLError: The raw data or the store's folder cannot be used, or the disk is too small.
     """
     if is_bucket(config.data.store):
         raise ConfigError(
             f"data.store must be a path that all nodes share, but got "
-            f"data.store={shown(config.data.store)}; a study with that data.store "
-            "builds it on one machine and puts it there"
+            f"data.store={redact(config.data.store)}; a study with that data.store "
+            "builds it on one machine and uploads it"
         )
-    # A worker's process has a working directory of its own.
+    # The working directory of a worker is another one.
     data = dataclasses.replace(
         config.data,
         root=str(Path(config.data.root).resolve()),

@@ -1,9 +1,9 @@
 """Several workers per trial: a `TorchTrainer` inside a Tune function.
 
-Slower to start than an actor (its workers are new processes every time), but it spans GPUs and
-nodes, and gives the same loss curve. An elastic trial begins with as many workers as there is room
-for, and begins again from its last checkpoint, with more or fewer, when nodes come or go: the
-batch stays the same and is shared among them.
+It starts more slowly than an actor, because its workers are new processes, but it spans GPUs and
+nodes, and its loss curve is the same. An elastic trial starts with as many workers as fit. When
+nodes join or leave, it restarts from its last checkpoint with more or fewer workers, which share
+the same batch.
 """
 
 import logging
@@ -17,17 +17,15 @@ from ray import tune
 from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
+from search.cluster.ray_internals import HEAD_RESOURCE
 from search.config.schema import TrialConfig
 from search.trials.job import Job
-
-_HEAD = "node:__internal_head__"
-"""A resource that Ray gives to the head, and to a machine that is all of a cluster."""
 
 TrainFunction = Callable[[dict[str, Any]], None]
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Runs on every worker; Ray Train has joined them into one process group."""
+    """Run on every worker, in the process group that Ray Train has initialised."""
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     torch.set_num_threads(config["threads"])
     job: Job = config["job"]
@@ -36,10 +34,10 @@ def _worker(config: dict[str, Any]) -> None:
 
 
 def train_trainable(trial: TrialConfig) -> TrainFunction:
-    """The Tune function of a trial; its workers hold the resources, itself next to nothing.
+    """The Tune function of a trial; the resources of the trial are those of its workers.
 
-    A lost worker fails it. Tune starts it again, as it must where the node of this function is
-    lost; were it started again here too, each of the retries would be as many.
+    Tune handles retries, because only Tune can restart this function after the loss of its node.
+    `max_failures=0` here, or retries would multiply.
     """
 
     def run_trainer(config: dict[str, Any]) -> None:
@@ -47,7 +45,7 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
         trainer = TorchTrainer(
             _worker,
             train_loop_config={"job": job, "threads": max(1, int(trial.cpus))},
-            scaling_config=cast("Any", ray.train.ScalingConfig)(  # typed as its elder
+            scaling_config=cast("Any", ray.train.ScalingConfig)(  # typed as its first version
                 num_workers=trial.workers,
                 elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
@@ -63,6 +61,6 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
         )
         trainer.fit()
 
-    # Tune demands some resource of a trial: a thousandth of being the head leaves every CPU to the
-    # workers, and keeps what steers them off the machines that may be lost.
-    return cast("TrainFunction", tune.with_resources(run_trainer, {_HEAD: 0.001}))
+    # Tune requires some resource: 0.001 of the head's pins this controller to a node that the
+    # autoscaler never removes, and leaves all CPUs to the workers.
+    return cast("TrainFunction", tune.with_resources(run_trainer, {HEAD_RESOURCE: 0.001}))

@@ -6,7 +6,7 @@ value, and it cannot pick up a study that is newer than Tune's snapshot.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
@@ -16,7 +16,6 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from ray.tune.search import Searcher
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -53,44 +52,6 @@ _STATES = {
 
 Parameters = Callable[[Point], tuple[dict[str, Any], dict[str, BaseDistribution]]]
 """Values and distributions of the parameters that make a point; ValueError if none do."""
-
-
-class Suggestions(Searcher):
-    """Hands Tune one job after another from an iterator, which may decide late.
-
-    Tune names trials at random; ours travels in the configuration, under "trial".
-
-    Attributes:
-        exhausted: Whether the iterator has ended.
-    """
-
-    def __init__(self, jobs: Iterator[Any]) -> None:
-        super().__init__()  # no metric: a report without one is fine
-        self._jobs = jobs
-        self.exhausted = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher for a restore that never happens."""
-        return {}
-
-    def suggest(self, trial_id: str) -> Any:
-        """The next trial's configuration, or that there is none left."""
-        job = next(self._jobs, None)
-        if job is None:
-            self.exhausted = True
-            return Searcher.FINISHED
-        return {"trial": job.trial.id, "job": job}
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Nothing to learn: the watch tells Optuna, from the records."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: a study continues from its records, never from Tune's snapshot."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore; see `save`."""
 
 
 class OptunaView:
@@ -210,7 +171,7 @@ class OptunaView:
         point = point_from(record["point"])
         try:
             parameters, distributions = self._parameters_of(point)
-        except (ValueError, KeyError):
+        except ValueError:
             return  # outside the search space as it is now
         state = _STATES[record["status"]]
         self._study.add_trial(
@@ -245,7 +206,7 @@ class OptunaView:
         for point in points:
             try:
                 parameters, _ = parameters_of(point, self._search, partial=True)
-            except (ValueError, KeyError):
+            except ValueError:
                 continue
             self._study.enqueue_trial(parameters, skip_if_exists=True)
 

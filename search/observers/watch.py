@@ -23,8 +23,8 @@ from search.config.metric import SearchMetric
 from search.observers.display import Display
 from search.observers.optuna_study import OptunaView
 from search.observers.prometheus import StudyMetrics
-from search.storage.environment_error import outage_in
-from search.storage.folder import Folder, mirrored
+from search.storage.disk import environment_error_in_traceback
+from search.storage.folder import Folder, cached_copy
 from search.trials.job import Job
 from search.trials.pretrain import record_of, rung_of, write_record
 
@@ -102,7 +102,7 @@ class StudyWatch(Callback):
             self._started[job.trial.id] = time.monotonic()
             # A failure that is being tried again has a record already, which must not be taken
             # for the new outcome.
-            mirrored(job.directory).remove("record.json")
+            cached_copy(job.directory).remove("record.json")
         self.running.add(job.trial.id)
         self._optuna.begin(job.trial)
         self._write_scalars(job)
@@ -137,9 +137,9 @@ class StudyWatch(Callback):
     ) -> None:
         """A trial ended by itself (its record is there) or was stopped early (it is not yet)."""
         job = _job(trial)
-        folder = mirrored(job.directory)
+        folder = cached_copy(job.directory)
         folder.fetch("record.json")
-        path = folder.local / "record.json"
+        path = folder.local_path / "record.json"
         if not path.exists():
             write_record(folder, record_of(job, "pruned", _rows(folder)))
         self._ended(job, records.read_record(path))
@@ -154,10 +154,10 @@ class StudyWatch(Callback):
         """
         job = _job(trial)
         reason = _last_failure(trial)
-        full = outage_in(reason)
+        full = environment_error_in_traceback(reason)
         if full is not None:
             raise full
-        folder = mirrored(job.directory)
+        folder = cached_copy(job.directory)
         record = record_of(job, "failed", _rows(folder), error=reason)
         write_record(folder, record)
         self._ended(job, record)
@@ -201,7 +201,7 @@ class StudyWatch(Callback):
             if self._views is not None:
                 writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
             self._written[job.trial.id] = 0
-        for row in _rows(mirrored(job.directory)):
+        for row in _rows(cached_copy(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:
                 _scalars(self._writers[job.trial.id], row, job.metric)
                 self._written[job.trial.id] = row["epoch"]
@@ -211,7 +211,7 @@ class StudyWatch(Callback):
 def _rows(folder: Folder) -> list[dict[str, Any]]:
     """A trial's reports so far."""
     folder.fetch("metrics.jsonl")
-    return records.read_jsonl(folder.local / "metrics.jsonl")
+    return records.read_jsonl(folder.local_path / "metrics.jsonl")
 
 
 def _job(trial: TuneTrial) -> Job:

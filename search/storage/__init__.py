@@ -1,1 +1,1 @@
-"""Where studies are stored: folders, buckets, locks, disk space."""
+"""Storage of studies: folders, buckets, locks, disk space."""

@@ -1,68 +1,117 @@
-"""How much room a study's files will take, before it is started."""
+"""Disk space of a study before it starts; disk and database failures while it runs."""
 
 import dataclasses
-import shutil
+import errno
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
+from optuna.exceptions import StorageInternalError
+from sqlalchemy import exc
 
+from handssl.disk import free_bytes
 from handssl.encoders import build_encoder
 from handssl.errors import ConfigError
 from handssl.training import PretrainConfig
 from search.storage.s3 import is_bucket
 
-_RECORDS = 400_000
-"""Of a trial, bytes: record, reports, joint errors, TensorBoard's files; some 150 KB in embedded
-studies, more with longer ones."""
+_RECORD_BYTES: Final = 400_000
+"""Of one trial: record, reports, joint errors, TensorBoard files. About 150 KB with the synthetic
+hands, more with longer studies."""
+
+_DISK_ERRORS: Final = {
+    getattr(errno, name)
+    # Quotas and network file systems have numbers that some systems lack.
+    for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "ESTALE", "ENOTCONN")
+    if hasattr(errno, name)
+}
+_DATABASE_ERRORS: Final = (
+    StorageInternalError,
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+)
 
 
-class Room(NamedTuple):
-    """What a study needs of the disk of its results, in bytes.
+class DiskBudget(NamedTuple):
+    """Bytes that a study needs on the disk of its results.
 
     Attributes:
-        kept: Records of all its trials, and encoders where they are kept.
-        working: Checkpoints of the trials that run at a time.
-        free: On that disk; None where results lie in a bucket.
+        result_bytes: Records of all its trials, and encoders if trial.keep_encoder.
+        working_bytes: Checkpoints of the trials that run at the same time.
+        free_bytes: Free on that disk; None for results in a bucket.
     """
 
-    kept: int
-    working: int
-    free: int | None
+    result_bytes: int
+    working_bytes: int
+    free_bytes: int | None
 
 
-def room_of(
-    pretrain: PretrainConfig, *, trials: int, at_once: int, keep_encoder: bool, results: str
-) -> Room:
-    """The forecast for so many more trials; nothing is written or trained.
+def estimate_disk(
+    pretrain: PretrainConfig, *, trials: int, concurrent: int, keep_encoder: bool, results: str
+) -> DiskBudget:
+    """The budget of a number of further trials; writes and trains nothing.
 
-    A checkpoint is some four times the weights: they, the optimiser's two moments, the heads.
+    A checkpoint is about four times the weights: the weights, two moments of the optimiser, and
+    the heads.
     """
     with torch.device("meta"):
         encoder = build_encoder(dataclasses.replace(pretrain.encoder, weights="random"))
     weights = sum(p.numel() * p.element_size() for p in encoder.parameters())
-    free = None
-    if not is_bucket(results):
-        path = Path(results).absolute()
-        existing = next(p for p in (path, *path.parents) if p.exists())
-        free = shutil.disk_usage(existing).free
-    return Room(
-        kept=trials * (_RECORDS + weights * keep_encoder),
-        working=at_once * 4 * weights,
-        free=free,
+    return DiskBudget(
+        result_bytes=trials * (_RECORD_BYTES + weights * keep_encoder),
+        working_bytes=concurrent * 4 * weights,
+        free_bytes=None if is_bucket(results) else free_bytes(Path(results)),
     )
 
 
-def check_room(room: Room, results: str) -> None:
-    """Refuse a study whose files cannot fit.
+def check_disk(budget: DiskBudget, results: str) -> None:
+    """Refuse a study whose files do not fit on the disk.
 
     Raises:
-        ConfigError: With what is needed and what is free.
+        ConfigError: With the bytes that are needed and free.
     """
-    if room.free is not None and room.kept + room.working > room.free:
+    needed = budget.result_bytes + budget.working_bytes
+    if budget.free_bytes is not None and needed > budget.free_bytes:
         raise ConfigError(
-            f"results={results} has {room.free / 1e9:.1f} GB free, but the study needs "
-            f"{room.kept / 1e9:.1f} GB for its records and encoders and {room.working / 1e9:.1f} "
-            "GB for checkpoints; free some, choose another disk with results=FOLDER, or set "
-            "trial.keep_encoder=false"
+            f"results={results} has {budget.free_bytes / 1e9:.1f} GB free, but the study needs "
+            f"{budget.result_bytes / 1e9:.1f} GB for its records and encoders and "
+            f"{budget.working_bytes / 1e9:.1f} GB for checkpoints; free some, choose another disk "
+            "with results=FOLDER, or set trial.keep_encoder=false"
         )
+
+
+def environment_error(error: BaseException) -> str | None:
+    """The disk or database failure behind an error, in one line; None if it is a bug.
+
+    Such failures stop a study without being bugs. Other errors of the operating system (a missing
+    file, a wrong address) need their traceback.
+    """
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno in _DISK_ERRORS:
+            return _one_line(link)
+        if isinstance(link, _DATABASE_ERRORS):
+            return _one_line(link.__cause__ or link)
+    return None
+
+
+def environment_error_in_traceback(traceback: str) -> OSError | None:
+    """The disk failure in a traceback that another process sent as text."""
+    for code, message in re.findall(r"\[Errno (\d+)\] (.*)", traceback):
+        if int(code) in _DISK_ERRORS:
+            return OSError(int(code), message)
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, its cause, and so on."""
+    while error is not None:
+        yield error
+        hidden = error.__suppress_context__
+        error = error.__cause__ or (None if hidden else error.__context__)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,13 +1,13 @@
-"""One driver a study, where the study lies in a bucket: a lease in place of a lock.
+"""One driver per study: a file lock where the study is a folder, a lease where it is in a bucket.
 
-An object store has no locks, so the holder writes an object, renews it while it works, and others
-watch it: one that changes is held. The clocks of machines are never compared. Two drivers that
-start at once both write, wait, and read again: the one whose writing came last holds it.
+An object store has no locks. The driver writes a lease object and renews it while it works. A
+lease that changes while another driver watches it is held, so the clocks of two machines are
+never compared. Two drivers that start at once both write, wait, and read: the last writer wins.
 
-What this guarantees: one driver at a time, as long as a PUT takes less than `SETTLE_S` and a
-holder is never stopped for longer than `LEASE_S` (a suspended laptop is). A holder that finds that
-it has lost the lease stops as after Ctrl-C. Should two ever run side by side, trials are computed
-twice, and their records are the same: a record's content is decided by its trial.
+The lease guarantees one driver as long as a PUT takes less than `SETTLE_S` and no driver is
+suspended for longer than `LEASE_S`. A driver that lost its lease stops as after Ctrl-C. If two
+drivers ever overlap, they compute the same records twice, because the content of a record is
+determined by its trial.
 """
 
 import json
@@ -19,74 +19,100 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from handssl.errors import ConfigError
-from search.storage import s3 as buckets
+from search.storage import s3
+from search.storage.s3 import is_bucket, join_uri
 
 LEASE_S: Final = 30.0
-"""A lease that has not been renewed for so long belongs to nobody."""
+"""A lease that was not renewed for this long is free."""
 
 SETTLE_S: Final = 2.0
-"""Longest that a PUT may be under way."""
+"""Longest duration of a PUT."""
+
+_LOCK: Final = ".lock"
 
 
 @contextmanager
-def leased(place: str, name: str) -> Iterator[None]:
-    """Hold the lease at a place while the block runs.
+def study_lock(uri: str) -> Iterator[None]:
+    """Hold a study against a second driver while the block runs.
+
+    The lock of a folder is released with the process, however it ends; a lease expires.
 
     Args:
-        place: Of the object.
-        name: Of the study, for the message.
+        uri: Path or URI of the study.
 
     Raises:
         ConfigError: Another driver holds it.
     """
-    mine = {"owner": uuid.uuid4().hex, "host": platform.node(), "pid": os.getpid()}
-    _await_free(place, name)
-    _write(place, mine, renewal=0)
+    name = s3.redact(uri).partition("?")[0].rstrip("/").rpartition("/")[2]
+    if is_bucket(uri):
+        with _leased(join_uri(uri, _LOCK), name):
+            yield
+        return
+    Path(uri).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(Path(uri) / _LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise ConfigError(
+            f"study.name={name} is being run by another process; wait for it, or choose "
+            "another study.name"
+        ) from error
+
+
+@contextmanager
+def _leased(uri: str, name: str) -> Iterator[None]:
+    """Hold the lease object at a URI; the study's name is for the message."""
+    lease = {"owner": uuid.uuid4().hex, "host": platform.node(), "pid": os.getpid()}
+    _await_free(uri, name)
+    _write(uri, lease, renewal=0)
     time.sleep(SETTLE_S)
-    if _owner(buckets.read(place)) != mine["owner"]:
-        raise _held(name, buckets.read(place))
-    ended = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(place, mine, ended), daemon=True)
+    if not _is_owner(uri, lease):
+        raise _refusal(name, s3.read(uri))
+    stopped = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(uri, lease, stopped), daemon=True)
     renewer.start()
     try:
         yield
     finally:
-        ended.set()
+        stopped.set()
         renewer.join()
-        if _owner(buckets.read(place)) == mine["owner"]:
-            buckets.delete(place)
+        if _is_owner(uri, lease):
+            s3.delete(uri)
 
 
-def _await_free(place: str, name: str) -> None:
-    """Return once the lease is nobody's: at once, or when it has not been renewed for long."""
-    first = buckets.read(place)
+def _await_free(uri: str, name: str) -> None:
+    """Return once the lease is free: it is missing, or was not renewed for `LEASE_S`."""
+    first = s3.read(uri)
     watched_since = time.monotonic()
-    while (now := buckets.read(place)) is not None and not _dead_here(now):
-        if now != first:
-            raise _held(name, now)
+    while (current := s3.read(uri)) is not None and not _owner_ended(current):
+        if current != first:
+            raise _refusal(name, current)
         if time.monotonic() - watched_since > LEASE_S:
             return
         time.sleep(LEASE_S / 30)
 
 
-def _renew(place: str, mine: dict[str, Any], ended: threading.Event) -> None:
+def _renew(uri: str, lease: dict[str, Any], stopped: threading.Event) -> None:
     renewal = 0
-    while not ended.wait(LEASE_S / 4):
+    while not stopped.wait(LEASE_S / 4):
         renewal += 1
         try:
-            if _owner(buckets.read(place)) != mine["owner"]:
+            if not _is_owner(uri, lease):
                 os.kill(os.getpid(), signal.SIGINT)
                 return
-            _write(place, mine, renewal=renewal)
+            _write(uri, lease, renewal=renewal)
         except OSError:
-            continue  # the bucket may be back before the lease is over
+            continue  # the bucket may answer before the lease expires
 
 
-def _write(place: str, mine: dict[str, Any], *, renewal: int) -> None:
-    buckets.write(place, json.dumps(mine | {"renewal": renewal}).encode())
+def _write(uri: str, lease: dict[str, Any], *, renewal: int) -> None:
+    s3.write(uri, json.dumps(lease | {"renewal": renewal}).encode())
 
 
 def _content(lease: bytes | None) -> dict[str, Any]:
@@ -97,12 +123,12 @@ def _content(lease: bytes | None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _owner(lease: bytes | None) -> str | None:
-    return _content(lease).get("owner")
+def _is_owner(uri: str, lease: dict[str, Any]) -> bool:
+    return bool(_content(s3.read(uri)).get("owner") == lease["owner"])
 
 
-def _dead_here(lease: bytes) -> bool:
-    """Whether the holder was a process of this machine that is gone."""
+def _owner_ended(lease: bytes) -> bool:
+    """Whether the owner was a process of this machine that no longer exists."""
     content = _content(lease)
     if content.get("host") != platform.node():
         return False
@@ -115,7 +141,7 @@ def _dead_here(lease: bytes) -> bool:
     return False
 
 
-def _held(name: str, lease: bytes | None) -> ConfigError:
+def _refusal(name: str, lease: bytes | None) -> ConfigError:
     content = _content(lease)
     return ConfigError(
         f"study.name={name} is being run by process {content.get('pid')} on "

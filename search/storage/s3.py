@@ -1,14 +1,13 @@
 """Objects in a bucket (`s3://bucket/prefix?options`), through pyarrow's file system.
 
-A PUT is atomic: a reader sees an object whole or not at all, as it sees a renamed file. Options
-are pyarrow's (`region`, `endpoint_override`, `scheme`); keys and the address of another store than
-Amazon's come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-`AWS_ENDPOINT_URL`) or from the machine's role.
+A PUT is atomic: a reader gets the whole object or none. Options are pyarrow's (`region`,
+`endpoint_override`, `scheme`). Keys and the address of a store other than Amazon's come from the
+environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`) or from the role of
+the machine.
 """
 
 import errno
 import functools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import pyarrow.fs as pafs
 
+from handssl.atomic import atomic_path
 from handssl.errors import ConfigError
 
 _SCHEME: Final = "s3://"
@@ -24,11 +24,11 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def _asking(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """A request whose failure carries an error number, as a disk's does (`search.outage`)."""
+def _with_errno(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Give every failed request an error number, as `disk.environment_error` expects."""
 
     @functools.wraps(request)
-    def asked(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+    def wrapped(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
         try:
             return request(*arguments, **options)
         except OSError as error:
@@ -36,46 +36,46 @@ def _asking(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]
                 raise
             raise OSError(errno.EIO, " ".join(str(error).split())) from error
 
-    return asked
+    return wrapped
 
 
-def is_bucket(place: str) -> bool:
-    """Whether a place is a bucket's URI, not a path."""
-    return place.startswith(_SCHEME)
+def is_bucket(uri: str) -> bool:
+    """Whether this is the URI of a bucket and not a path."""
+    return uri.startswith(_SCHEME)
 
 
-def join(place: str, *parts: str) -> str:
-    """The place of something below a place; a URI's options stay behind it."""
-    path, mark, options = place.partition("?") if is_bucket(place) else (place, "", "")
+def join_uri(uri: str, *parts: str) -> str:
+    """Append path segments to a path or URI; the options of a URI stay at its end."""
+    path, mark, options = uri.partition("?") if is_bucket(uri) else (uri, "", "")
     return "/".join([path.rstrip("/"), *parts]) + mark + options
 
 
-def shown(place: str) -> str:
-    """A place as it may be printed and stored: without the keys that a URI may hold."""
-    account, slash, key = place.removeprefix(_SCHEME).partition("/")
-    return _SCHEME + account.rpartition("@")[2] + slash + key if is_bucket(place) else place
+def redact(uri: str) -> str:
+    """A path or URI without access keys, for messages and files."""
+    account, slash, key = uri.removeprefix(_SCHEME).partition("/")
+    return _SCHEME + account.rpartition("@")[2] + slash + key if is_bucket(uri) else uri
 
 
 @contextmanager
-def refusing(key: str, place: str) -> Iterator[None]:
-    """What a bucket answers while something is prepared becomes the refusal of a key.
+def as_config_error(key: str, uri: str) -> Iterator[None]:
+    """Turn a failed request into the refusal of a configuration key.
 
     Raises:
-        ConfigError: Naming the key and the object store's reason.
+        ConfigError: With the key and the reason that the object store gave.
     """
     try:
         yield
     except OSError as error:
         raise ConfigError(
-            f"{key} must be a bucket that can be reached, read and written to, but got "
-            f"{key}={shown(place)} ({error.strerror or error})"
+            f"{key} must be a bucket that can be reached, read and written, but got "
+            f"{key}={redact(uri)} ({error.strerror or error})"
         ) from error
 
 
-@_asking
-def read(place: str) -> bytes | None:
-    """An object's content; None if there is none."""
-    files, path = _opened(place)
+@_with_errno
+def read(uri: str) -> bytes | None:
+    """The content of an object; None if it does not exist."""
+    files, path = open_filesystem(uri)
     try:
         with files.open_input_file(path) as stream:
             content: bytes = stream.read()
@@ -84,68 +84,70 @@ def read(place: str) -> bytes | None:
     return content
 
 
-@_asking
-def write(place: str, content: bytes) -> None:
-    """Put a small object."""
-    files, path = _opened(place)
+@_with_errno
+def write(uri: str, content: bytes) -> None:
+    """Write a small object."""
+    files, path = open_filesystem(uri)
     with files.open_output_stream(path) as stream:
         stream.write(content)
 
 
-@_asking
-def upload(path: Path, place: str) -> None:
-    """Put a file; killed or failed on the way, there is no new object."""
-    files, there = _opened(place)
+@_with_errno
+def upload(path: Path, uri: str) -> None:
+    """Upload a file; an interrupted upload creates no object."""
+    files, key = open_filesystem(uri)
     local = pafs.LocalFileSystem()
-    pafs.copy_files(str(path), there, source_filesystem=local, destination_filesystem=files)
+    pafs.copy_files(str(path), key, source_filesystem=local, destination_filesystem=files)
 
 
-@_asking
-def download(place: str, path: Path) -> bool:
-    """Fetch an object to a path, where it appears whole; whether there is one."""
-    files, there = _opened(place)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@_with_errno
+def download(uri: str, path: Path) -> bool:
+    """Download an object to a path, atomically; False if the object does not exist."""
+    files, key = open_filesystem(uri)
     local = pafs.LocalFileSystem()
     try:
-        pafs.copy_files(there, str(beside), source_filesystem=files, destination_filesystem=local)
-        beside.replace(path)
+        with atomic_path(path) as partial:
+            pafs.copy_files(
+                key, str(partial), source_filesystem=files, destination_filesystem=local
+            )
     except FileNotFoundError:
         return False
-    finally:
-        beside.unlink(missing_ok=True)
     return True
 
 
-@_asking
-def delete(place: str) -> None:
-    """Delete an object; it may not exist."""
-    files, path = _opened(place)
+@_with_errno
+def delete(uri: str) -> None:
+    """Delete an object, which may not exist."""
+    files, path = open_filesystem(uri)
     try:
         files.delete_file(path)
     except FileNotFoundError:
         return
 
 
-@_asking
-def delete_all(place: str) -> None:
-    """Delete all objects below a place; there may be none."""
-    files, path = _opened(place)
+@_with_errno
+def delete_all(uri: str) -> None:
+    """Delete all objects below a prefix."""
+    files, path = open_filesystem(uri)
     files.delete_dir_contents(path, missing_dir_ok=True)
 
 
-@_asking
-def names(place: str) -> list[str]:
-    """Names of all objects below a place, relative to it, sorted."""
-    files, path = _opened(place)
+@_with_errno
+def list_objects(uri: str) -> list[str]:
+    """Names of all objects below a prefix, relative to it, sorted."""
+    files, path = open_filesystem(uri)
     selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
-    found = files.get_file_info(selector)
-    return sorted(i.path[len(path) + 1 :] for i in found if i.type == pafs.FileType.File)
+    entries = files.get_file_info(selector)
+    return sorted(e.path[len(path) + 1 :] for e in entries if e.type == pafs.FileType.File)
 
 
-def _opened(place: str) -> tuple[Any, str]:
-    """The file system of a URI, and the path in it."""
-    path, mark, options = place.removeprefix(_SCHEME).partition("?")
+def open_filesystem(uri: str) -> tuple[Any, str]:
+    """The file system of a URI, and the path in it.
+
+    Raises:
+        ConfigError: pyarrow cannot parse the URI.
+    """
+    path, mark, options = uri.removeprefix(_SCHEME).partition("?")
     account, slash, key = path.partition("/")
     bucket = account.rpartition("@")[2]
     return _file_system(_SCHEME + account + mark + options), (bucket + slash + key).rstrip("/")
@@ -157,5 +159,5 @@ def _file_system(uri: str) -> Any:
         return pafs.FileSystem.from_uri(uri)[0]
     except ValueError as error:
         raise ConfigError(
-            f"s3://… must be a URI that pyarrow understands, but got {shown(uri)} ({error})"
+            f"s3://… must be a URI that pyarrow understands, but got {redact(uri)} ({error})"
         ) from error

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from handssl import records
 from handssl.errors import ConfigError, DataError
 from handssl.records import Record
-from search.storage import s3 as buckets
-from search.storage.folder import own
-from search.storage.s3 import is_bucket, join
+from search.storage import s3
+from search.storage.folder import scratch_copy
+from search.storage.s3 import is_bucket, join_uri
 
 _COMPACT: Final = "trials.parquet"
 _COLUMN: Final = "record"
@@ -101,25 +101,25 @@ def read_recorded(place: str) -> RecordedStudy:
     if not is_bucket(place):
         path = str(Path(path).absolute())
     single = _RECORD_FILE.fullmatch(path)
-    shown = buckets.shown(place)
+    shown = s3.redact(place)
     if single is None and path.endswith(".json"):
         raise ConfigError(
             f"a record must lie where its study put it, STUDY/trials/TRIAL/record.json, but got "
             f"{shown}"
         )
     study = (single["study"] if single else path) + mark + options
-    with buckets.refusing("record", place):
-        folder = own(study, "study.json", _COMPACT)
+    with s3.as_config_error("record", place):
+        folder = scratch_copy(study, "study.json", _COMPACT)
         if single:
             folder.fetch(single["record"])
         else:
             folder.fetch_all("record.json")
-    here = folder.local
+    here = folder.local_path
     if single and not (here / single["record"]).is_file():
         raise ConfigError(f"a record must exist to be replayed, but there is no {shown}")
     if not (here / "study.json").is_file():
         raise ConfigError(
-            f"a study must hold study.json, but {buckets.shown(study)} has none; give its folder, "
+            f"a study must hold study.json, but {s3.redact(study)} has none; give its folder, "
             "as in results/STUDY or docs/study, or one record.json in it"
         )
     description = records.read_record(here / "study.json")
@@ -135,7 +135,7 @@ def _compact(path: Path, shown: str) -> dict[str, Record]:
     """The records of a compact form."""
     if not path.is_file():
         raise ConfigError(f"a study must hold a record to be replayed, but {shown} has none")
-    name = join(shown, _COMPACT)
+    name = join_uri(shown, _COMPACT)
     try:
         table = pq.read_table(path)
         texts = table[_COLUMN].to_pylist() if _COLUMN in table.column_names else None

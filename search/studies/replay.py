@@ -23,7 +23,7 @@ from handssl.records import Record
 from handssl.training import PretrainConfig
 from search.config.compose import typed
 from search.config.schema import Config, DataConfig
-from search.storage.stores import local_store
+from search.storage.folder import local_store
 from search.studies.recorded import RecordedStudy, read_recorded
 from search.trials.datasets import open_data
 from search.trials.pretrain import TrialJob, run

@@ -13,7 +13,7 @@ from handssl.data.store.parallel import JobRunner
 from handssl.data.store.plan import plan_build
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.schema import DataConfig
-from search.storage.stores import local_store, put_store
+from search.storage.folder import local_store, upload_store
 
 _STAGES = {"shards": "converting to a store", "decode": "decoding pixels"}
 
@@ -78,7 +78,7 @@ def open_data(
             announce=announce,
             progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
         )
-    put_store(config.store)
+    upload_store(config.store)
     skipped = store.info["skipped"]
     if skipped:
         file, reason = skipped[0]

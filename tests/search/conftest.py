@@ -10,7 +10,7 @@ from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.space.sample import grid
-from search.storage import s3 as buckets
+from search.storage import s3
 from search.trials.pretrain import TrialJob
 from search.trials.resolve import Trial, resolve_all
 from tests.search.running import command, run_grid
@@ -142,7 +142,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    files, _ = buckets._opened(f"s3://?{options}&allow_bucket_creation=true")
+    files, _ = s3.open_filesystem(f"s3://?{options}&allow_bucket_creation=true")
     files.create_dir("bucket")
     yield f"s3://bucket/results/small?{options}"
     files.delete_dir_contents("bucket")  # the next server of this process would serve them again

@@ -20,9 +20,9 @@ from moto.server import ThreadedMotoServer
 from handssl import records
 from search.config.compose import compose_config
 from search.space.sample import grid
-from search.storage import s3 as buckets
-from search.storage.folder import cached
-from search.storage.s3 import join
+from search.storage import s3
+from search.storage.folder import cache_path
+from search.storage.s3 import join_uri
 from search.trials.pretrain import TrialJob, run
 from search.trials.resolve import resolve_all
 
@@ -47,7 +47,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         "XDG_CACHE_HOME": str(tmp_path / "one machine"),
     }.items():
         monkeypatch.setenv(name, value)
-    files, _ = buckets._opened("s3://?allow_bucket_creation=true")
+    files, _ = s3.open_filesystem("s3://?allow_bucket_creation=true")
     files.create_dir("bucket")
     yield
     running.stop()
@@ -106,7 +106,7 @@ def optuna_dashboard(database: Path) -> Iterator[Callable[[str], Any]]:
 
 
 def recorded(trial: str) -> dict[str, Any]:
-    content = buckets.read(join(RESULTS, "small", "trials", trial, "record.json"))
+    content = s3.read(join_uri(RESULTS, "small", "trials", trial, "record.json"))
     assert content is not None
     return dict(json.loads(content))
 
@@ -119,7 +119,7 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def names(last: str) -> list[str]:
-        return [n for n in buckets.names(join(RESULTS, "small")) if n.endswith(last)]
+        return [n for n in s3.list_objects(join_uri(RESULTS, "small")) if n.endswith(last)]
 
     first = command(embedded, smallest, tmp_path / "first.db")
     with subprocess.Popen(
@@ -148,7 +148,7 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "complete: 2 trials" in done.stdout
     assert f"records      {RESULTS}/small/trials.parquet" in done.stdout
-    below = buckets.names(join(RESULTS, "small"))
+    below = s3.list_objects(join_uri(RESULTS, "small"))
     assert [n for n in below if n.count("/") == 0] == ["study.json", "trials.parquet"]
     assert {n.rpartition("/")[2] for n in below if n.startswith("trials/")} == {
         "errors.npz",
@@ -182,7 +182,7 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
             pass
         here = records.read_record(tmp_path / "local" / trial.id / "record.json")
         assert recorded(trial.id)["metrics"] == here["metrics"]
-        rows = buckets.read(join(RESULTS, "small", "trials", trial.id, "metrics.jsonl"))
+        rows = s3.read(join_uri(RESULTS, "small", "trials", trial.id, "metrics.jsonl"))
         assert rows is not None
         assert [json.loads(line)["epoch"] for line in rows.splitlines()] == list(range(1, 31))
-    assert (cached("stores", "s3://bucket/stores/small") / "manifest.json").exists()
+    assert (cache_path("stores", "s3://bucket/stores/small") / "manifest.json").exists()

@@ -1,23 +1,24 @@
-import os
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
-import ray
 
-from handssl.allocator import KEEP_FREED_MEMORY
-from search.cluster.tune import cluster, scheduler
+from search.cluster.tune import early_stopping
 from search.config.compose import compose_config
-from search.config.schema import ClusterConfig
+from search.config.schema import Config
 
 AUC = "search.metric={name: auc_50cm, direction: maximize}"
+
+
+def scheduler(config: Config) -> Any:
+    search = config.search
+    return early_stopping(search.early_stopping, search.metric, epochs=config.study.epochs)
 
 
 def stopped(*overrides: str, name: str, values: list[float]) -> list[float]:
     """The values whose trials are stopped at the first rung, one trial after another."""
     config = compose_config(["search=tpe", "study.epochs=4", *overrides])
-    decides: Any = scheduler(config)
+    decides = scheduler(config)
     gone = []
     for number, value in enumerate(values):
         trial = SimpleNamespace(trial_id=str(number))
@@ -43,26 +44,39 @@ def test_another_metric_in_the_reports_decides_nothing() -> None:
 )
 def test_median_stopping_has_the_metric_and_its_direction(overrides: list[str], mode: str) -> None:
     config = compose_config(["search=tpe", "search.early_stopping.name=median", *overrides])
-    rule: Any = scheduler(config)
+    rule = scheduler(config)
     assert rule._metric == config.search.metric.name
     assert rule._worst == (float("-inf") if mode == "max" else float("inf"))
 
 
-def _allocator() -> dict[str, str]:
-    return {name: os.environ[name] for name in KEEP_FREED_MEMORY}
+class FakeTrial:
+    def __init__(self, number: int) -> None:
+        self.trial_id = str(number)
 
 
-def test_nothing_of_a_cluster_that_is_started_here_listens_beyond_this_machine() -> None:
-    with cluster(ClusterConfig(cpus=1), verbose=False) as dashboard:
-        assert dashboard.startswith("http://127.0.0.1:")
-        # A worker has started, and was told to keep its memory.
-        assert ray.get(ray.remote(_allocator).remote()) == dict(KEEP_FREED_MEMORY)
-        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        listening = {
-            connection.laddr.ip
-            for process in processes
-            for connection in process.net_connections(kind="inet")
-            if connection.status == psutil.CONN_LISTEN
-        }
-    assert listening
-    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+CONTROLLER = SimpleNamespace(get_live_trials=list)
+
+
+@pytest.mark.parametrize("name", ["asha", "median"])
+def test_reports_between_rungs_decide_nothing(name: str) -> None:
+    early = [f"search.early_stopping.name={name}"]
+    config = compose_config(["search=tpe", "study.epochs=4", *early])
+    every_epoch, rungs_only = scheduler(config), scheduler(config)
+    decisions: list[str] = []
+    for number, value in enumerate((0.5, 0.4, 0.3, 0.2, 0.6, 0.1, 0.9)):
+        trial = FakeTrial(number)
+        every_epoch.on_trial_add(CONTROLLER, trial)
+        rungs_only.on_trial_add(CONTROLLER, trial)
+        for epoch in (1, 2, 3):
+            report = {"epoch": epoch, "training_iteration": epoch, "rung": epoch == 3}
+            # The probe of another epoch has the metric too; these values would turn the ranking.
+            report = report | {"median_pje_cm": value if epoch == 3 else -value}
+            decision = every_epoch.on_trial_result(CONTROLLER, trial, report)
+            if epoch == 3:
+                assert decision == rungs_only.on_trial_result(CONTROLLER, trial, report)
+                decisions.append(decision)
+            else:
+                assert decision == every_epoch.CONTINUE
+        every_epoch.on_trial_complete(CONTROLLER, trial, report)
+        rungs_only.on_trial_complete(CONTROLLER, trial, report)
+    assert set(decisions) == {every_epoch.CONTINUE, every_epoch.STOP}

@@ -240,7 +240,7 @@ def test_a_known_point_gives_back_the_parameters_it_was_sampled_with(search: Sea
 def test_a_point_outside_the_space_is_refused() -> None:
     search = SearchConfig(kind="tpe", space={"batch_size": {"low": 8, "high": 64}})
     point = Point(objective="contrastive", composition="T", values=(("batch_size", 65),))
-    with pytest.raises(ValueError, match="outside"):
+    with pytest.raises(ValueError, match=r"65.*batch_size"):
         parameters_of(point, search)
 
 
@@ -262,7 +262,7 @@ def test_a_point_that_says_more_than_the_space_asks_is_not_taken_for_another(poi
 def test_what_a_point_does_not_say_is_left_open_only_on_request() -> None:
     search = SearchConfig(kind="tpe", space={"optimizer.base_lr": {"low": 1e-5, "high": 1e-2}})
     point = Point(objective="contrastive", composition="T")
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"optimizer\.base_lr"):
         parameters_of(point, search)
     parameters, _ = parameters_of(point, search, partial=True)
     assert parameters == {

@@ -10,20 +10,15 @@ from rich.console import Console
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
-from handssl.training import PretrainConfig
 from search.cli import main
-from search.cluster.tune import cluster
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
-from search.config.schema import ClusterConfig, Config, TrialConfig
+from search.config.schema import Config
 from search.studies.checks import (
     check_fits,
     check_metrics,
-    check_resources,
     check_same_study,
     check_writable,
-    exclusive,
-    fit_at_once,
     without_passwords,
 )
 from search.studies.study import run_study
@@ -158,51 +153,6 @@ def test_a_results_folder_without_permission_is_refused(
         tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize(
-    ("workers", "gpus", "held", "expected"),
-    [
-        (1, 0.0, (4, 0), 4),
-        (2, 0.0, (5, 0), 2),
-        (4, 0.0, (2, 0), 1),
-        ((1, 4), 0.0, (8, 0), 2),
-        ((1, 4), 0.0, (9, 0), 3),  # the third takes what is left
-        ((2, 4), 0.0, (9, 0), 2),
-        ((1, 4), 0.5, (64, 3), 2),
-    ],
-)
-def test_elastic_trials_leave_no_worker_idle(
-    workers: int | tuple[int, int], gpus: float, held: tuple[int, int], expected: int
-) -> None:
-    pretrain = PretrainConfig(batch_size=48)
-    trial = TrialConfig(workers=workers, gpus=gpus, pretrain=pretrain)
-    assert fit_at_once(trial, *held) == expected
-
-
-def test_a_machine_that_holds_the_fewest_workers_holds_an_elastic_trial(small: Config) -> None:
-    trial = dataclasses.replace(small.trial, workers=(1, 2))
-    cluster = dataclasses.replace(small.cluster, cpus=1)
-    check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
-    pretrain = dataclasses.replace(small.trial.pretrain, batch_size=24)
-    trial = dataclasses.replace(small.trial, workers=(2, 4), pretrain=pretrain)
-    with pytest.raises(ConfigError, match=r"trial\.workers=\[2, 4\] x trial\.cpus=1 needs 2 cpus"):
-        check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
-
-
-def test_a_cluster_that_does_not_run_is_refused_with_the_way_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Ray itself would look at every process of the machine, and find the cluster of another.
-    def nowhere(**options: Any) -> None:
-        raise ConnectionError("Could not find any running Ray instance.\nMore.")
-
-    monkeypatch.setattr("ray.init", nowhere)
-    with (
-        pytest.raises(ConfigError, match=r"cluster\.address=auto .*running Ray.*cluster=local"),
-        cluster(ClusterConfig(address="auto"), verbose=False),
-    ):
-        pass
-
-
 def test_a_half_unpacked_freihand_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -211,17 +161,6 @@ def test_a_half_unpacked_freihand_is_refused(
     said = refused(capsys, "data=freihand", f"data.root={root}", f"results={tmp_path}/results")
     assert "training_K.json" in said
     assert not (tmp_path / "results").exists()
-
-
-def test_a_study_that_is_being_run_is_refused_to_a_second_driver(tmp_path: Path) -> None:
-    with (
-        exclusive(f"{tmp_path}/s"),
-        pytest.raises(ConfigError, match=r"study\.name=s is being run"),
-        exclusive(f"{tmp_path}/s"),
-    ):
-        pass
-    with exclusive(f"{tmp_path}/s"):
-        pass
 
 
 def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from analysis import read_study
 from analysis.compact import write_compact
 from handssl import records
 from handssl.errors import HandSSLError
-from search.storage import s3 as buckets
-from search.storage.s3 import join
+from search.storage import s3
+from search.storage.s3 import join_uri
 from search.studies.recorded import read_recorded
 from search.studies.replay import main
 from search.trials.pretrain import TrialJob, record_of
@@ -143,10 +143,10 @@ def test_records_in_a_bucket_are_those_of_the_folder(
     published = bucket.replace("results/small", "docs/study")
     for folder, place in ((study, bucket), (compact, published)):
         for path in folder.rglob("*.*"):
-            buckets.upload(path, join(place, path.relative_to(folder).as_posix()))
+            s3.upload(path, join_uri(place, path.relative_to(folder).as_posix()))
         assert read_recorded(place).records == read_recorded(str(folder)).records
-    single = join(bucket, "trials", "b", "record.json")
+    single = join_uri(bucket, "trials", "b", "record.json")
     assert list(read_recorded(single).records) == ["b"]
-    for missing in (join(bucket, "trials", "x", "record.json"), join(bucket, "nothing")):
+    for missing in (join_uri(bucket, "trials", "x", "record.json"), join_uri(bucket, "nothing")):
         with pytest.raises(HandSSLError, match="s3://bucket/results/small"):
             read_recorded(missing)

@@ -68,7 +68,7 @@ def check_ceiling(trial: TrialConfig, groups: list[NodeGroup]) -> None:
     """
     each = {"CPU": trial.cpus, "GPU": trial.gpus}
     able = {group.name: group.most * _workers_on(group, each) for group in groups}
-    if sum(able.values()) < trial.fewest_workers:
+    if sum(able.values()) < trial.min_workers:
         given = ", ".join(
             f"{group.name}: {group.most} x ({group.resources.get('CPU', 0):g} CPU, "
             f"{group.resources.get('GPU', 0):g} GPU) holds {able[group.name]}"

@@ -210,7 +210,7 @@ def grid(search: SearchConfig) -> list[Point]:
             f"search.augmentations must have one of {', '.join(able)} for the relative objective, "
             f"but got {list(search.augmentations)}; add one, or another of search.objectives"
         )
-    return matching(points, search.only, "search.only") if search.only else points
+    return matching(points, search.include, "search.include") if search.include else points
 
 
 def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
@@ -234,9 +234,9 @@ def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list
 
 
 def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
-    own = [Composition.parse(name) for name in search.singles if name not in search.augmentations]
+    singles = [name for name in search.single_augmentations if name not in search.augmentations]
     second = None if search.second_view is None else Composition.parse(search.second_view)
-    for composition in (*compositions(search.augmentations), *own):
+    for composition in (*compositions(search.augmentations), *map(Composition.parse, singles)):
         pair = dataclasses.replace(composition, second=second)
         for label, overrides in search.objectives.items():
             kind = overrides.get("name", label)
@@ -320,7 +320,7 @@ def parameters_of(
     Raises:
         ValueError, KeyError: The point lies outside the space.
     """
-    names = tuple(dict.fromkeys((*search.augmentations, *search.singles)))
+    names = tuple(dict.fromkeys((*search.augmentations, *search.single_augmentations)))
     known = _Known(point, names, partial=partial)
     chosen = choose(known, dataclasses.replace(search, augmentations=names))
     # What the space does not ask about would be lost silently, and the point taken for another.

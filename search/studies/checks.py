@@ -19,10 +19,11 @@ from handssl.data import Store
 from handssl.errors import ConfigError
 from handssl.evaluation import diagnosed
 from search.cluster.capacity import check_ceiling, node_groups
-from search.config.compose import plain
 from search.config.metric import AT_RUNGS
+from search.config.renamed import upgrade_config
 from search.config.schema import Config, TrialConfig
 from search.config.search import SearchConfig
+from search.config.typed import to_dict
 from search.observers.optuna_study import without_password
 from search.space.corners import ends
 from search.space.sample import grid
@@ -53,8 +54,8 @@ def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> i
     workers = cpus // trial.cpus
     if trial.gpus > 0 and gpus is not None:
         workers = min(workers, gpus // trial.gpus)
-    full, rest = divmod(int(workers), trial.most_workers)
-    return max(1, full + (trial.elastic and rest >= trial.fewest_workers))
+    full, rest = divmod(int(workers), trial.max_workers)
+    return max(1, full + (trial.elastic and rest >= trial.min_workers))
 
 
 def check_resources(config: Config) -> None:
@@ -67,7 +68,7 @@ def check_resources(config: Config) -> None:
     trial = config.trial
     for kind, amount in local_resources(config).items():
         each = getattr(trial, kind)
-        needed = trial.fewest_workers * each
+        needed = trial.min_workers * each
         if needed > amount:
             raise ConfigError(
                 f"trial.workers={trial.workers_shown} x trial.{kind}={each:g} needs "
@@ -222,7 +223,7 @@ def shown_config(config: Any, storage: str | None, part: str) -> dict[str, Any]:
         storage: URL of the database.
         part: The part of the configuration that has it, as `storage`.
     """
-    shown: dict[str, Any] = _without_keys(plain(config))
+    shown: dict[str, Any] = _without_keys(to_dict(config))
     if storage:
         shown[part]["storage"] = without_password(storage)
     return shown
@@ -256,7 +257,7 @@ def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
             f"{before['data']['fingerprint'][:12]} before, {study['data']['fingerprint'][:12]} "
             "now); choose another study.name, or restore the data"
         )
-    changed = _difference(_fixed(before["config"]), _fixed(study["config"]))
+    changed = _difference(_fixed(upgrade_config(before["config"])), _fixed(study["config"]))
     if changed:
         key, old, new = changed[0]
         raise ConfigError(
@@ -283,7 +284,7 @@ def _fixed_search(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What a search goes by; one described before these keys were there went by the defaults."""
     if "search" not in config:
         return
-    defaults = plain(SearchConfig())
+    defaults = to_dict(SearchConfig())
     metrics = {
         key: config["search"].get(key, defaults[key]) for key in ("metric", "second_metric")
     }
@@ -299,7 +300,7 @@ def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in config.get("transfer", {}).items():
         if key == "finetune":
             yield from ((f"finetune.{own}", setting) for own, setting in value.items())
-        elif key in ("shares", "pretrain_repeats", "evaluate_on", "least_steps"):
+        elif key in ("weights", "pretrain_repeats", "evaluate_on", "min_steps"):
             yield key, value
 
 

@@ -16,8 +16,9 @@ from handssl.evaluation.probe import with_labels
 from handssl.objectives import ObjectiveConfig
 from handssl.records import canonical_hash, seed_from
 from handssl.training import PretrainConfig
-from search.config.compose import dotted, plain, typed
+from search.config.compose import flatten
 from search.config.transfer import RowGroup, TransferStudyConfig
+from search.config.typed import from_dict, to_dict
 from search.observers.optuna_study import Parameters
 from search.space.sample import Point
 from search.trials.job import Planned
@@ -70,7 +71,7 @@ class Fit:
     @property
     def encoder(self) -> EncoderConfig:
         """Architecture, and what it starts from where that is no pretraining."""
-        return typed(EncoderConfig, self.settings["encoder"])
+        return from_dict(EncoderConfig, self.settings["encoder"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ class _Row:
     @property
     def key(self) -> str:
         """What it is, wherever it is evaluated."""
-        values = plain(self)
+        values = to_dict(self)
         del values["evaluate"]
         if self.start in ("random", "imagenet"):
             del values["pretrain"]
@@ -156,7 +157,7 @@ class _Row:
 
 
 def _rows(config: TransferStudyConfig, group: RowGroup) -> Iterator[_Row]:
-    floors = [name for name in group.floors if name == "random" or config.transfer.imagenet]
+    floors = [name for name in group.baselines if name == "random" or config.transfer.imagenet]
     starts: list[tuple[str, str, float]] = []
     if "supervised" in group.modes:
         starts.append(("random", "supervised", 1.0))
@@ -189,34 +190,34 @@ def _pretraining(
     kind = config.transfer.pretrained[row.start]
     plan = next(p for p in config.transfer.encoders.values() if p.name == row.encoder)
     repeat = row.repeat % config.transfer.pretrain_repeats
-    values = plain(config.trial.pretrain)
+    values = to_dict(config.trial.pretrain)
     values["encoder"]["name"] = row.encoder
     values["composition"] = Composition.parse(kind.composition).label
     values["epochs"] = config.study.epochs
     for key in ("batch_size", "accumulation"):
         values[key] = getattr(plan, key) or values[key]
     try:
-        own = typed(ObjectiveConfig, values["objective"] | dict(kind.objective))
-        values["objective"] = plain(own)
-        for key, value in dotted(kind.pretrain):
+        own = from_dict(ObjectiveConfig, values["objective"] | dict(kind.objective))
+        values["objective"] = to_dict(own)
+        for key, value in flatten(kind.pretrain).items():
             set_key(values, key, value)
-        pretrain = typed(PretrainConfig, values)
+        pretrain = from_dict(PretrainConfig, values)
     except ConfigError as error:
         raise ConfigError(f"transfer.pretrained.{row.start}: {error}") from error
-    decides = plain(pretrain)
+    decides = to_dict(pretrain)
     del decides["checkpoint_every"]
     digest = canonical_hash(
         {
             "pretrain": decides,
-            "probe": plain(config.trial.probe),
-            "data": joined(stores, row.pretrain, config.transfer.shares).fingerprint,
+            "probe": to_dict(config.trial.probe),
+            "data": joined(stores, row.pretrain, config.transfer.weights).fingerprint,
             "images": config.study.images,
             "seed": config.study.seed,
             "repeat": repeat,
         }
     )
     data = "+".join(row.pretrain)
-    transfer = {"pretrain": data, "mode": "pretrain", "shares": dict(config.transfer.shares)}
+    transfer = {"pretrain": data, "mode": "pretrain", "shares": dict(config.transfer.weights)}
     return Pretraining(
         trial=Trial(
             id=f"pretrain_{row.start}_{row.encoder}_{data}_r{repeat}_{digest[:8]}",
@@ -260,15 +261,15 @@ def _fit(
     finetune = probe = None
     if row.mode == "frozen":
         probe = dataclasses.replace(config.trial.probe, label_fraction=row.label_fraction)
-        settings["probe"] = plain(probe)
+        settings["probe"] = to_dict(probe)
     else:
         finetune = _finetune(config, row, weights, stores, seed)
-        settings["finetune"] = plain(finetune)
+        settings["finetune"] = to_dict(finetune)
         del settings["finetune"]["checkpoint_every"]
     if pretraining:
-        settings["objective"] = plain(pretraining.trial.pretrain.objective)
+        settings["objective"] = to_dict(pretraining.trial.pretrain.objective)
         settings["composition"] = pretraining.trial.pretrain.composition
-        settings["pretrain"] = plain(pretraining.trial.pretrain)
+        settings["pretrain"] = to_dict(pretraining.trial.pretrain)
     digest = canonical_hash(
         {
             **settings,
@@ -309,7 +310,7 @@ def _finetune(
     base = config.transfer.finetune
     rows = len(with_labels(stores[row.fit].split("train"), row.label_fraction, seed))
     steps_an_epoch = max(1, (rows + base.batch_size - 2) // base.batch_size)
-    epochs = max(base.epochs, math.ceil(config.transfer.least_steps / steps_an_epoch))
+    epochs = max(base.epochs, math.ceil(config.transfer.min_steps / steps_an_epoch))
     return dataclasses.replace(
         base,
         mode=row.mode,

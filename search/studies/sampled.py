@@ -119,11 +119,11 @@ def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
     """The points of the second stage, without repeats: the best so far, and those also named.
 
     Raises:
-        ConfigError: `second_stage.also` names a point that the grid does not have.
+        ConfigError: `second_stage.extra` names a point that the grid does not have.
     """
     stage = config.search.second_stage
     best = best_points(
-        found, stage.best, metric=config.search.metric, per_objective=stage.per_objective
+        found, stage.top_k, metric=config.search.metric, per_objective=stage.per_objective
     )
     return list(dict.fromkeys([*best, *_also(config)]))
 
@@ -131,16 +131,16 @@ def again(config: Config, found: Mapping[str, Record]) -> list[Point]:
 def trials_again(config: Config) -> int:
     """How many trials the second stage has at most: fewer where the best are also named."""
     stage = config.search.second_stage
-    best = stage.best * (len(config.search.objectives) if stage.per_objective else 1)
+    best = stage.top_k * (len(config.search.objectives) if stage.per_objective else 1)
     return (best + len(_also(config))) * stage.seeds
 
 
 def _also(config: Config) -> list[Point]:
-    patterns = config.search.second_stage.also
+    patterns = config.search.second_stage.extra
     if not patterns:
         return []
-    every = grid(dataclasses.replace(config.search, only=(), repeats=1))
-    return matching(every, patterns, "search.second_stage.also")
+    every = grid(dataclasses.replace(config.search, include=(), repeats=1))
+    return matching(every, patterns, "search.second_stage.extra")
 
 
 def warm_start(config: Config) -> list[Point]:

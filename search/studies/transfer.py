@@ -104,7 +104,7 @@ def _data(config: TransferStudyConfig, name: str) -> DataConfig:
 def _check_rows(config: TransferStudyConfig, plan: Plan, stores: Mapping[str, Store]) -> None:
     """Refuse runs that could not take a step, or have nothing to be fitted to or judged by."""
     for own in plan.pretrainings:
-        check_fits([own.trial], joined(stores, own.data, config.transfer.shares))
+        check_fits([own.trial], joined(stores, own.data, config.transfer.weights))
     needed = {(fit.fit, "train") for fit in plan.fits}
     needed |= {(name, config.transfer.evaluate_on) for fit in plan.fits for name in fit.evaluate}
     for name, split in sorted(needed):
@@ -158,7 +158,7 @@ def _describe(
         "versions": records.versions(),
         "git": records.git_state(),
         "plan": describe_plan(plan.trials),
-        "config": shown_config(config, config.runs.storage, "runs"),
+        "config": shown_config(config, config.search.storage, "search"),
     }
 
 
@@ -271,7 +271,7 @@ class _TransferRun(StudyRun):
 
     def _images(self, names: tuple[str, ...]) -> Images:
         data = [_data(self._transfer, name) for name in names]
-        shares = self._transfer.transfer.shares
+        shares = self._transfer.transfer.weights
         return Images(
             stores=tuple(str(Path(own.store).resolve()) for own in data),
             source_px=tuple(own.source_px for own in data),

@@ -36,7 +36,7 @@ def print_plan(
     probe_s: dict[str, float] = {}
     costs: dict[Any, Cost] = {}
     for own in plan.pretrainings:
-        store = joined(stores, own.data, config.transfer.shares)
+        store = joined(stores, own.data, config.transfer.weights)
         name = own.trial.pretrain.encoder.name
         kind = (name, own.trial.point.objective, own.data)
         if kind not in costs:
@@ -55,7 +55,7 @@ def print_plan(
             seconds[fit.id] = _steps(fit, stores) * step_s[key]
     left = [trial for trial in plan.trials if trial.id not in existing]
     at_once = max(1, int(local_resources(machinery)["cpus"] // config.trial.cpus))
-    at_once = min(at_once, config.runs.concurrent or at_once)
+    at_once = min(at_once, config.search.concurrent or at_once)
     total_s = sum(seconds[trial.id] for trial in left)
     facts = Table.grid(padding=(0, 2))
     rows = {

@@ -29,8 +29,8 @@ from handssl.evaluation import (
 )
 from handssl.records import OBJECTIVE, Record, Status
 from handssl.training import EpochReport, pretraining
-from search.config.compose import plain
 from search.config.metric import SearchMetric
+from search.config.typed import to_dict
 from search.storage.folder import Folder, own
 from search.storage.stores import local_store
 from search.trials.job import Job, Report
@@ -82,9 +82,9 @@ class TrialJob:
 
     def settings(self) -> dict[str, Any]:
         """What was run, as the record's `config`."""
-        return plain(self.trial.pretrain) | {
-            "probe": plain(self.probe),
-            "diagnostics": plain(self.diagnostics),
+        return to_dict(self.trial.pretrain) | {
+            "probe": to_dict(self.probe),
+            "diagnostics": to_dict(self.diagnostics),
             "images": self.images,
         }
 
@@ -245,7 +245,7 @@ def record_of(
         "seed": job.trial.seed,
         "repeat": job.trial.point.repeat,
         "stage": job.trial.stage,
-        "point": plain(job.trial.point),
+        "point": to_dict(job.trial.point),
         "composition": job.trial.point.composition,
         "objective": job.trial.point.objective,
         "config": job.settings(),

@@ -8,8 +8,9 @@ from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig
 from handssl.records import canonical_hash, seed_from
 from handssl.training import PretrainConfig
-from search.config.compose import dotted, plain, typed
+from search.config.compose import flatten
 from search.config.schema import Config
+from search.config.typed import from_dict, to_dict
 from search.space.sample import Point
 
 
@@ -43,23 +44,23 @@ def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -
     Raises:
         ConfigError: The point's values make no valid configuration.
     """
-    values = plain(config.trial.pretrain)
+    values = to_dict(config.trial.pretrain)
     values["composition"] = point.composition
     values["epochs"] = config.study.epochs
     overrides = dict(config.search.objectives[point.objective])
     others = overrides.pop("pretrain", {})
     try:
-        values["objective"] = plain(typed(ObjectiveConfig, values["objective"] | overrides))
+        values["objective"] = to_dict(from_dict(ObjectiveConfig, values["objective"] | overrides))
     except ConfigError as error:
         raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
-    for key, value in (*dotted(others), *point.values):
+    for key, value in (*flatten(others).items(), *point.values):
         set_key(values, key, value)
-    pretrain = typed(PretrainConfig, values)
-    decides = plain(pretrain)
+    pretrain = from_dict(PretrainConfig, values)
+    decides = to_dict(pretrain)
     del decides["checkpoint_every"]
     identity = {
         "pretrain": decides,
-        "probe": plain(config.trial.probe),
+        "probe": to_dict(config.trial.probe),
         "data": fingerprint,
         "images": config.study.images,
         "seed": config.study.seed,
@@ -101,6 +102,6 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def point_from(values: Mapping[str, Any]) -> Point:
-    """A point as `plain` wrote it into a record."""
+    """A point as `to_dict` wrote it into a record."""
     pairs = tuple((str(key), value) for key, value in values["values"])
     return Point(**{**values, "values": pairs})

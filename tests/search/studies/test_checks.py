@@ -178,7 +178,7 @@ def test_elastic_trials_leave_no_worker_idle(
     assert fit_at_once(trial, *held) == expected
 
 
-def test_a_machine_that_holds_the_fewest_workers_holds_an_elastic_trial(small: Config) -> None:
+def test_a_machine_that_holds_the_min_workers_holds_an_elastic_trial(small: Config) -> None:
     trial = dataclasses.replace(small.trial, workers=(1, 2))
     cluster = dataclasses.replace(small.cluster, cpus=1)
     check_resources(dataclasses.replace(small, trial=trial, cluster=cluster))
@@ -230,9 +230,9 @@ def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path)
 
 
 def _study(config: Config, fingerprint: str = "f") -> dict[str, object]:
-    from search.config.compose import plain
+    from search.config.typed import to_dict
 
-    return {"schema": 1, "config": plain(config), "data": {"fingerprint": fingerprint}}
+    return {"schema": 1, "config": to_dict(config), "data": {"fingerprint": fingerprint}}
 
 
 def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> None:

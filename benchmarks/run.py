@@ -23,10 +23,8 @@ from rich.table import Table
 
 from benchmarks import (
     agreement,
-    exactness,
     gpu,
     nt_xent,
-    optimizers,
     probe,
     report,
     samplers,
@@ -42,14 +40,12 @@ from handssl.allocator import keep_freed_memory
 MODULES: Final[Mapping[str, tuple[Callable[..., list[Row]], str | None]]] = {
     "views": (views.measure, views.__doc__),
     "nt_xent": (nt_xent.measure, nt_xent.__doc__),
-    "exactness": (exactness.measure, exactness.__doc__),
     "step": (step.measure, step.__doc__),
     "scaling": (scaling.measure, scaling.__doc__),
     "trials": (trials.measure, trials.__doc__),
     "scheduling": (scheduling.measure, scheduling.__doc__),
     "probe": (probe.measure, probe.__doc__),
     "agreement": (agreement.measure, agreement.__doc__),
-    "optimizers": (optimizers.measure, optimizers.__doc__),
     "samplers": (samplers.measure, samplers.__doc__),
     "report": (report.measure, report.__doc__),
     "gpu": (gpu.measure, gpu.__doc__),

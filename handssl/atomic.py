@@ -15,11 +15,15 @@ SUFFIX: Final = ".partial"
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write to; on success it is renamed to `path`, on an error it is deleted.
 
     The file and its folder are flushed to disk (fsync) before the block is left. Missing folders
     are made. The partial file keeps the suffixes of `path`, because some writers look at them.
+
+    Args:
+        path: Where the file is to be.
+        durable: False skips the flushes, for files that can be made again.
 
     Example:
         >>> import tempfile
@@ -33,12 +37,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{secrets.token_hex(4)}{SUFFIX}.{path.name}")
     try:
         yield partial
-        _flush(partial)
+        if durable:
+            _flush(partial)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # Windows opens no folders
+    if durable and os.name == "posix":  # Windows opens no folders
         _flush(path.parent)
 
 

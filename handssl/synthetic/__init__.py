@@ -1,4 +1,4 @@
-"""Embedded hands: a free skinned hand, posed and rendered on the CPU, labelled exactly."""
+"""Synthetic hands: a free skinned hand, posed and rendered on the CPU, with exact labels."""
 
 from handssl.synthetic.write_freihand import generate_freihand
 from handssl.synthetic.write_interhand import generate_interhand

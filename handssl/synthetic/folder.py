@@ -1,17 +1,17 @@
-"""A generated folder: what was asked for, how far it got, and whether it still holds that.
+"""A generated folder: its request, its progress, and a check that its files are unchanged.
 
-``synthetic.partial.json`` names the request while files are being made, ``synthetic.json`` takes
-its place when all of them are there. The data set's own label files are written just before, so
-that a half-written folder has images only; and the readers refuse one that is still partial.
+`synthetic.partial.json` holds the request while files are being generated; `synthetic.json`
+replaces it once all files exist. The label files are written just before that, so an unfinished
+folder has images only, and the readers refuse a folder that is still partial.
 """
 
 import hashlib
 import json
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from handssl.atomic import SUFFIX, atomic_path
 from handssl.data.raw.dataset import PARTIAL
 from handssl.errors import DataError
 
@@ -19,28 +19,27 @@ GENERATOR_VERSION: Final = 2
 """Grows whenever the same seed would give other bytes."""
 
 _COMPLETE: Final = "synthetic.json"
-_TEMPORARY: Final = ".tmp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a folder is to hold; two folders with equal requests hold equal bytes.
+    """What a generated folder contains; two folders with equal requests hold equal bytes.
 
     Attributes:
-        look: Data set whose format and look it has: "freihand" or "interhand".
+        domain: Data set whose layout and appearance it imitates: "freihand" or "interhand".
         seed: Seed of every pose's own generator.
         counts: Named numbers and shares: poses, versions, cameras and the like.
         generator_version: Of the code that draws.
     """
 
-    look: str
+    domain: str
     seed: int
     counts: dict[str, float]
     generator_version: int = GENERATOR_VERSION
 
 
 class GeneratedFolder:
-    """A folder between the request and the finished data set.
+    """A folder from its request to the finished data set.
 
     Args:
         root: The folder; made when missing.
@@ -67,7 +66,7 @@ class GeneratedFolder:
         if marker is None:
             try:
                 root.mkdir(parents=True, exist_ok=True)
-                write_atomically(root / PARTIAL, _to_json(asdict(request)))
+                write_file(root / PARTIAL, _to_json(asdict(request)))
             except OSError as error:
                 raise DataError(
                     f"out must be a folder that can be written, but got out={root} "
@@ -89,15 +88,15 @@ class GeneratedFolder:
         checksums = {}
         for name, value in labels.items():
             content = json.dumps(value).encode()
-            write_atomically(self.root / name, content)
+            write_file(self.root / name, content)
             checksums[name] = hashlib.sha256(content).hexdigest()
         marker = {**asdict(self.request), "labels_sha256": checksums, "images_sha256": digest}
-        write_atomically(self.root / _COMPLETE, _to_json(marker))
+        write_file(self.root / _COMPLETE, _to_json(marker))
         self._clear()
 
     def _clear(self) -> None:
-        """Remove what says that the folder is partial, and what a kill may have left behind."""
-        for path in self.root.rglob(f"*{_TEMPORARY}"):
+        """Delete the mark of a partial folder and the partial files of killed processes."""
+        for path in self.root.rglob(f".*{SUFFIX}.*"):
             path.unlink(missing_ok=True)
         (self.root / PARTIAL).unlink(missing_ok=True)
 
@@ -128,32 +127,34 @@ class GeneratedFolder:
 
     def _compare(self, marker: Path) -> None:
         try:
-            found = json.loads(marker.read_text())
-            held = {name: found[name] for name in asdict(self.request)}
+            recorded = json.loads(marker.read_text())
+            if "look" in recorded:  # the name of `domain` in earlier versions
+                recorded["domain"] = recorded.pop("look")
+            existing = {name: recorded[name] for name in asdict(self.request)}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"out must hold a readable {marker.name}, but got out={self.root} ({error}); "
                 f"delete the folder and generate it again"
             ) from error
         asked = asdict(self.request)
-        if held != asked:
-            different = [name for name in asked if held[name] != asked[name]]
-            told = ", ".join(f"{n}={held[n]} instead of {n}={asked[n]}" for n in different)
+        if existing != asked:
+            different = [name for name in asked if existing[name] != asked[name]]
+            differences = ", ".join(
+                f"{name}={existing[name]} instead of {name}={asked[name]}" for name in different
+            )
             raise DataError(
                 f"out must hold the data set that is asked for, but got out={self.root} with "
-                f"{told}; name another folder, or delete this one"
+                f"{differences}; name another folder, or delete this one"
             )
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it exists whole or not at all, also if two processes write it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
-    temporary.write_bytes(content)
+def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file atomically; two processes may write the same one (see `atomic_path`)."""
     try:
-        temporary.replace(path)
+        with atomic_path(path, durable=durable) as partial:
+            partial.write_bytes(content)
     except FileNotFoundError:
-        # Another process that makes the same data set has come to its end, and tidied up.
+        # Another process that generates the same data set has finished and deleted partial files.
         if not path.exists():
             raise
 

@@ -117,9 +117,9 @@ def draw_scene(key: SessionKey, frame: int) -> StudioScene:
             break
     joints = pose.joints_m @ rotation.T
     middle = (joints.max(0) + joints.min(0)) / 2
-    place = CENTRE_M + generator.normal(size=3).clip(-2, 2) * _OFF_CENTRE_M
+    centre_m = CENTRE_M + generator.normal(size=3).clip(-2, 2) * _OFF_CENTRE_M
     return StudioScene(
-        session=session, side=side, pose=pose, rotation=rotation, shift_m=place - middle
+        session=session, side=side, pose=pose, rotation=rotation, shift_m=centre_m - middle
     )
 
 

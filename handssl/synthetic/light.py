@@ -174,9 +174,9 @@ def _reached(occluders: Singles, points: Singles, light: Light, joints: Floats) 
 
     seen = np.einsum("nj,ij->ni", occluders - centre, frame)
     column, row = (seen[:, :2] * scale + np.float32(texels / 2)).astype(np.int32).T
-    kept = (column >= 0) & (column < texels) & (row >= 0) & (row < texels)
+    inside = (column >= 0) & (column < texels) & (row >= 0) & (row < texels)
     depth = np.full(texels * texels, np.inf, np.float32)
-    np.minimum.at(depth, row[kept] * texels + column[kept], seen[kept, 2])
+    np.minimum.at(depth, row[inside] * texels + column[inside], seen[inside, 2])
 
     asked = np.einsum("nj,ij->ni", points - centre, frame)
     column, row = (asked[:, :2] * scale + np.float32(texels / 2)).astype(np.int32).T

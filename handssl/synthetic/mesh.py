@@ -92,13 +92,15 @@ def load_hand(path: Path) -> SkinnedMesh:
     np.add.at(weights, (rows, joints), shares / shares.sum(1, keepdims=True))
     bind = np.linalg.inv(read(skin.inverseBindMatrices).reshape(-1, 4, 4).transpose(0, 2, 1))
 
-    _, kept, merged = np.unique(vertices.round(6), axis=0, return_index=True, return_inverse=True)
+    _, first_index, merged = np.unique(
+        vertices.round(6), axis=0, return_index=True, return_inverse=True
+    )
     order = [names.index(name) for name in RIG_JOINTS[:-1]]
     to_wrist = np.linalg.inv(bind[order[0]])
     mesh = SkinnedMesh(
-        vertices=vertices[kept] @ to_wrist[:3, :3].T + to_wrist[:3, 3],
+        vertices=vertices[first_index] @ to_wrist[:3, :3].T + to_wrist[:3, 3],
         faces=merged.reshape(-1)[faces],
-        weights=np.pad(weights[kept][:, order], ((0, 0), (0, 1))),
+        weights=np.pad(weights[first_index][:, order], ((0, 0), (0, 1))),
         bind=np.concatenate([to_wrist @ bind[order], np.eye(4)[None]]),
     )
     return _with_forearm(mesh)
@@ -133,14 +135,14 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     index = np.concatenate(
         [rim[None], len(vertices) + np.arange(len(rings) * count).reshape(-1, count)]
     )
-    here, there = index[:-1], index[1:]
-    here_next, there_next = np.roll(here, -1, 1), np.roll(there, -1, 1)
+    lower, upper = index[:-1], index[1:]
+    lower_next, upper_next = np.roll(lower, -1, 1), np.roll(upper, -1, 1)
     apex = np.full(count, len(vertices) + len(rings) * count)
     faces = np.concatenate(
         [
             faces,
-            np.stack([here_next, here, there], -1).reshape(-1, 3),
-            np.stack([here_next, there, there_next], -1).reshape(-1, 3),
+            np.stack([lower_next, lower, upper], -1).reshape(-1, 3),
+            np.stack([lower_next, upper, upper_next], -1).reshape(-1, 3),
             np.stack([apex, np.roll(index[-1], -1), index[-1]], -1),
         ]
     )
@@ -186,7 +188,7 @@ def subdivide(mesh: SkinnedMesh) -> tuple[SkinnedMesh, Ints]:
     opposite = faces[:, [2, 0, 1]].T.reshape(-1)
 
     number = np.arange(len(edges))
-    ends = sparse.coo_matrix(
+    end_points = sparse.coo_matrix(
         (np.full(2 * len(edges), 3 / 8), (np.tile(number, 2), edges.T.reshape(-1))),
         (len(edges), count),
     )
@@ -198,7 +200,7 @@ def subdivide(mesh: SkinnedMesh) -> tuple[SkinnedMesh, Ints]:
     valence = np.asarray(adjacent.sum(1)).reshape(-1)
     beta = (5 / 8 - (3 / 8 + np.cos(2 * np.pi / valence) / 4) ** 2) / valence
     moved = sparse.diags(1 - valence * beta) + sparse.diags(beta) @ adjacent
-    operator = sparse.vstack([moved, (ends + wings)]).tocsr()
+    operator = sparse.vstack([moved, (end_points + wings)]).tocsr()
 
     a, b, c = (count + inverse).reshape(3, -1)
     finer = np.concatenate(

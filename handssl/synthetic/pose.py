@@ -162,13 +162,13 @@ def draw_pose(rig: Rig, generator: np.random.Generator, proportions: Proportions
         wrist = np.clip(generator.normal(size=(_CANDIDATES, 3)) * [18, 9, 12], -50, 50)
         cupping = np.clip(generator.normal(size=_CANDIDATES) * 4 + 0.12 * rows[:, 17], -3, 14)
         angles = joint_angles(rows, wrist, cupping)
-        placed, joints = rig.place(angles, np.broadcast_to(scale, angles.shape))
+        placed, joints = rig.pose(angles, np.broadcast_to(scale, angles.shape))
         free = penetration_m(joints * size) < MAX_PENETRATION_M
         if free.any():
             chosen = int(free.argmax())
             return _finish(angles[chosen], scale, size, placed[chosen], joints[chosen])
     angles = joint_angles(pose_library()["open"][None], np.zeros((1, 3)), np.zeros(1))
-    placed, joints = rig.place(angles[0], scale)
+    placed, joints = rig.pose(angles[0], scale)
     return _finish(angles[0], scale, size, placed, joints)
 
 
@@ -211,9 +211,9 @@ def _draw_curls(generator: np.random.Generator) -> Floats:
     row[:5] = generator.uniform([-8, -8, 0, 0, -20], [30, 8, 40, 45, 0])
     common = generator.beta(1, 1.3)
     for finger in range(4):
-        own = generator.beta(1, 1.3)
+        finger_curl = generator.beta(1, 1.3)
         mcp_noise, pip_noise, spread_noise, curl_noise = generator.normal(size=4)
-        curl = np.clip(0.6 * common + 0.4 * own + 0.04 * curl_noise, 0, 1)
+        curl = np.clip(0.6 * common + 0.4 * finger_curl + 0.04 * curl_noise, 0, 1)
         pip = 100 * curl**0.9 + 6 * pip_noise
         spread = 4 * spread_noise + (6 - 4 * finger) * (1 - curl)
         # The DIP joint is bound to the PIP joint by a shared tendon: about two thirds of it.

@@ -39,9 +39,9 @@ def rasterise(
     """
     rows, columns = height * supersampling, width * supersampling
     grid = (points_px + np.float32(0.5)) * np.float32(supersampling) - np.float32(0.5)
-    kept, near_to_far = _facing(grid, depth_m, faces)
-    kept = kept[near_to_far[::-1]]
-    corners = faces[kept]
+    front, near_to_far = _facing(grid, depth_m, faces)
+    front = front[near_to_far[::-1]]
+    corners = faces[front]
     (x0, x1, x2), (y0, y1, y2) = (grid[:, axis][corners].T for axis in (0, 1))
     left = np.maximum(np.ceil(np.minimum(np.minimum(x0, x1), x2)), 0).astype(np.int32)
     right = np.minimum(np.floor(np.maximum(np.maximum(x0, x1), x2)), columns - 1).astype(np.int32)
@@ -51,10 +51,10 @@ def rasterise(
     # One fragment per sample in a triangle's bounding box; then the three edge functions.
     box_width = np.maximum(right - left + 1, 0)
     size = box_width * np.maximum(bottom - top + 1, 0)
-    triangle = np.repeat(np.arange(len(kept), dtype=np.int32), size)
+    triangle = np.repeat(np.arange(len(front), dtype=np.int32), size)
     first = np.cumsum(size) - size
-    place = np.arange(len(triangle), dtype=np.int32) - first.astype(np.int32)[triangle]
-    down, across = np.divmod(place, box_width[triangle])
+    offset = np.arange(len(triangle), dtype=np.int32) - first.astype(np.int32)[triangle]
+    down, across = np.divmod(offset, box_width[triangle])
     x = left[triangle] + across
     y = top[triangle] + down
     # Barycentric shares of corners 0 and 1, from offsets to corner 2: the offsets are small, so
@@ -100,8 +100,8 @@ def _facing(
     first, second, third = faces.T
     x0, y0 = x[first], y[first]
     area = (x[second] - x0) * (y[third] - y0) - (x[third] - x0) * (y[second] - y0)
-    kept = np.flatnonzero(area < 0)
-    depth0, depth1, depth2 = (depth_m[corner[kept]] for corner in (first, second, third))
+    front = np.flatnonzero(area < 0)
+    depth0, depth1, depth2 = (depth_m[corner[front]] for corner in (first, second, third))
     before = np.minimum(np.minimum(depth0, depth1), depth2) > _NEAR_M
-    kept, total = kept[before], (depth0 + depth1 + depth2)[before]
-    return kept, np.argsort(total, kind="stable")
+    front, total = front[before], (depth0 + depth1 + depth2)[before]
+    return front, np.argsort(total, kind="stable")

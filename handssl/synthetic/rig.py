@@ -82,7 +82,7 @@ class Rig:
     local: Floats
     tips: Floats
 
-    def place(self, angles_rad: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    def pose(self, angles_rad: Floats, scale: Floats) -> tuple[Floats, Floats]:
         """Forward kinematics, for one hand or a stack of them.
 
         Args:
@@ -194,8 +194,8 @@ def _surface_tip(
 ) -> Floats:
     """Where the bone's line leaves the finger: FreiHAND's tips lie on the skin, WebXR's inside."""
     to_distal = inverse_bind[tip - 1]
-    own = weights[:, tip - 1] > 0.5
-    points = vertices[own] @ to_distal[:3, :3].T + to_distal[:3, 3]
+    distal_vertices = weights[:, tip - 1] > 0.5
+    points = vertices[distal_vertices] @ to_distal[:3, :3].T + to_distal[:3, 3]
     inner = to_distal[:3, :3] @ bind[tip, :3, 3] + to_distal[:3, 3]
     beside = np.hypot(points[:, 0] - inner[0], points[:, 1] - inner[1])
     return np.array([inner[0], inner[1], points[beside < 0.004, 2].min()])

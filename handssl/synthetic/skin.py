@@ -90,9 +90,9 @@ class _Baked:
 
 def draw_skin(generator: np.random.Generator, *, sleeve_share: float) -> SkinStyle:
     """A random person's skin, fair to dark; `sleeve_share` of them wear a sleeve."""
-    place = np.clip(generator.beta(1.2, 1.4), 0, 1) * (len(_TONES_SRGB) - 1)
-    lower = min(int(place), len(_TONES_SRGB) - 2)
-    tone = _TONES_SRGB[lower] + (place - lower) * (_TONES_SRGB[lower + 1] - _TONES_SRGB[lower])
+    position = np.clip(generator.beta(1.2, 1.4), 0, 1) * (len(_TONES_SRGB) - 1)
+    lower = min(int(position), len(_TONES_SRGB) - 2)
+    tone = _TONES_SRGB[lower] + (position - lower) * (_TONES_SRGB[lower + 1] - _TONES_SRGB[lower])
     tone = tone * (1 + 0.02 * generator.normal(size=3)) * generator.uniform(0.93, 1.06)
     tone = np.clip(tone, 0.03, 0.97)
     nail = (0.6 * tone + 0.4 * np.array([0.93, 0.72, 0.68])) * generator.uniform(0.95, 1.08)

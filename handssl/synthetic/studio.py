@@ -107,10 +107,10 @@ def studio_backdrop(studio: Studio, camera: StudioCamera) -> Singles:
     canvas += np.float32(studio.haze)
     pixels, depth = camera.project(studio.lamps_m)
     column, row = (pixels + 0.5).astype(np.int64).T
-    shown = (depth > 0) & (column > -margin) & (column < width + margin)
-    shown &= (row > -margin) & (row < height + margin)
+    visible = (depth > 0) & (column > -margin) & (column < width + margin)
+    visible &= (row > -margin) & (row < height + margin)
     side = 2 * _GLARE_PX + 1
-    for number in np.flatnonzero(shown).tolist():
+    for number in np.flatnonzero(visible).tolist():
         top, left = row[number] - _GLARE_PX + margin, column[number] - _GLARE_PX + margin
         if 0 <= top <= canvas.shape[0] - side and 0 <= left <= canvas.shape[1] - side:
             glare = _glare() * np.float32(studio.lamp_strengths[number])

@@ -1,4 +1,4 @@
-"""Any data set of embedded hands, pose by pose: drawn, rendered unless it is there, sealed."""
+"""Generation of a synthetic data set, pose by pose; a killed generation continues."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from handssl.data.store.parallel import run_jobs
 from handssl.errors import ConfigError
-from handssl.synthetic.folder import GeneratedFolder, Request, write_atomically
+from handssl.synthetic.folder import GeneratedFolder, Request, write_file
 
 Progress = Callable[[int, int], None]
 """Called with (poses done, poses in all)."""
@@ -99,7 +99,7 @@ def _make(task: PoseTask) -> tuple[int, Label, bytes]:
     if digest is None:
         contents = task.render(scene)
         for path, content in zip(task.image_paths(), contents, strict=True):
-            write_atomically(path, content)
+            write_file(path, content, durable=False)
         digest = _digest(contents)
     return task.position, task.label(scene), digest
 

@@ -1,4 +1,4 @@
-"""Embedded hands as a FreiHAND folder, version 2's layout."""
+"""Synthetic hands as a FreiHAND folder, version 2's layout."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ def generate_freihand(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write a FreiHAND folder of embedded hands.
+    """Write a FreiHAND folder of synthetic hands.
 
     The same arguments give the same bytes, whatever `workers` is. An interrupted call continues
     where it stopped when it is made again; a complete folder is checked and left as it is.
@@ -61,7 +61,7 @@ def generate_freihand(
     plan: list[tuple[Split, int, int]] = [("training", poses, versions)]
     plan += [("evaluation", evaluation, 1)] if evaluation else []
     rows: list[tuple[Split, int, int, int]] = [
-        (split, index, size, shown) for split, size, shown in plan for index in range(size)
+        (split, index, size, versions) for split, size, versions in plan for index in range(size)
     ]
     tasks = [
         _Task(
@@ -71,10 +71,10 @@ def generate_freihand(
             split=split,
             index=index,
             poses=size,
-            versions=shown,
+            versions=versions,
             uniform_views=uniform_views,
         )
-        for position, (split, index, size, shown) in enumerate(rows)
+        for position, (split, index, size, versions) in enumerate(rows)
     ]
     counts: dict[str, float] = {"poses": poses, "versions": versions, "evaluation": evaluation}
     if uniform_views != UNIFORM_VIEWS:
@@ -82,7 +82,7 @@ def generate_freihand(
         counts["uniform_views"] = uniform_views
     write_dataset(
         out,
-        Request(look="freihand", seed=seed, counts=counts),
+        Request(domain="freihand", seed=seed, counts=counts),
         tasks,
         _label_files,
         workers=workers,

@@ -1,4 +1,4 @@
-"""Embedded hands as an InterHand2.6M folder, version 1.0's layout."""
+"""Synthetic hands as an InterHand2.6M folder, version 1.0's layout."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ def generate_interhand(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write an InterHand2.6M folder of embedded hands, right and left, in a dark studio.
+    """Write an InterHand2.6M folder of synthetic hands, right and left, in a dark studio.
 
     Poses belong to captures of about 10, each with its own person, light and calibrated cameras;
     every pose is seen by all cameras of its capture. One capture in ten, and at least one, is
@@ -81,7 +81,7 @@ def generate_interhand(
     counts = {"poses": poses, "cameras": cameras, "grey_cameras": grey_cameras}
     write_dataset(
         out,
-        Request(look="interhand", seed=seed, counts=counts),
+        Request(domain="interhand", seed=seed, counts=counts),
         tasks,
         lambda labels: _label_files(tasks, labels),
         workers=workers,
@@ -177,15 +177,15 @@ def _label_files(tasks: list[_Task], labels: list[Label]) -> dict[str, Any]:
     """The three JSON files of every split."""
     files: dict[str, Any] = {}
     for split in _SPLITS:
-        own = [(t, label) for t, label in zip(tasks, labels, strict=True) if t.split == split]
+        in_split = [(t, label) for t, label in zip(tasks, labels, strict=True) if t.split == split]
         joint_3d: dict[str, dict[str, Any]] = {}
-        for task, label in own:
+        for task, label in in_split:
             joint_3d.setdefault(str(task.key.capture), {})[str(task.frame)] = label["pose"]
-        sessions = {str(task.key.capture): draw_session(task.key) for task, _ in own}
+        sessions = {str(task.key.capture): draw_session(task.key) for task, _ in in_split}
         stem = f"annotations/{split}/InterHand2.6M_{split}"
         files[f"{stem}_data.json"] = {
-            "images": [image for _, label in own for image in label["images"]],
-            "annotations": [entry for _, label in own for entry in label["annotations"]],
+            "images": [image for _, label in in_split for image in label["images"]],
+            "annotations": [entry for _, label in in_split for entry in label["annotations"]],
         }
         files[f"{stem}_camera.json"] = {
             capture: _calibration(session.studio.cameras) for capture, session in sessions.items()

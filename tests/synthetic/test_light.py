@@ -20,7 +20,7 @@ UP = np.array([0.0, 1.0, 0.0])  # the hand's frame: +y comes out of the back of 
 def posed(rig: Rig, name: str) -> PosedSurface:
     angles = joint_angles(pose_library()[name][None], np.zeros((1, 3)), np.zeros(1))[0]
     scale = np.ones((26, 3))
-    placed, _ = rig.place(angles, scale)
+    placed, _ = rig.pose(angles, scale)
     return rig.skin(placed, scale, rig.vertices, rotation=np.eye(3), shift=np.zeros(3), size=1.0)
 
 

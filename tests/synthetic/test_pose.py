@@ -19,7 +19,7 @@ def test_the_librarys_poses_lie_within_the_limits_and_do_not_overlap(rig: Rig) -
     for name, row in pose_library().items():
         assert ((row >= LOWER_DEG) & (row <= UPPER_DEG)).all(), name
         angles = joint_angles(row[None], np.zeros((1, 3)), np.zeros(1))[0]
-        _, joints = rig.place(angles, np.ones((26, 3)))
+        _, joints = rig.pose(angles, np.ones((26, 3)))
         assert penetration_m(joints) < MAX_PENETRATION_M, name
 
 
@@ -41,7 +41,7 @@ def test_joints_of_drawn_hands_stay_within_their_limits(hands: list[HandPose]) -
 
 
 def test_overlap_of_crossing_fingers_is_their_radii_less_their_distance(rig: Rig) -> None:
-    _, joints = rig.place(np.zeros((26, 3)), np.ones((26, 3)))
+    _, joints = rig.pose(np.zeros((26, 3)), np.ones((26, 3)))
     joints = joints * 100  # all far apart, but for two middle phalanges that cross 3 mm apart
     crossing = (joints[10] + joints[11]) / 2
     joints[[6, 7]] = crossing + np.array([[0, 0.003, 0.01], [0, 0.003, -0.01]])

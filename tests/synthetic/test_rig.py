@@ -12,7 +12,7 @@ def bone_lengths(joints: np.ndarray) -> np.ndarray:
 
 
 def test_at_rest_nothing_moves(rig: Rig) -> None:
-    placed, _ = rig.place(np.zeros((26, 3)), np.ones((26, 3)))
+    placed, _ = rig.pose(np.zeros((26, 3)), np.ones((26, 3)))
     surface = rig.skin(
         placed, np.ones((26, 3)), rig.vertices, rotation=np.eye(3), shift=np.zeros(3), size=1.0
     )
@@ -23,24 +23,24 @@ def test_at_rest_nothing_moves(rig: Rig) -> None:
 def test_a_stack_of_hands_is_placed_like_each_hand(rig: Rig, hands: list[HandPose]) -> None:
     angles = np.stack([hand.angles_rad for hand in hands[:5]])
     scale = np.stack([hand.scale for hand in hands[:5]])
-    _, together = rig.place(angles, scale)
+    _, together = rig.pose(angles, scale)
     for number, hand in enumerate(hands[:5]):
         np.testing.assert_allclose(together[number] * hand.size, hand.joints_m, atol=1e-12)
 
 
 def test_posing_keeps_the_phalanges_lengths(rig: Rig) -> None:
     scale = np.ones((26, 3))
-    _, rest = rig.place(np.zeros((26, 3)), scale)
+    _, rest = rig.pose(np.zeros((26, 3)), scale)
     rows = np.stack(list(pose_library().values()))
     angles = joint_angles(rows, np.zeros((len(rows), 3)), np.zeros(len(rows)))
-    _, posed = rig.place(angles, np.broadcast_to(scale, angles.shape))
+    _, posed = rig.pose(angles, np.broadcast_to(scale, angles.shape))
     np.testing.assert_allclose(
         bone_lengths(posed), np.broadcast_to(bone_lengths(rest), (len(rows), 20)), rtol=1e-6
     )
 
 
 def test_joints_stand_in_freihands_order(rig: Rig) -> None:
-    _, joints = rig.place(np.zeros((26, 3)), np.ones((26, 3)))
+    _, joints = rig.pose(np.zeros((26, 3)), np.ones((26, 3)))
     named = dict(zip(JOINT_NAMES, joints, strict=True))
     for finger in ("index", "middle", "ring", "pinky"):
         along = [named[f"{finger}_{part}"][2] for part in ("mcp", "pip", "dip", "tip")]
@@ -68,9 +68,9 @@ def test_fingertips_lie_on_the_skin(rig: Rig, hands: list[HandPose]) -> None:
 
 def test_flexion_bends_fingers_towards_the_palm(rig: Rig) -> None:
     angles = np.zeros((26, 3))
-    _, straight = rig.place(angles, np.ones((26, 3)))
+    _, straight = rig.pose(angles, np.ones((26, 3)))
     angles[6, 0] = np.radians(60)
-    _, bent = rig.place(angles, np.ones((26, 3)))
+    _, bent = rig.pose(angles, np.ones((26, 3)))
     tip = JOINT_NAMES.index("index_tip")
     assert bent[tip, 1] < straight[tip, 1] - 0.05  # +y is dorsal
 

@@ -110,7 +110,7 @@ def test_a_killed_generation_continues_to_the_same_bytes(finished: Path, tmp_pat
     with pytest.raises(DataError, match="is only partly generated"):
         read_freihand(root)
     # What a kill in the middle of a write may leave behind:
-    (root / "training/rgb/00000003.jpg.0badf00d.tmp").write_bytes(b"half")
+    (root / "training/rgb/.0badf00d.partial.00000003.jpg").write_bytes(b"half")
     # And a loss of power after it, on some file systems:
     (root / "training/rgb/00000001.jpg").write_bytes(b"")
     first = (root / "training/rgb/00000000.jpg").stat().st_mtime_ns

@@ -119,22 +119,24 @@ def test_a_folder_killed_between_its_last_files_does_not_read_and_continues(
     generate(tmp_path / "whole")
     expected = contents(tmp_path / "whole")
     root = tmp_path / "killed"
-    write, left = folder.write_atomically, 0
+    write, left = folder.write_file, 0
 
-    def until_killed(path: Path, content: bytes) -> None:
+    def until_killed(path: Path, content: bytes, **options: bool) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.with_name(path.name + ".0badf00d.tmp").write_bytes(content[: len(content) // 2])
+            path.with_name(f".0badf00d.partial.{path.name}").write_bytes(
+                content[: len(content) // 2]
+            )
             raise KeyboardInterrupt
-        write(path, content)
+        write(path, content, **options)
 
     # Nine label files, then the marker; the folder is begun with a first write of its own.
     for number in range(10):
         left = number + (number == 0)
         with monkeypatch.context() as killing:
-            killing.setattr(folder, "write_atomically", until_killed)
+            killing.setattr(folder, "write_file", until_killed)
             with pytest.raises(KeyboardInterrupt):
                 generate(root)
         for split in ("train", "val", "test"):

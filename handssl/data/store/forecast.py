@@ -1,7 +1,6 @@
 """How large a store will be, from a sample, before it is built."""
 
 import itertools
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 from handssl.data.raw.dataset import RawDataset
 from handssl.data.store.plan import BuildPlan
 from handssl.data.store.shard import make_row
+from handssl.disk import free_bytes
 from handssl.errors import DataError
 
 _SAMPLE: Final = 32
@@ -73,14 +73,11 @@ def forecast(plan: BuildPlan, sources: Sequence[RawDataset]) -> Forecast:
     if not sizes:
         first = f"; the first: {problems[0]}" if problems else ""
         raise DataError(f"none of {len(problems)} sampled images can be used{first}")
-    existing = next(
-        folder for folder in [plan.out, *plan.out.absolute().parents] if folder.exists()
-    )
     return Forecast(
         images=images,
         store_bytes=images * (sum(sizes) // len(sizes) + _LABEL_BYTES),
         decoded_bytes=images * 3 * widest**2,
-        free_bytes=shutil.disk_usage(existing).free,
+        free_bytes=free_bytes(plan.out),
     )
 
 

@@ -11,8 +11,8 @@ import pytest
 from analysis import read_study
 from analysis.compact import write_compact
 from handssl import records
-from search.config.schema import Config
 from search.config.typed import to_dict
+from search.config.schema import Config
 from search.studies.replay import main
 from search.trials.pretrain import TrialJob, record_of, run
 
@@ -27,7 +27,7 @@ def written(job: TrialJob, small: Config) -> Path:
     path = Path(job.directory) / "record.json"
     records.write_json(path, record | {"data": {"fingerprint": store["fingerprint"]}})
     study = {"schema": records.SCHEMA, "config": to_dict(small)}
-    records.write_json(path.parents[3] / "study.json", study)
+    records.write_json(path.parents[2] / "study.json", study)
     return path
 
 
@@ -65,7 +65,7 @@ def test_the_compact_form_replays_to_the_same_metrics_and_says_which_do_not(
     metrics = record["metrics"] | {"mpjpe_cm": record["metrics"]["mpjpe_cm"] + 1e-9}
     changed = record | {"trial": "other", "hash": "other", "seed": record["seed"], "repeat": 1}
     records.write_json(other, changed | {"metrics": metrics})
-    write_compact(read_study(str(recorded.parents[3])), tmp_path / "docs" / "study")
+    write_compact(read_study(str(recorded.parents[2])), tmp_path / "docs" / "study")
     shutil.rmtree(tmp_path / "trials")
     place = str(tmp_path / "docs" / "study")
     assert main([place, "--sample", "2"]) == 1
@@ -147,9 +147,9 @@ def test_a_missing_record_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_data_that_lies_elsewhere_now_is_taken_from_there(
     written: Path, tmp_path: Path, small: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = records.read_record(written.parents[3] / "study.json")
+    study = records.read_record(written.parents[2] / "study.json")
     study["config"]["data"] |= {"root": f"{tmp_path}/gone", "store": f"{tmp_path}/gone/store"}
-    records.write_json(written.parents[3] / "study.json", study)
+    records.write_json(written.parents[2] / "study.json", study)
     change(written, data={"fingerprint": "0" * 64})
     assert main([str(written), "--root", small.data.root, "--store", small.data.store]) == 2
     assert f"{small.data.store} has" in capsys.readouterr().err

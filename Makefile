@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STUDY ?= embedded
+STUDY ?= synthetic
 RESULTS ?= results
 
 .PHONY: setup data run study test chaos check format bench help

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Compile tables, figures and a report from the records of studies.",
     )
     parser.add_argument(
-        "study", nargs="+", help="folder of a study, as in results/embedded, or a URI"
+        "study", nargs="+", help="folder of a study, as in results/synthetic, or a URI"
     )
     parser.add_argument(
         "--out",

@@ -36,8 +36,9 @@ from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import ProbeConfig, linear_probe
 from handssl.evaluation.probe import SOLVERS
-from search.config.compose import typed
+from search.config.renamed import upgrade_config
 from search.config.schema import Config
+from search.config.typed import from_dict
 from search.trials.datasets import open_data
 
 _METRICS: Final = ("median_pje_cm", "ra_median_pje_cm")
@@ -76,7 +77,7 @@ def _probe_all(study: Path, store: Store, *, epochs: int) -> Iterator[Probed]:
         weights = study / "trials" / trial / "encoder.safetensors"
         if record["status"] != "finished" or not weights.exists():
             continue
-        config = typed(ProbeConfig, record["config"]["probe"])
+        config = from_dict(ProbeConfig, record["config"]["probe"])
         name = record["config"]["encoder"]["name"]
         metrics, seconds = {}, {}
         for solver in SOLVERS:
@@ -126,7 +127,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=50, help="of the released solver")
     arguments = parser.parse_args()
     study = records.read_record(arguments.study / "study.json")
-    config = typed(Config, study["config"])
+    config = from_dict(Config, upgrade_config(study["config"]))
     console = Console()
     store = open_data(config.data, console)
     if config.study.images is not None:

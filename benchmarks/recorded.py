@@ -11,9 +11,9 @@ from handssl.augment import AUGMENTATIONS
 from handssl.errors import DataError
 from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
-from search.config.compose import typed
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import SearchConfig
+from search.config.typed import from_dict
 from search.space.sample import Point
 from search.trials.resolve import point_from
 
@@ -92,7 +92,7 @@ def read_recorded(folder: Path) -> RecordedStudy:
     others = ("metric", "second_metric", "singles", "second_stage")
     search = {key: value for key, value in recorded["search"].items() if key not in others}
     config = Config(
-        search=typed(SearchConfig, search),
+        search=from_dict(SearchConfig, search),
         study=StudyConfig(epochs=recorded["study"]["epochs"]),
         trial=TrialConfig(pretrain=PretrainConfig(optimizer=OptimizerConfig(warmup_epochs=0.0))),
     )

@@ -28,8 +28,8 @@ from benchmarks.recorded import Curve, RecordedStudy, read_recorded
 from handssl.errors import ConfigError
 from handssl.records import OBJECTIVE, Record
 from search.cluster.tune import early_stopping
-from search.config.compose import plain
 from search.config.search import EarlyStopping, SearchConfig
+from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaView
 from search.studies.sampled import sampled, warm_start
 from search.trials.resolve import Trial
@@ -137,7 +137,7 @@ def _record(trial: Trial, curve: Curve, last: int) -> Record:
         "trial": trial.id,
         "hash": trial.hash,
         "stage": 1,
-        "point": plain(trial.point),
+        "point": to_dict(trial.point),
         "status": "finished" if ended else "pruned",
         "metrics": dict(curve.metrics) if ended else {},
         "encoder_steps": curve.steps_to(last),

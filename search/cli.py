@@ -1,41 +1,23 @@
-"""What every command of `search` shares: its options, its help, its exit status."""
+"""The command line that all commands of `search` share: options, help, exit status."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.padding import Padding
 
 from handssl.allocator import keep_freed_memory
 from handssl.errors import HandSSLError
-from search.config.compose import CONFIG_DIR, compose_config, options
-
-GROUPS = ("cluster", "data", "fidelity", "search", "study")
-"""Folders of `configs/` that hold Hydra groups; the others hold files for other programs."""
-
-_USAGE = """\
-Every option is a key: KEY=VALUE overrides it, GROUP=NAME takes another file of a group under
-configs/. These are the groups:
-"""
-
-_FLAGS = """
-  -v, --verbose   let Ray's own messages through
-  --cfg job       print the configuration as YAML, and stop
-  -h, --help      this text; with overrides, it shows what they lead to
-
-Exit status: 0 complete, 1 some trials failed or the study had to stop, 2 refused before starting,
-130 interrupted.
-"""
-
+from search.config.compose import compose_config
+from search.config.help import print_help, yaml_lines
 
 ConfigT = TypeVar("ConfigT")
 ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 
 
 class Command(Protocol[ConfigT_contra]):
-    """What a command does with a checked configuration; returns the exit status."""
+    """Runs a checked configuration; returns the exit status."""
 
     def __call__(
         self, config: ConfigT_contra, *, console: Console, verbose: bool, overrides: Sequence[str]
@@ -55,10 +37,10 @@ def main(
 
     Args:
         name: Of the file.
-        schema: What it is composed into.
+        schema: The dataclass of the configuration.
         run: The command.
-        description: What `--help` begins with.
-        argv: The command line; default this process's.
+        description: First paragraph of `--help`.
+        argv: The command line; None is this process's.
     """
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("overrides", nargs="*")
@@ -70,10 +52,10 @@ def main(
     try:
         config = compose_config(arguments.overrides, name, schema)
         if arguments.help:
-            _help(console, description, config)
+            print_help(console, description, config)
             return 0
         if arguments.cfg:
-            for line in _yaml(config):
+            for line in yaml_lines(config):
                 console.print(line, markup=False, soft_wrap=True)
             return 0
         keep_freed_memory()
@@ -87,32 +69,3 @@ def main(
     except KeyboardInterrupt:
         errors.print("interrupted; run the same command again to continue")
         return 130
-
-
-def _help(console: Console, description: str, config: Any) -> None:
-    def show(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
-    show(f"{description.strip()}\n\n{_USAGE}")
-    for group in GROUPS:
-        if not hasattr(config, group):
-            continue
-        members = "|".join(sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml")))
-        show(f"  {group}={members}")
-    show("\nThese are the keys, with the values they have now:\n")
-    for option in options(config):
-        show(f"  {option.key}={option.value}")
-        console.print(Padding(option.meaning, (0, 0, 0, 6)), markup=False)
-    show(_FLAGS)
-
-
-def _yaml(config: Any) -> Iterator[str]:
-    """The configuration as YAML, each key with its meaning behind it."""
-    open_groups: list[str] = []
-    for option in options(config):
-        *groups, leaf = option.key.split(".")
-        for depth, group in enumerate(groups):
-            if open_groups[: depth + 1] != groups[: depth + 1]:
-                yield "  " * depth + f"{group}:"
-        open_groups = groups
-        yield "  " * len(groups) + f"{leaf}: {option.value}  # {option.meaning}"

@@ -60,8 +60,8 @@ def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> i
         gpus: GPUs for all of them; None if GPUs do not limit the number.
     """
     workers = _workers_on(trial, cpus, gpus)
-    full, rest = divmod(workers, trial.most_workers)
-    return max(1, full + (trial.elastic and rest >= trial.fewest_workers))
+    full, rest = divmod(workers, trial.max_workers)
+    return max(1, full + (trial.elastic and rest >= trial.min_workers))
 
 
 def check_resources(trial: TrialConfig, cluster: ClusterConfig) -> None:
@@ -87,7 +87,7 @@ def check_resources(trial: TrialConfig, cluster: ClusterConfig) -> None:
         return
     cpus, gpus = local_resources(cluster)
     workers = _workers_on(trial, cpus, gpus)
-    if workers < trial.fewest_workers:
+    if workers < trial.min_workers:
         raise ConfigError(
             f"trial.workers={trial.workers_shown} of trial.cpus={trial.cpus:g} and "
             f"trial.gpus={trial.gpus:g} each must fit on this machine, but its {cpus} CPUs and "
@@ -138,7 +138,7 @@ def check_cluster_capacity(trial: TrialConfig, groups: list[NodeGroup]) -> None:
         * _workers_on(trial, group.resources.get("CPU", 0), group.resources.get("GPU", 0))
         for group in groups
     }
-    if sum(workers.values()) < trial.fewest_workers:
+    if sum(workers.values()) < trial.min_workers:
         capacity = ", ".join(
             f"{group.name}: {group.max_nodes} x ({group.resources.get('CPU', 0):g} CPU, "
             f"{group.resources.get('GPU', 0):g} GPU) holds {workers[group.name]}"

@@ -1,41 +1,41 @@
-"""From files and command line to a checked `Config`, and from a `Config` to what explains it.
+"""From the files under `configs/` and the command line to a checked configuration.
 
-Hydra composes the groups under `configs/` over the dataclasses' own defaults; pydantic converts
-the result back, since OmegaConf's structured configs know neither `Literal` nor `slots`. A wrong
-type, an unknown key or a refused value ends the command before anything starts.
+Hydra composes the groups over the dataclasses' defaults. A wrong type, an unknown key or a refused
+value ends the command before anything starts.
 """
 
-import dataclasses
-import difflib
-import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import TypeAdapter, ValidationError
 
 from handssl.errors import ConfigError
+from search.config.renamed import check_renamed
 from search.config.schema import Config
+from search.config.typed import from_dict, to_dict, unknown_key
 
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
+CONFIG_DIR: Final = Path(__file__).resolve().parents[2] / "configs"
+
+GROUPS: Final = ("cluster", "data", "fidelity", "search", "study")
+"""Folders of `configs/` that hold Hydra groups; the others hold files for other programs."""
 
 T = TypeVar("T")
 
-_OPEN = (
+_OPEN: Final = (
     "trial.pretrain.magnitudes",
-    "trial.pretrain.objective.options",
+    "trial.pretrain.objective",
     "search.objectives",
     "search.space",
     "transfer.pretrained",
     "transfer.rows",
 )
-"""Mappings whose keys are the user's choice (Hydra would want a + before each); null drops one."""
+"""Mappings to which an override may add keys, without Hydra's +; null drops a key."""
 
 
 @overload
@@ -50,25 +50,44 @@ def compose_config(
     Args:
         overrides: Of the command line.
         name: Of the file.
-        schema: The dataclass whose defaults it changes, and which checks them.
+        schema: The dataclass of the result.
 
     Raises:
-        ConfigError: An unknown key or group member, a wrong type, or a refused value.
+        ConfigError: An unknown or renamed key or group member, a wrong type, or a refused value.
+
+    Example:
+        >>> compose_config(["study.images=400", "search=tpe"]).search.kind
+        'tpe'
     """
-    ConfigStore.instance().store(name="defaults", node=plain(schema()))
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        check_renamed(key, value)
+    defaults = to_dict(schema())
+    ConfigStore.instance().store(name="defaults", node=defaults)
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = compose(name, overrides=[_opened(own) for own in overrides])
-        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+            composed = compose(name, overrides=[_opened(override) for override in overrides])
+        container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(error, schema)) from error
-    found = cast("dict[str, Any]", values)
+        raise ConfigError(_one_line(error, defaults)) from error
+    values = cast("dict[str, Any]", container)
     for key in _OPEN:
-        _leave_out_nulls(found, key)
-    pretrain = found.get("trial", {}).get("pretrain", {})
+        _drop_nulls(values, key)
+    pretrain = values.get("trial", {}).get("pretrain", {})
     if isinstance(pretrain.get("magnitudes"), Mapping):
-        pretrain["magnitudes"] = dict(dotted(pretrain["magnitudes"]))
-    return typed(schema, found)
+        pretrain["magnitudes"] = flatten(pretrain["magnitudes"])
+    return from_dict(schema, values)
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted key, whether they were written nested or dotted."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _opened(override: str) -> str:
@@ -77,145 +96,37 @@ def _opened(override: str) -> str:
     return f"++{override}" if inside else override
 
 
-def _leave_out_nulls(values: dict[str, Any], key: str) -> None:
+def _drop_nulls(values: dict[str, Any], key: str) -> None:
     for part in key.split("."):
         values = values.get(part) or {}
     for name in [name for name, value in values.items() if value is None]:
         del values[name]
 
 
-def dotted(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by dotted key, whether they were written nested or dotted."""
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _one_line(error: BaseException, schema: type[Any]) -> str:
-    """Hydra explains in paragraphs and chains; the lines that name the key are enough."""
-    unknown = re.search(r"Could not override '([^']+)'", str(error))
-    if unknown:
-        near = difflib.get_close_matches(unknown[1], [o.key for o in options(schema())], n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return f"{unknown[1]} is no key of the configuration; {hint}--help lists them all"
-    lines: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None:
-        lines += [line.strip() for line in str(cause).splitlines()]
-        cause = cause.__cause__
-    noise = ("object_type", "reference_type", "full_key", "Set the env")
+def _one_line(error: BaseException, defaults: Mapping[str, Any]) -> str:
+    """The lines of Hydra's error that name the key."""
+    if "Could not override" in str(error):
+        named = re.search(r"full_key: (\S+)|Could not override '([^']+)'", _chain(error))
+        assert named is not None
+        problem = unknown_key(named[1] or named[2], flatten(defaults))
+        return f"{problem}{'' if problem.endswith('?') else ';'} --help lists all keys"
+    ambiguous = re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
+    if ambiguous:
+        key, value = ambiguous.groups()
+        return (
+            f"{key} must be a quoted text or a list where it has a comma, but got {key}={value}; "
+            f"write '{key}=\"{value}\"' or '{key}=[{value}]'"
+        )
+    lines = [line.strip() for line in _chain(error).splitlines()]
+    noise = ("object_type", "reference_type", "full_key", "Set the env", "See https://")
     useful = [line for line in lines if line and not line.startswith(noise)]
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         useful.insert(0, f"{error.full_key} must be given")
+    if "input" in str(error) and isinstance(error, OverrideParseException):
+        useful.append("a text with brackets, braces or quotes is written 'KEY=\"TEXT\"'")
     return "; ".join(line.rstrip(".") for line in dict.fromkeys(useful))
 
 
-def typed(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Values as an instance of a (nested) dataclass.
-
-    Raises:
-        ConfigError: Naming the key, its value and what would be accepted.
-    """
-    _refuse_unknown(cls, values, "")
-    try:
-        return TypeAdapter(cls).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "value_error":  # from a __post_init__: its text says it all
-            raise ConfigError(str(first["ctx"]["error"])) from error
-        key = ".".join(str(part) for part in first["loc"])
-        problem = first["msg"][0].lower() + first["msg"][1:]
-        raise ConfigError(f"{key}: {problem}, but got {key}={first['input']!r}") from error
-
-
-def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
-    hints = get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
-    for key, value in values.items():
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
-            raise ConfigError(
-                f"{prefix}{key} is no key{hint} (valid here: {', '.join(names)}), but got "
-                f"{key}={value!r}"
-            )
-        if get_origin(hints[key]) is Mapping and isinstance(value, Mapping):
-            member = get_args(hints[key])[1]
-            for name, own in value.items():
-                if dataclasses.is_dataclass(member) and isinstance(own, Mapping):
-                    _refuse_unknown(member, own, f"{prefix}{key}.{name}.")
-            continue
-        for candidate in (hints[key], *get_args(hints[key])):
-            if dataclasses.is_dataclass(candidate) and isinstance(value, Mapping):
-                _refuse_unknown(candidate, value, f"{prefix}{key}.")
-
-
-def plain(config: Any) -> dict[str, Any]:
-    """A dataclass as JSON-ready dictionaries and lists: the inverse of `typed`."""
-
-    def convert(value: Any) -> Any:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        if isinstance(value, Mapping):
-            return {str(key): convert(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [convert(item) for item in value]
-        return value
-
-    return cast("dict[str, Any]", convert(config))
-
-
-class Option(NamedTuple):
-    """One key of the configuration, as `--help` and `--cfg job` show it."""
-
-    key: str
-    value: str
-    meaning: str
-
-
-def options(config: Any, prefix: str = "") -> Iterator[Option]:
-    """Every key with its value and its meaning, groups depth first."""
-    hints = get_type_hints(type(config))
-    meanings = _attributes(type(config))
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from options(value, f"{prefix}{field.name}.")
-            continue
-        meaning = meanings.get(field.name, "")
-        choices = [str(choice) for choice in get_args(hints[field.name])]
-        if "Literal" in str(hints[field.name]):
-            meaning += f" [{'|'.join(choices)}]"
-        yield Option(f"{prefix}{field.name}", _written(value), meaning)
-
-
-def _attributes(cls: type) -> dict[str, str]:
-    """The `Attributes` section of a docstring, by name."""
-    _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        start = re.fullmatch(r" {4}(\w+): (.*)", line)
-        if start:
-            name = start[1]
-            found[name] = start[2]
-        elif line.startswith(" " * 8) and name:
-            found[name] += " " + line.strip()
-        elif line.strip():
-            break
-    return found
-
-
-def _written(value: Any) -> str:
-    """A value the way YAML's flow style and the command line write it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_written, value)) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_written(v)}" for key, v in value.items()) + "}"
-    return str(value) or "''"
+def _chain(error: BaseException) -> str:
+    """The texts of an error and its causes."""
+    return str(error) + (f"\n{_chain(error.__cause__)}" if error.__cause__ else "")

@@ -13,7 +13,7 @@ from handssl.errors import require
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
 from handssl.training import PretrainConfig
 from search.config.metric import AT_RUNGS
-from search.config.search import SearchConfig
+from search.config.search import ExecutionConfig, SearchConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class TrialConfig:
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
-        fewest, most = self.fewest_workers, self.most_workers
+        fewest, most = self.min_workers, self.max_workers
         shown = self.workers_shown
         require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
         require(
@@ -119,7 +119,7 @@ class TrialConfig:
 
     def check_batch(self, batch_size: int) -> None:
         """Refuse a batch that some number of workers would not share equally."""
-        step = math.lcm(*range(self.fewest_workers, self.most_workers + 1))
+        step = math.lcm(*range(self.min_workers, self.max_workers + 1))
         require(
             batch_size % step == 0,
             f"trial.pretrain.batch_size must be a multiple of {step} for "
@@ -139,12 +139,12 @@ class TrialConfig:
         return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
 
     @property
-    def fewest_workers(self) -> int:
+    def min_workers(self) -> int:
         """Workers without which a trial waits."""
         return self.workers if isinstance(self.workers, int) else self.workers[0]
 
     @property
-    def most_workers(self) -> int:
+    def max_workers(self) -> int:
         """Workers that a trial takes where there is room."""
         return self.workers if isinstance(self.workers, int) else self.workers[1]
 
@@ -152,7 +152,7 @@ class TrialConfig:
     def runs_in(self) -> Literal["actor", "train"]:
         """The executor, once `auto` is resolved."""
         if self.executor == "auto":
-            return "actor" if self.most_workers == 1 else "train"
+            return "actor" if self.max_workers == 1 else "train"
         return self.executor
 
 
@@ -169,7 +169,7 @@ class StudyConfig:
         seed: Every trial's seed derives from it, the trial's configuration and the repeat.
     """
 
-    name: str = "embedded"
+    name: str = "synthetic"
     label: str = ""
     evidence: bool = False
     epochs: int = 100
@@ -225,20 +225,21 @@ class StoreConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """Everything that `run_grid.py` can be told.
+class CommonConfig:
+    """What the configurations of run_grid.py and run_transfer.py share.
 
     Attributes:
         results: Folder under which studies are written, or s3://BUCKET/PREFIX.
-        plan: Print what would run, and stop.
+        plan: Print the trials and their cost, and stop.
+        fidelity: The file of configs/fidelity/ that set the sizes.
     """
 
     results: str = "results"
     plan: bool = False
-    data: DataConfig = field(default_factory=DataConfig)
-    search: SearchConfig = field(default_factory=SearchConfig)
-    trial: TrialConfig = field(default_factory=TrialConfig)
+    fidelity: str = ""
     study: StudyConfig = field(default_factory=StudyConfig)
+    search: ExecutionConfig = field(default_factory=ExecutionConfig)
+    trial: TrialConfig = field(default_factory=TrialConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     def __post_init__(self) -> None:
@@ -249,18 +250,29 @@ class Config:
             "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
             "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
         )
+        local = self.cluster.address == "local"
+        require(
+            self.trial.runs_in == "actor" or self.cluster.dashboard or not local,
+            "cluster.dashboard must be true for the train executor, but got dashboard=false; "
+            "without it Ray does not free the resources of a stopped trial",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(CommonConfig):
+    """The configuration of `run_grid.py`."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+    def __post_init__(self) -> None:
+        CommonConfig.__post_init__(self)
         self._check_metrics()
         for key in self.search.ranges:
             require(
                 _is_key(key, self.trial.pretrain),
                 f"search.space must name keys of trial.pretrain, but got search.space.{key}",
             )
-        local = self.cluster.address == "local"
-        require(
-            self.trial.runs_in == "actor" or self.cluster.dashboard or not local,
-            "cluster.dashboard must be true for the train executor, but got dashboard=false; "
-            "without it Ray does not give back what a stopped trial held",
-        )
 
     def _check_metrics(self) -> None:
         """Refuse to search by what no record will hold."""

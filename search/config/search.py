@@ -84,19 +84,19 @@ class SecondStage:
     """After the search: run the best points again with new seeds; tables then speak from these.
 
     Attributes:
-        best: How many points; 0 for none.
-        per_objective: Take so many of each objective, instead of all together.
-        also: More points of a grid whatever their rank, as in search.only.
-        seeds: How many new trials of each.
+        top_k: How many points; 0 is none.
+        per_objective: Take top_k points of each objective instead of top_k in all.
+        extra: More points of a grid, whatever their rank: patterns as in search.include.
+        seeds: New trials of each point.
     """
 
-    best: int = 0
+    top_k: int = 0
     per_objective: bool = False
-    also: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
     seeds: int = 5
 
     def __post_init__(self) -> None:
-        for name, least in (("best", 0), ("seeds", 1)):
+        for name, least in (("top_k", 0), ("seeds", 1)):
             value = getattr(self, name)
             require(
                 value >= least,
@@ -105,7 +105,30 @@ class SecondStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchConfig:
+class ExecutionConfig:
+    """How trials are kept going; the same in every command.
+
+    Attributes:
+        concurrent: Trials at a time; null is as many as the cluster holds.
+        retries: Restarts, from the last checkpoint, of a trial whose worker died.
+        storage: URL of the Optuna study; null is an SQLite file in the results.
+    """
+
+    concurrent: int | None = None
+    retries: int = 1
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("retries", 0), ("concurrent", 1)):
+            value = getattr(self, name)
+            require(
+                value is None or value >= least,
+                f"search.{name} must be >= {least}, but got {name}={value}",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig(ExecutionConfig):
     """Which trials a study consists of, and how they are kept going.
 
     Attributes:
@@ -117,8 +140,8 @@ class SearchConfig:
         augmentations: Every non-empty subset of these is a composition.
         second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
             nothing; null gives it what the first view gets.
-        singles: More augmentations of a grid, each tried alone.
-        only: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
+        single_augmentations: More augmentations of a grid, each tried alone.
+        include: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
             where * stands for anything; [] is all.
         objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
             {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
@@ -131,9 +154,6 @@ class SearchConfig:
         early_stopping: Whether trials that fall behind are stopped.
         second_stage: Whether the best points are run again.
         rungs: More epochs, besides the last, after which the probe runs.
-        concurrent: Trials at a time; null takes as many as the cluster holds.
-        retries: Restarts, from the last checkpoint, of a trial whose worker died.
-        storage: URL of the Optuna study; null is an SQLite file in the results.
     """
 
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
@@ -142,8 +162,8 @@ class SearchConfig:
     second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
     second_view: str | None = None
-    singles: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
+    single_augmentations: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
             "relative": {"name": "relative"},
@@ -156,13 +176,11 @@ class SearchConfig:
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     second_stage: SecondStage = field(default_factory=SecondStage)
     rungs: tuple[int, ...] = ()
-    concurrent: int | None = None
-    retries: int = 1
-    storage: str | None = None
 
     def __post_init__(self) -> None:
+        ExecutionConfig.__post_init__(self)
         names = self.augmentations
-        for key in ("augmentations", "singles"):
+        for key in ("augmentations", "single_augmentations"):
             for name in getattr(self, key):
                 require(
                     name in AUGMENTATIONS,
@@ -180,15 +198,15 @@ class SearchConfig:
         Composition.parse(self.second_view or "")
         require(bool(self.objectives), "search.objectives must name at least one, but got {}")
         for key, value in (
-            ("only", self.only),
-            ("singles", self.singles),
-            ("second_stage.also", self.second_stage.also),
+            ("include", self.include),
+            ("single_augmentations", self.single_augmentations),
+            ("second_stage.extra", self.second_stage.extra),
         ):
             require(
                 self.kind == "grid" or not value,
                 f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
             )
-        for name, least in (("repeats", 1), ("retries", 0), ("concurrent", 1), ("trials", 1)):
+        for name, least in (("repeats", 1), ("trials", 1)):
             value = getattr(self, name)
             require(
                 value is None or value >= least,

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from handssl.encoders import EncoderConfig
 from handssl.errors import require
 from handssl.evaluation import FinetuneConfig
-from search.config.schema import ClusterConfig, Config, DataConfig, StudyConfig, TrialConfig
+from search.config.schema import CommonConfig, Config, DataConfig
 from search.config.search import SearchConfig
 
 DATA_SETS: Final = ("FH", "IH")
@@ -76,7 +76,7 @@ class RowGroup:
         encoder: A key of transfer.encoders.
         pretrain: Data sets to pretrain on, joined.
         pretrained: Keys of transfer.pretrained to start from.
-        floors: Other encoders to start from, for comparison: random, imagenet.
+        baselines: Other encoders to start from, for comparison: random, imagenet.
         modes: `supervised` trains a random encoder with its head, `frozen` probes what the
             encoder starts from, `unfrozen` fine-tunes it.
         fit: Data sets to fit, each by itself.
@@ -89,7 +89,7 @@ class RowGroup:
     encoder: str
     pretrain: tuple[str, ...] = DATA_SETS
     pretrained: tuple[str, ...] = ("contrastive",)
-    floors: tuple[Literal["random", "imagenet"], ...] = ("random", "imagenet")
+    baselines: tuple[Literal["random", "imagenet"], ...] = ("random", "imagenet")
     modes: tuple[Literal["supervised", "frozen", "unfrozen"], ...] = MODES
     fit: tuple[str, ...] = ("FH",)
     evaluate: tuple[str, ...] = ("FH",)
@@ -121,7 +121,7 @@ class TransferConfig:
         encoders: Each encoder that rows may name, as it is at this fidelity.
         pretrained: Each kind of pretraining that rows may start from.
         rows: Groups of rows, by table.
-        shares: Share of each joined data set among the images that an epoch of pretraining sees;
+        weights: Share of each joined data set among the images that an epoch of pretraining sees;
             empty counts every image once.
         pretrain_repeats: Seeds of every pretraining; a row's repeat takes that of its own number,
             beginning anew after the last.
@@ -130,7 +130,7 @@ class TransferConfig:
         evaluate_on: Split that rows are evaluated on.
         finetune: How rows are fine-tuned or trained from scratch; a row decides its mode, encoder,
             label_fraction and layer_decay.
-        least_steps: Optimiser steps that a row takes at least: with few labels it passes over
+        min_steps: Optimiser steps that a row takes at least: with few labels it passes over
             them more often.
     """
 
@@ -145,12 +145,12 @@ class TransferConfig:
         }
     )
     rows: Mapping[str, RowGroup] = field(default_factory=dict)
-    shares: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     pretrain_repeats: int = 1
     imagenet: bool = False
     evaluate_on: Literal["val", "test"] = "val"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    least_steps: int = 1
+    min_steps: int = 1
 
     def __post_init__(self) -> None:
         for label, group in self.rows.items():
@@ -166,64 +166,35 @@ class TransferConfig:
                     f"{', '.join(self.pretrained)}, but got {name}",
                 )
         require(
-            not self.shares
-            or (set(self.shares) == set(DATA_SETS) and abs(sum(self.shares.values()) - 1) < 1e-6),
-            f"transfer.shares must give {' and '.join(DATA_SETS)} shares with sum 1, but got "
-            f"shares={dict(self.shares)}",
+            not self.weights
+            or (
+                set(self.weights) == set(DATA_SETS) and abs(sum(self.weights.values()) - 1) < 1e-6
+            ),
+            f"transfer.weights must give {' and '.join(DATA_SETS)} shares with sum 1, but got "
+            f"weights={dict(self.weights)}",
         )
-        for name in ("pretrain_repeats", "least_steps"):
+        for name in ("pretrain_repeats", "min_steps"):
             value = getattr(self, name)
             require(value >= 1, f"transfer.{name} must be >= 1, but got {name}={value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunsConfig:
-    """How runs are kept going.
+class TransferStudyConfig(CommonConfig):
+    """The configuration of `run_transfer.py`."""
 
-    Attributes:
-        concurrent: Runs at a time; null takes as many as the cluster holds.
-        retries: Restarts, from the last checkpoint, of a run whose worker died.
-        storage: URL of the Optuna study that shows them; null is an SQLite file in the results.
-    """
-
-    concurrent: int | None = None
-    retries: int = 1
-    storage: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferStudyConfig:
-    """Everything that `run_transfer.py` can be told.
-
-    Attributes:
-        results: Folder under which studies are written.
-        plan: Print what would run, and stop.
-        fidelity: Which file of its group decided the sizes.
-    """
-
-    results: str = "results"
-    plan: bool = False
-    fidelity: str = ""
     data_sets: DataSets = field(default_factory=DataSets)
     transfer: TransferConfig = field(default_factory=TransferConfig)
-    trial: TrialConfig = field(default_factory=TrialConfig)
-    runs: RunsConfig = field(default_factory=RunsConfig)
-    study: StudyConfig = field(default_factory=StudyConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)
-
-    def __post_init__(self) -> None:
-        self.machinery()  # whose checks are ours
 
     def machinery(self) -> Config:
-        """What a grid and a transfer study share, as the parts that run either expect it."""
+        """The configuration as run_grid.py's, for the parts that both commands share."""
         return Config(
             results=self.results,
             plan=self.plan,
             data=self.data_sets.FH,
             search=SearchConfig(
-                concurrent=self.runs.concurrent,
-                retries=self.runs.retries,
-                storage=self.runs.storage,
+                concurrent=self.search.concurrent,
+                retries=self.search.retries,
+                storage=self.search.storage,
             ),
             trial=self.trial,
             study=self.study,

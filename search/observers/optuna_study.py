@@ -21,8 +21,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from handssl.errors import ConfigError
 from handssl.records import Record, seed_from
-from search.config.compose import plain
 from search.config.search import SearchConfig
+from search.config.typed import to_dict
 from search.space.sample import Point, parameters_of
 from search.trials.job import Planned
 from search.trials.resolve import point_from
@@ -289,5 +289,5 @@ def _attributes(digest: str, trial: str, point: Point, *, stage: int) -> dict[st
         "composition": point.composition,
         "repeat": point.repeat,
         "stage": stage,
-        "point": plain(point),
+        "point": to_dict(point),
     }

@@ -1,7 +1,7 @@
 """Run recorded trials again, and say whether their metrics come out the same.
 
-python search/replay.py results/embedded/trials/<trial>/record.json
-python search/replay.py results/embedded --trial contrastive_T-CJ
+python search/replay.py results/synthetic/trials/<trial>/record.json
+python search/replay.py results/synthetic --trial contrastive_T-CJ
 python search/replay.py docs/study --sample 3
 """
 
@@ -21,8 +21,9 @@ from handssl.errors import ConfigError, HandSSLError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.records import Record
 from handssl.training import PretrainConfig
-from search.config.compose import typed
+from search.config.renamed import upgrade_config
 from search.config.schema import Config, DataConfig
+from search.config.typed import from_dict
 from search.storage.folder import local_store
 from search.studies.recorded import RecordedStudy, read_recorded
 from search.trials.datasets import open_data
@@ -112,7 +113,7 @@ def replay(
     """
     for record in chosen:
         _check(record)
-    config = typed(Config, study.description["config"])
+    config = from_dict(Config, upgrade_config(study.description["config"]))
     data = dataclasses.replace(
         config.data, root=root or config.data.root, store=store or config.data.store
     )
@@ -205,10 +206,10 @@ def _job(record: Record, config: Config, folder: Path) -> TrialJob:
             hash=record["hash"],
             seed=record["seed"],
             point=point_from(record["point"]),
-            pretrain=typed(PretrainConfig, pretrain),
+            pretrain=from_dict(PretrainConfig, pretrain),
         ),
-        probe=typed(ProbeConfig, record["config"]["probe"]),
-        diagnostics=typed(DiagnosticsConfig, record["config"]["diagnostics"]),
+        probe=from_dict(ProbeConfig, record["config"]["probe"]),
+        diagnostics=from_dict(DiagnosticsConfig, record["config"]["diagnostics"]),
         metric=config.search.metric,
         rungs=(),
         may_stop=False,

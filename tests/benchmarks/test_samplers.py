@@ -11,9 +11,9 @@ from handssl import records
 from handssl.errors import ConfigError, DataError
 from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
-from search.config.compose import plain
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
+from search.config.typed import to_dict
 from search.space.sample import Point
 
 SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))
@@ -107,7 +107,7 @@ def test_a_study_is_read_from_its_compact_records(tmp_path: Path) -> None:
                 "status": "finished",
                 "stage": 1,
                 "repeat": repeat,
-                "point": plain(dataclasses.replace(point, repeat=repeat)),
+                "point": to_dict(dataclasses.replace(point, repeat=repeat)),
                 "metrics": {OBJECTIVE: own.error_cm[3] + repeat},
                 "rungs": [{"epoch": 1, "step": 10, OBJECTIVE: own.error_cm[1]}],
                 "epochs": 3,
@@ -118,7 +118,7 @@ def test_a_study_is_read_from_its_compact_records(tmp_path: Path) -> None:
     records.compile_parquet(tmp_path, written)
     with pytest.raises(DataError, match=r"must hold study\.json and trials\.parquet"):
         read_recorded(tmp_path)
-    config = plain(CONFIG)
+    config = to_dict(CONFIG)
     config["search"] |= {"singles": ["sobel"], "second_stage": {"best": 3, "also": ["* T"]}}
     described = {"fidelity": {"label": "by hand"}, "config": config}
     (tmp_path / "study.json").write_text(json.dumps(described))

@@ -127,7 +127,7 @@ def transfer_overrides(embedded: Path, embedded_interhand: Path) -> tuple[str, .
         "trial.probe.augmented_passes=0",
         "transfer.finetune.epochs=2",
         "transfer.finetune.batch_size=16",
-        "transfer.least_steps=1",
+        "transfer.min_steps=1",
         "transfer.pretrain_repeats=1",
     )
 

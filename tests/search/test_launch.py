@@ -15,8 +15,7 @@ import ray
 from omegaconf import OmegaConf
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from search.cli import GROUPS
-from search.config.compose import CONFIG_DIR, compose_config
+from search.config.compose import CONFIG_DIR, GROUPS, compose_config
 
 LAUNCH = CONFIG_DIR / "launch"
 CLOUDS = ("aws", "gcp")

@@ -4,19 +4,21 @@ from pathlib import Path
 import pytest
 
 from handssl.errors import ConfigError
-from search.cli import GROUPS
-from search.config.compose import CONFIG_DIR, compose_config, options, plain, typed
+from search.config.compose import CONFIG_DIR, GROUPS, compose_config
+from search.config.help import describe_options
 from search.config.schema import Config, StoreConfig, StudyConfig
 from search.config.transfer import TransferStudyConfig
+from search.config.typed import from_dict, to_dict
 
-TRANSFER = ("table2", "table3", "table4", "lowshot", "looks", "tables")
+TRANSFER = ("table2", "table3", "table4", "lowshot", "domains", "tables")
 """Files of configs/study/ that hold rows, for run_transfer.py."""
 
 GROUP_FILES = sorted(path for group in GROUPS for path in (CONFIG_DIR / group).glob("*.yaml"))
+COMMAND_FILES = [*CONFIG_DIR.glob("*.yaml"), *(CONFIG_DIR / "fidelity").glob("*/*.yaml")]
 
 
 def test_the_configuration_files_are_those_that_the_tests_know() -> None:
-    files = [*CONFIG_DIR.glob("*.yaml"), *GROUP_FILES]
+    files = [*COMMAND_FILES, *GROUP_FILES]
     names = {str(path.relative_to(CONFIG_DIR)) for path in files}
     assert names == {
         "grid.yaml",
@@ -27,14 +29,16 @@ def test_the_configuration_files_are_those_that_the_tests_know() -> None:
         "data/interhand.yaml",
         "data/joined.yaml",
         "data/synthetic.yaml",
-        "fidelity/embedded.yaml",
-        "fidelity/evidence.yaml",
-        "fidelity/paper.yaml",
+        *(
+            f"fidelity/{command}{name}.yaml"
+            for command in ("", "grid/", "transfer/")
+            for name in ("synthetic", "evidence", "paper")
+        ),
         "search/grid.yaml",
         "search/nsga2.yaml",
         "search/random.yaml",
         "search/tpe.yaml",
-        "study/embedded.yaml",
+        "study/synthetic.yaml",
         "study/curves.yaml",
         "study/evidence.yaml",
         "study/mixed.yaml",
@@ -51,16 +55,23 @@ def test_every_group_file_composes_into_a_checked_configuration(path: Path) -> N
     if path.parent.name == "data" and path.stem != "synthetic":
         overrides.append("data.root=somewhere")
     if path.parent.name == "fidelity" or path.stem in TRANSFER:
-        overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
-        assert compose_config(overrides, "transfer", TransferStudyConfig).transfer.rows
-    else:
+        roots = ["data_sets.FH.root=a", "data_sets.IH.root=b"]
+        composed = compose_config([*overrides, *roots], "transfer", TransferStudyConfig)
+        assert composed.transfer.rows
+    if path.stem not in TRANSFER:
         assert isinstance(compose_config(overrides), Config)
+
+
+def test_a_study_chooses_its_fidelity_and_the_command_line_decides_over_it() -> None:
+    assert compose_config(["study=curves"]).fidelity == "evidence"
+    config = compose_config(["study=curves", "fidelity=synthetic"])
+    assert (config.fidelity, config.study.images) == ("synthetic", 2600)
 
 
 def test_the_store_has_only_the_keys_that_decide_it() -> None:
     config = compose_config(["data=freihand", "data.root=x"], "store", StoreConfig)
     assert config.data == compose_config(["data=freihand", "data.root=x"]).data
-    assert {option.key.partition(".")[0] for option in options(config)} == {
+    assert {option.key.partition(".")[0] for option in describe_options(config)} == {
         "plan",
         "data",
         "cluster",
@@ -107,7 +118,7 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
     [
         (
             "study.imagez=3",
-            "study.imagez is no key of the configuration; did you mean study.images",
+            "unknown key study.imagez; did you mean study.images?",
         ),
         ("+study.imagez=3", "did you mean study.images"),
         ("study.images=three", "study.images"),
@@ -130,6 +141,8 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
         ("results=", "results must name a folder"),
         ("cluster.cpus=many", "cluster.cpus"),
         ("study.name", "study.name"),
+        ("study.label=a,b", """study.label=a,b; write 'study.label="a,b"'"""),
+        ("study.label=a(b", "a(b"),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_it(override: str, expected: str) -> None:
@@ -153,20 +166,20 @@ def test_auto_takes_the_train_executor_for_several_workers() -> None:
 def test_an_elastic_trial_takes_a_batch_that_any_number_of_workers_can_share() -> None:
     config = compose_config(["trial.workers=[1,4]", "trial.pretrain.batch_size=96"])
     assert config.trial.workers == (1, 4)
-    assert (config.trial.fewest_workers, config.trial.most_workers) == (1, 4)
-    assert typed(Config, plain(config)) == config
+    assert (config.trial.min_workers, config.trial.max_workers) == (1, 4)
+    assert from_dict(Config, to_dict(config)) == config
 
 
-def test_plain_and_typed_are_inverse() -> None:
+def test_to_dict_and_from_dict_are_inverse() -> None:
     config = compose_config(["study.images=400", "search.rungs=[1]"])
-    assert typed(Config, plain(config)) == config
+    assert from_dict(Config, to_dict(config)) == config
 
 
 def test_every_key_has_a_meaning_for_the_help() -> None:
-    missing = [option.key for option in options(Config()) if not option.meaning.strip()]
+    missing = [option.key for option in describe_options(Config()) if not option.meaning.strip()]
     assert missing == []
 
 
 def test_options_of_one_group_are_its_fields() -> None:
-    keys = [option.key for option in options(StudyConfig())]
+    keys = [option.key for option in describe_options(StudyConfig())]
     assert keys == [field.name for field in dataclasses.fields(StudyConfig)]

@@ -51,10 +51,10 @@ def test_the_paper_fidelity_has_the_settings_of_the_protocol() -> None:
         ("transfer.rows.table2.modes=[thawed]", "modes"),
         ("+transfer.rows.table2.repeats=0", "repeats must be >= 1"),
         ("+transfer.rows.table2.repeatz=1", "did you mean transfer.rows.table2.repeats"),
-        ("+transfer.shares={FH: 0.5, IH: 0.6}", "transfer.shares must give FH and IH shares"),
+        ("+transfer.weights={FH: 0.5, IH: 0.6}", "transfer.weights must weigh FH and IH"),
         ("transfer.encoders.resnet.name=resnet19", "encoder.name"),
         ("transfer.evaluate_on=train", "transfer.evaluate_on"),
-        ("transfer.least_steps=0", "transfer.least_steps must be >= 1"),
+        ("transfer.min_steps=0", "transfer.min_steps must be >= 1"),
         ("fidelity=paper", "must name a folder"),
     ],
 )

@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
 from handssl.records import OBJECTIVE
-from search.config.compose import plain
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
+from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaView, without_password
 from search.space.sample import Point, choose
 from search.trials.resolve import Trial, resolve_all
@@ -34,7 +34,7 @@ def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dic
     return {
         "trial": trial.id,
         "hash": trial.hash,
-        "point": plain(trial.point),
+        "point": to_dict(trial.point),
         "status": status,
         "stage": trial.stage,
         "metrics": {OBJECTIVE: value} if status == "finished" else {},

@@ -169,9 +169,9 @@ def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path)
 
 
 def _study(config: Config, fingerprint: str = "f") -> dict[str, object]:
-    from search.config.compose import plain
+    from search.config.typed import to_dict
 
-    return {"schema": 1, "config": plain(config), "data": {"fingerprint": fingerprint}}
+    return {"schema": 1, "config": to_dict(config), "data": {"fingerprint": fingerprint}}
 
 
 def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> None:

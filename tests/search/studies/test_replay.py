@@ -11,7 +11,7 @@ import pytest
 from analysis import read_study
 from analysis.compact import write_compact
 from handssl import records
-from search.config.compose import plain
+from search.config.typed import to_dict
 from search.config.schema import Config
 from search.studies.replay import main
 from search.trials.pretrain import TrialJob, record_of, run
@@ -26,7 +26,7 @@ def written(job: TrialJob, small: Config) -> Path:
     record = record_of(job, "finished", [], metrics={"mpjpe_cm": 1.0})
     path = Path(job.directory) / "record.json"
     records.write_json(path, record | {"data": {"fingerprint": store["fingerprint"]}})
-    study = {"schema": records.SCHEMA, "config": plain(small)}
+    study = {"schema": records.SCHEMA, "config": to_dict(small)}
     records.write_json(path.parents[2] / "study.json", study)
     return path
 

@@ -74,7 +74,7 @@ def test_a_repeat_takes_the_pretraining_of_its_number_beginning_anew(planned: Ma
 
 
 def test_with_few_labels_a_row_passes_over_them_more_often(planned: Make) -> None:
-    plan = planned("study=lowshot", "transfer.least_steps=12")
+    plan = planned("study=lowshot", "transfer.min_steps=12")
     epochs = {
         fit.finetune.label_fraction: fit.finetune.epochs for fit in plan.fits if fit.finetune
     }
@@ -96,7 +96,7 @@ def test_imagenet_rows_are_there_where_asked_for(planned: Make) -> None:
 def test_an_encoder_by_any_other_data_is_another_pretraining(planned: Make) -> None:
     both = planned("study=table2").pretrainings[0]
     one = planned("study=table2", "+transfer.rows.table2.pretrain=[IH]").pretrainings[0]
-    shared = planned("study=table2", "+transfer.shares={FH: 0.3, IH: 0.7}").pretrainings[0]
+    shared = planned("study=table2", "+transfer.weights={FH: 0.3, IH: 0.7}").pretrainings[0]
     assert len({own.trial.hash for own in (both, one, shared)}) == 3
     assert one.transfer["pretrain"] == "IH"
 

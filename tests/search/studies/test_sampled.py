@@ -7,9 +7,10 @@ import pytest
 from handssl import records
 from handssl.errors import ConfigError
 from handssl.records import OBJECTIVE
-from search.config.compose import compose_config, plain
+from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
+from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaView
 from search.space.sample import Point
 from search.studies.sampled import again, best_points, sampled, trials_again, warm_start
@@ -25,7 +26,7 @@ def record_of(trial: Trial, value: float, **changes: Any) -> dict[str, Any]:
         "schema": records.SCHEMA,
         "trial": trial.id,
         "hash": trial.hash,
-        "point": plain(trial.point),
+        "point": to_dict(trial.point),
         "stage": trial.stage,
         "status": "finished",
         "metrics": {OBJECTIVE: value},
@@ -161,7 +162,7 @@ def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: 
 
 
 def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
-    config = compose_config([LARGEST, "search.second_stage.best=2"])
+    config = compose_config([LARGEST, "search.second_stage.top_k=2"])
     found = [
         of_auc(config, "contrastive", "T", 0.2),
         of_auc(config, "contrastive", "S", 0.7),
@@ -222,10 +223,10 @@ def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
 def test_a_second_stage_takes_the_best_of_each_objective_and_what_else_is_named() -> None:
     config = compose_config(
         [
-            "search.second_stage.best=1",
+            "search.second_stage.top_k=1",
             "search.second_stage.seeds=3",
             "search.second_stage.per_objective=true",
-            "search.second_stage.also=[contrastive T+CJ+S, contrastive S]",
+            "search.second_stage.extra=[contrastive T+CJ+S, contrastive S]",
         ]
     )
     values = {("contrastive", "T"): 5.0, ("contrastive", "S"): 3.0, ("relative", "Ro"): 4.0}

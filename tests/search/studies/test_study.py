@@ -197,7 +197,7 @@ SAMPLED = (
     "search.trials=5",
     "study.epochs=3",
     "search.early_stopping.reduction=2",
-    "search.second_stage.best=1",
+    "search.second_stage.top_k=1",
 )
 """A search that stops early and runs the best again."""
 

@@ -15,8 +15,9 @@ from handssl import records
 from handssl.data import Store
 from handssl.errors import ConfigError, DataError
 from search.cli import main
-from search.config.compose import CONFIG_DIR, compose_config, plain
+from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
+from search.config.typed import to_dict
 from search.studies.checks import check_same_study
 from search.studies.transfer import run_transfer
 
@@ -134,7 +135,7 @@ def test_every_study_of_rows_is_planned_as_it_stands(
 
 
 def test_the_studies_are_those_that_the_tests_know() -> None:
-    assert STUDIES == ["looks", "lowshot", "table2", "table3", "table4", "tables"]
+    assert STUDIES == ["domains", "lowshot", "table2", "table3", "table4", "tables"]
 
 
 def refusal(overrides: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -152,7 +153,7 @@ def refusal(overrides: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("trial.pretrain.batch_size=4096", "batch_size x accumulation must be at most"),
         ("trial.pretrain.size_px=512", "size_px must be at most"),
         ("trial.gpus=99", "trial.gpus"),
-        ("study=embedded", "transfer.rows must name at least one group"),
+        ("study=synthetic", "transfer.rows must name at least one group"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_starts(
@@ -189,7 +190,7 @@ def test_a_study_does_not_change_its_training_under_one_name(
 ) -> None:
     def study(*overrides: str) -> dict[str, object]:
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
-        return {"schema": 1, "data": {"fingerprint": "f"}, "config": plain(config)}
+        return {"schema": 1, "data": {"fingerprint": "f"}, "config": to_dict(config)}
 
     records.write_json(tmp_path / "study.json", study("study=table2"))
     check_same_study(tmp_path, study("study=tables"))

@@ -1,7 +1,8 @@
 import pytest
 
 from handssl.errors import ConfigError
-from search.config.compose import compose_config, plain
+from search.config.compose import compose_config
+from search.config.typed import to_dict
 from search.space.sample import Point, grid
 from search.trials.resolve import point_from, resolve, resolve_all
 
@@ -80,7 +81,7 @@ def test_points_that_come_to_the_same_are_one_trial() -> None:
 
 def test_a_point_survives_its_record() -> None:
     point = Point(objective="a", composition="T", values=(("b.c", 0.1),), repeat=2)
-    assert point_from(plain(point)) == point
+    assert point_from(to_dict(point)) == point
 
 
 def test_a_label_whose_overrides_are_wrong_is_named() -> None:

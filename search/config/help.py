@@ -1,0 +1,134 @@
+"""Describe a configuration: `--help`, and the YAML of `--cfg job`."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from rich.console import Console
+from rich.padding import Padding
+
+from search.config.compose import CONFIG_DIR, GROUPS
+
+_USAGE = """\
+Every option is a key of the configuration: KEY=VALUE sets it, GROUP=NAME chooses a file of a group
+under configs/. These are the groups:
+"""
+
+_FLAGS = """
+  -v, --verbose   show Ray's messages
+  --cfg job       print the configuration as YAML, and stop
+  -h, --help      this text; with overrides, it shows the values that they lead to
+
+A value with a comma, a bracket or a brace needs quotes against the shell:
+  'search.augmentations=[translate,scale]'   'search.objectives.care={name: care}'
+A comma inside a text needs quotes of its own: 'study.label="one, two"'
+
+Exit status: 0 complete, 1 some trials failed or the study had to stop, 2 refused before starting,
+130 interrupted.
+"""
+
+
+class Option(NamedTuple):
+    """One key of the configuration, with its value and its meaning."""
+
+    key: str
+    value: str
+    meaning: str
+
+
+def describe_options(config: Any, prefix: str = "") -> Iterator[Option]:
+    """Every key with its value and its meaning, groups depth first.
+
+    Example:
+        >>> from handssl.encoders import EncoderConfig
+        >>> [option.key for option in describe_options(EncoderConfig(), "encoder.")]
+        ['encoder.name', 'encoder.weights']
+    """
+    hints = get_type_hints(type(config))
+    meanings = _attributes(type(config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from describe_options(value, f"{prefix}{field.name}.")
+            continue
+        meaning = meanings.get(field.name, "")
+        if "Literal" in str(hints[field.name]):
+            meaning += f" [{'|'.join(map(str, _choices(hints[field.name])))}]"
+        yield Option(f"{prefix}{field.name}", _written(value), meaning.strip())
+
+
+def print_help(console: Console, description: str, config: Any) -> None:
+    """Print the text of `--help`.
+
+    Args:
+        console: Where to print.
+        description: Its first paragraph.
+        config: The configuration, whose values are shown.
+    """
+
+    def show(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    show(f"{description.strip()}\n\n{_USAGE}")
+    for group in GROUPS:
+        if hasattr(config, group):
+            names = sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml"))
+            show(f"  {group}={'|'.join(names)}")
+    show("\nThese are the keys, with their present values:\n")
+    for option in describe_options(config):
+        show(f"  {option.key}={option.value}")
+        console.print(Padding(option.meaning, (0, 0, 0, 6)), markup=False)
+    show(_FLAGS)
+
+
+def yaml_lines(config: Any) -> Iterator[str]:
+    """The configuration as YAML, with the meaning of each key as a comment."""
+    open_groups: list[str] = []
+    for option in describe_options(config):
+        *groups, leaf = option.key.split(".")
+        for depth, group in enumerate(groups):
+            if open_groups[: depth + 1] != groups[: depth + 1]:
+                yield "  " * depth + f"{group}:"
+        open_groups = groups
+        yield "  " * len(groups) + f"{leaf}: {option.value}  # {option.meaning}"
+
+
+def _choices(hint: Any) -> Iterator[Any]:
+    """The values of a `Literal`, wherever it is nested in a type."""
+    for argument in get_args(hint):
+        if get_args(argument):
+            yield from _choices(argument)
+        elif not isinstance(argument, type) and argument is not ...:
+            yield argument
+
+
+def _attributes(cls: type) -> dict[str, str]:
+    """The `Attributes` sections of a class's docstring and its bases', by name."""
+    meanings: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        name = ""
+        for line in section.splitlines():
+            entry, _, text = line.removeprefix("    ").partition(": ")
+            if line.startswith(" " * 8) and name:
+                meanings[name] += " " + line.strip()
+            elif line.startswith("    ") and entry.isidentifier():
+                name = entry
+                meanings[name] = text
+            elif line.strip():
+                break
+    return meanings
+
+
+def _written(value: Any) -> str:
+    """A value in YAML's flow style, as on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_written(v)}" for key, v in value.items()) + "}"
+    return str(value) or "''"

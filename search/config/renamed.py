@@ -1,0 +1,97 @@
+"""Renamed keys and values: the command line refuses the old ones, a study.json is upgraded."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from handssl.errors import ConfigError
+
+RENAMED_KEYS: Final[Mapping[str, str]] = {
+    "runs.concurrent": "search.concurrent",
+    "runs.retries": "search.retries",
+    "runs.storage": "search.storage",
+    "search.only": "search.include",
+    "search.singles": "search.single_augmentations",
+    "search.second_stage.best": "search.second_stage.top_k",
+    "search.second_stage.also": "search.second_stage.extra",
+    "transfer.shares": "transfer.weights",
+    "transfer.least_steps": "transfer.min_steps",
+    "transfer.rows.*.floors": "transfer.rows.*.baselines",
+    "trial.pretrain.objective.options": "trial.pretrain.objective",
+    "search.objectives.*.options": "search.objectives.*",
+    "transfer.pretrained.*.objective.options": "transfer.pretrained.*.objective",
+}
+"""Old dotted key and the present one; * is any name. The keys of `options` moved one level up."""
+
+RENAMED_VALUES: Final[Mapping[tuple[str, str], str]] = {
+    ("study", "embedded"): "synthetic",
+    ("study", "looks"): "domains",
+    ("fidelity", "embedded"): "synthetic",
+}
+"""Key and old value, and the present value."""
+
+
+def check_renamed(key: str, value: str = "") -> None:
+    """Refuse an old key, or an old value of a key.
+
+    Args:
+        key: Dotted key.
+        value: Its value on the command line.
+
+    Raises:
+        ConfigError: With the present name.
+    """
+    parts = key.split(".")
+    for old, new in RENAMED_KEYS.items():
+        pattern = old.split(".")
+        if len(pattern) <= len(parts) and all(
+            part in ("*", name) for part, name in zip(pattern, parts, strict=False)
+        ):
+            names = iter(name for part, name in zip(pattern, parts, strict=False) if part == "*")
+            present = ".".join(next(names) if part == "*" else part for part in new.split("."))
+            rest = "".join(f".{name}" for name in parts[len(pattern) :])
+            raise ConfigError(f"{key} was renamed: use {present}{rest}")
+    if (key, value) in RENAMED_VALUES:
+        raise ConfigError(f"{key}={value} was renamed: use {key}={RENAMED_VALUES[key, value]}")
+
+
+def upgrade_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config` of a study.json with the present keys, whenever it was written.
+
+    Example:
+        >>> upgrade_config({"search": {"only": ["relative S"]}, "fidelity": "embedded"})
+        {'search': {'include': ['relative S']}, 'fidelity': 'synthetic'}
+    """
+    upgraded: dict[str, Any] = copy.deepcopy(dict(config))
+    for old, new in RENAMED_KEYS.items():
+        *parents, old_name = old.split(".")
+        *targets, new_name = new.split(".")
+        # `options` merges into its parent; every other key is renamed, at most into another part.
+        merges = len(targets) < len(parents)
+        for parent in list(_matching(upgraded, parents)):
+            if old_name not in parent:
+                continue
+            value = parent.pop(old_name)
+            if merges:
+                parent.update(value)
+            elif targets == parents:
+                parent[new_name] = value
+            else:
+                upgraded.setdefault(targets[0], {})[new_name] = value
+    if upgraded.get("runs") == {}:
+        del upgraded["runs"]
+    for (key, old_value), new_value in RENAMED_VALUES.items():
+        if upgraded.get(key) == old_value:
+            upgraded[key] = new_value
+    return upgraded
+
+
+def _matching(values: dict[str, Any], pattern: list[str]) -> Iterator[dict[str, Any]]:
+    """The dictionaries at a dotted key, where * is any name."""
+    if not pattern:
+        yield values
+        return
+    head, *rest = pattern
+    for name in list(values) if head == "*" else [head]:
+        if isinstance(values.get(name), dict):
+            yield from _matching(values[name], rest)

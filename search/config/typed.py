@@ -1,0 +1,110 @@
+"""Between dataclasses and JSON-ready dictionaries.
+
+pydantic converts the values, since OmegaConf's structured configurations know neither `Literal`
+nor `slots`.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from handssl.errors import ConfigError
+from search.config.renamed import check_renamed
+
+T = TypeVar("T")
+
+_BOUNDS = {
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", ">="),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "<="),
+}
+"""pydantic's names of the bounds that stand beside a field."""
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Values as an instance of a (nested) dataclass.
+
+    Raises:
+        ConfigError: Naming the key, its value and the valid ones.
+
+    Example:
+        >>> from handssl.training import OptimizerConfig
+        >>> from_dict(OptimizerConfig, {"name": "lamb", "base_lr": "0.001"}).base_lr
+        0.001
+    """
+    _refuse_unknown(cls, values, "")
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(_message(error)) from error
+
+
+def _message(error: ValidationError) -> str:
+    """The first problem, as "key must be > 0, but got name=-1"."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":  # raised by a __post_init__, which names the key
+        return str(first["ctx"]["error"])
+    parts = [str(part) for part in first["loc"]]
+    key, value = ".".join(parts), first["input"]
+    if first["type"] in _BOUNDS:
+        name, sign = _BOUNDS[first["type"]]
+        return f"{key} must be {sign} {first['ctx'][name]:g}, but got {parts[-1]}={value}"
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, but got {key}={value!r}"
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as JSON-ready dictionaries and lists: the inverse of `from_dict`.
+
+    Example:
+        >>> from handssl.encoders import EncoderConfig
+        >>> to_dict(EncoderConfig(name="resnet34"))
+        {'name': 'resnet34', 'weights': 'random'}
+    """
+
+    def convert(value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        if isinstance(value, Mapping):
+            return {str(key): convert(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [convert(item) for item in value]
+        return value
+
+    return cast("dict[str, Any]", convert(config))
+
+
+def unknown_key(key: str, valid: Iterable[str]) -> str:
+    """Why a dotted key is refused, with the nearest valid one.
+
+    Raises:
+        ConfigError: The key was renamed.
+    """
+    check_renamed(key)
+    near = difflib.get_close_matches(key, list(valid), n=1)
+    return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
+    hints = get_type_hints(cls)
+    valid = [field.name for field in dataclasses.fields(cls)]
+    for name, value in values.items():
+        if name not in valid:
+            problem = unknown_key(f"{prefix}{name}", [f"{prefix}{key}" for key in valid])
+            raise ConfigError(
+                f"{problem} (valid keys: {', '.join(valid)}), but got {name}={value!r}"
+            )
+        if not isinstance(value, Mapping):
+            continue
+        if get_origin(hints[name]) is Mapping:
+            member = get_args(hints[name])[1]
+            for key, item in value.items():
+                if dataclasses.is_dataclass(member) and isinstance(item, Mapping):
+                    _refuse_unknown(member, item, f"{prefix}{name}.{key}.")
+            continue
+        for candidate in (hints[name], *get_args(hints[name])):
+            if dataclasses.is_dataclass(candidate):
+                _refuse_unknown(candidate, value, f"{prefix}{name}.")

@@ -1,0 +1,61 @@
+"""Configurations, ids, hashes and seeds are those of revision ebbf542, under the present names.
+
+That revision wrote the fixtures:
+  configs.json: plain(compose_config(overrides, NAME, SCHEMA)) for "NAME overrides"
+  hashes.json: {t.id: [t.hash, t.seed] for t in resolve_all(config, points, "fingerprint")}, with
+    points = grid(config.search) or, of a sampled search, ends(config.search)
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.config.compose import compose_config
+from search.config.renamed import RENAMED_VALUES, upgrade_config
+from search.config.schema import CommonConfig, Config
+from search.config.transfer import TransferStudyConfig
+from search.config.typed import from_dict
+from search.space.corners import ends
+from search.space.sample import grid
+from search.trials.resolve import resolve_all
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+CONFIGS: dict[str, Any] = json.loads((FIXTURES / "configs.json").read_text())
+OPTIONS = "options: {chunk: 4, weight: 0.5}"
+HASHES: dict[str, Any] = json.loads((FIXTURES / "hashes.json").read_text())
+
+
+def without_names(config: CommonConfig) -> CommonConfig:
+    """The configuration without the study's name and label, which are new."""
+    study = dataclasses.replace(config.study, name="study", label="")
+    return dataclasses.replace(config, study=study, fidelity="")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_study_composes_to_the_values_that_it_had(name: str) -> None:
+    command, *overrides = name.split()
+    schema = {"grid": Config, "transfer": TransferStudyConfig}[command]
+    for (key, old), new in RENAMED_VALUES.items():
+        overrides = [f"{key}={new}" if own == f"{key}={old}" else own for own in overrides]
+    if "fidelity=paper" in overrides:
+        overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
+    before = upgrade_config(CONFIGS[name])
+    rows = before.get("transfer", {}).get("rows", {})
+    if "looks" in rows:
+        rows["domains"] = rows.pop("looks")
+    composed: CommonConfig = compose_config(overrides, command, schema)
+    assert without_names(composed) == without_names(from_dict(schema, before))
+
+
+@pytest.mark.parametrize("case", HASHES)
+def test_a_trial_has_the_id_the_hash_and_the_seed_that_it_had(case: str) -> None:
+    overrides = [
+        own.replace("OPTIONS", "chunk: 4, weight: 0.5") for own in HASHES[case]["overrides"]
+    ]
+    config = compose_config(overrides)
+    points = grid(config.search) if config.search.kind == "grid" else ends(config.search)
+    trials = resolve_all(config, points, "fingerprint")
+    assert {trial.id: [trial.hash, trial.seed] for trial in trials} == HASHES[case]["trials"]

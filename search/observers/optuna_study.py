@@ -23,9 +23,9 @@ from handssl.errors import ConfigError
 from handssl.records import Record, seed_from
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
-from search.space.sample import Point, parameters_of
-from search.trials.job import Planned
-from search.trials.resolve import point_from
+from search.space.point import Point, point_from
+from search.space.sample import parameters_of
+from search.trials.trial import Trial
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -226,7 +226,7 @@ class OptunaView:
         else:
             self._study.tell(live, state=state)
 
-    def begin(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
+    def begin(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
         """Show a trial as running; a second begin of the same trial continues the first."""
         if trial.hash in self._live:
             return
@@ -247,7 +247,7 @@ class OptunaView:
                 asked.set_user_attr(key, value)
         self._live[trial.hash] = asked
 
-    def report(self, trial: Planned, epoch: int, value: float) -> None:
+    def report(self, trial: Trial, epoch: int, value: float) -> None:
         """Show an intermediate value; one that was shown before (by a killed run) stays."""
         if len(self._study.directions) > 1:
             return

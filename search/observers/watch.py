@@ -25,8 +25,8 @@ from search.observers.optuna_study import OptunaView
 from search.observers.prometheus import StudyMetrics
 from search.storage.disk import environment_error_in_traceback
 from search.storage.folder import Folder, cached_copy
-from search.trials.job import Job
-from search.trials.pretrain import record_of, rung_of, write_record
+from search.trials.build_record import record_of, rung_of, write_record
+from search.trials.trial import Job, Trial
 
 _PENDING = 1_000_000
 """Scalars that may wait for the thread that writes them; more than a trial has."""
@@ -56,7 +56,7 @@ class StudyWatch(Callback):
         display: Where progress is shown.
         metrics: Ray's metrics of the study.
         tensorboard: Folder of the event files, one folder a trial.
-        views: Draws what a trial sees, (H, W, 3) uint8; None where that means nothing.
+        views: Draws the views of a trial, (H, W, 3) uint8; None if it has none.
         finished: Records that existed before; those that end are added.
 
     Attributes:
@@ -72,7 +72,7 @@ class StudyWatch(Callback):
         display: Display,
         metrics: StudyMetrics,
         tensorboard: Path,
-        views: Callable[[Any], NDArray[np.uint8]] | None,
+        views: Callable[[Trial], NDArray[np.uint8] | None],
         finished: dict[str, Record],
     ) -> None:
         self._optuna = optuna
@@ -128,7 +128,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe comes after the last epoch, and counts as one more.
-        share = result["epoch"] / (job.epochs + 1)
+        share = result["epoch"] / (job.trial.epochs + 1)
         self._display.reported(job.trial.id, share)
 
     @_keeping_errors
@@ -176,7 +176,7 @@ class StudyWatch(Callback):
                     "objective": record["objective"],
                     "composition": record["composition"],
                     "repeat": record["repeat"],
-                    **job.hyperparameters(),
+                    **job.trial.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record["metrics"].items()},
                 name="hparams",
@@ -198,8 +198,9 @@ class StudyWatch(Callback):
             # Its thread dies of a full disk: with a short queue, who adds to it waits for ever.
             writer = SummaryWriter(str(folder), max_queue=_PENDING)
             self._writers[job.trial.id] = writer
-            if self._views is not None:
-                writer.add_image("views", self._views(job.trial), 0, dataformats="HWC")
+            picture = self._views(job.trial)
+            if picture is not None:
+                writer.add_image("views", picture, 0, dataformats="HWC")
             self._written[job.trial.id] = 0
         for row in _rows(cached_copy(job.directory)):
             if row["epoch"] > self._written[job.trial.id]:

@@ -48,8 +48,10 @@ class _CornerSuggester:
     ) -> CategoricalChoiceType:
         if name == self._key:
             return choices[self._index]
-        preferred = [self._label] if name == "objective" else []
-        for choice in (*preferred, self._assignment, True):
+        preferred: list[CategoricalChoiceType] = [self._assignment, True]
+        if name == "objective":
+            preferred.insert(0, self._label)
+        for choice in preferred:
             if choice in choices:
                 return choice
         return choices[1] if name.startswith("assign ") and choices[0] == "off" else choices[0]

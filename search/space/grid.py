@@ -45,8 +45,9 @@ def grid(search: SearchConfig) -> list[Point]:
     if not points:
         names = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
         raise ConfigError(
-            f"search.augmentations must have one of {', '.join(names)} for the relative objective, "
-            f"but got {list(search.augmentations)}; add one, or another of search.objectives"
+            f"search.augmentations must have one of {', '.join(names)} for the relative "
+            f"objective, but got {list(search.augmentations)}; add one, or another of "
+            "search.objectives"
         )
     return matching(points, search.include, "search.include") if search.include else points
 

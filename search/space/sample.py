@@ -59,9 +59,7 @@ def sample_point(suggester: Suggester, search: SearchConfig) -> Point:
     else:
         required = REQUIRED_KIND.get(kind, object)
         satisfied = second is not None and has_augmentation(second, required)
-        first = _sample_subset(
-            suggester, search.augmentations, object if satisfied else required
-        )
+        first = _sample_subset(suggester, search.augmentations, object if satisfied else required)
     composition = notation(first, second)
     values = tuple(
         (key, _sample_value(suggester, key, range_))

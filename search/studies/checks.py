@@ -15,7 +15,6 @@ from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, diagnosed
 from search.config.metric import AT_RUNGS
 from search.config.renamed import upgrade_config
-from search.config.schema import TrialConfig
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.space.corners import corner_points

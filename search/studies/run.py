@@ -78,13 +78,12 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
     """All stages, then the table of the records."""
     session = _open_session(study, folder)
     total = len(session.records) + study.remaining(session.records)
-    console.print(f"[bold]{study.config.study.label or study.config.study.name}[/]", soft_wrap=True)
+    title = study.config.study.label or study.config.study.name
+    console.print(f"[bold]{title}[/]", soft_wrap=True)
     console.print(f"{total} trials, {len(session.records)} already finished")
     complete = True
     if total > len(session.records):
-        display = Display(
-            console, total=total, done=session.records.values(), metric=study.metric
-        )
+        display = Display(console, total=total, done=session.records.values(), metric=study.metric)
         with cluster_session(study.config.cluster, verbose=verbose) as dashboard:
             if dashboard:
                 console.print(f"Ray dashboard {dashboard}")
@@ -204,10 +203,11 @@ def _summarise(
     not_run = count_missing(study.planned, recorded)
     if failed:
         reason = escape(" ".join(failed[0]["error"]["message"].split()))
-        retry = "; run the same command again to try again" if any(map(_is_retryable, failed)) else ""
+        retryable = any(map(_is_retryable, failed))
+        advice = "; run the same command again to try again" if retryable else ""
         say(
             f"[red]{len(failed)} of {len(recorded)} trials failed[/]; the first, "
-            f"{failed[0]['trial']}: {reason}{retry}"
+            f"{failed[0]['trial']}: {reason}{advice}"
         )
     if not_run:
         say(f"[red]{not_run} trials were not run[/]: the pretraining that they start from failed")

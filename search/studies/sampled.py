@@ -34,8 +34,8 @@ def sampled_stage(search: SearchConfig, resolver: Resolver) -> Stage:
     """The stage of a sampled search."""
 
     def remaining(existing: Records) -> int:
-        ended = sum(record["stage"] == 1 for record in existing.values())
-        return max(0, search.trials - ended)
+        ended = [record for record in existing.values() if record["stage"] == 1]
+        return max(0, search.trials - len(ended))
 
     return Stage(
         trials=lambda session: sampled_trials(search, resolver, session),

@@ -35,9 +35,7 @@ def second_stage(search: SearchConfig, resolver: Resolver, first: Stage) -> Stag
             return max_trials(search)
         return count_missing(trials(records), records)
 
-    return Stage(
-        trials=_of_records(trials), remaining=remaining, resources=first.resources
-    )
+    return Stage(trials=_of_records(trials), remaining=remaining, resources=first.resources)
 
 
 def _of_records(

@@ -45,7 +45,7 @@ class Stage:
     trials: Callable[[Session], Iterable[Trial]]
     remaining: Callable[[Records], int]
     resources: TrialConfig
-    early_stopping: EarlyStopping = EarlyStopping()
+    early_stopping: EarlyStopping = dataclasses.field(default_factory=EarlyStopping)
 
 
 def fixed_stage(trials: Sequence[Trial], resources: TrialConfig) -> Stage:

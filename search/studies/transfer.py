@@ -18,8 +18,8 @@ from handssl.records import canonical_hash
 from handssl.skeleton import REFERENCE_BONE
 from search.cluster.resources import check_resources
 from search.config.metric import SearchMetric
-from search.config.search import SearchConfig
 from search.config.schema import DataConfig, TrialConfig
+from search.config.search import SearchConfig
 from search.config.transfer import RowGroup, TransferStudyConfig
 from search.observers.optuna_study import OptunaView, Parameters
 from search.space.point import Point

@@ -7,7 +7,6 @@ from typing import Any
 import torch.distributed
 
 from handssl import records
-from handssl.data import Store
 from handssl.encoders import EncoderConfig, export_encoder
 from handssl.evaluation import (
     DiagnosticsConfig,

@@ -17,9 +17,9 @@ from search.storage.folder import Folder
 Kind = Literal["pretrain", "fit"]
 
 Report = Mapping[str, Any]
-"""{"trial", "epoch", "done", "rung"} and the row of `metrics.jsonl`, after every epoch; "rung" says
+"""{"trial", "epoch", "done", "rung"} and the row of `metrics.jsonl`, after every epoch; "rung" is
 whether the probe ran. The last report has done=True, "status", and the metric of the search if
-the trial has one."""
+the trial has it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= synthetic
 RESULTS ?= results
+WORKERS ?= 2
 
-.PHONY: setup data run study test chaos check format bench help
+.PHONY: setup data run study test test-all chaos check format bench help
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/.installed  ## create .venv and install the project into it
 
@@ -20,20 +21,26 @@ $(VENV)/.installed: pyproject.toml
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev,dashboards]'
 	@touch $@
 
-data: setup  ## build the embedded data set and its store
+data: setup  ## generate synthetic hands and build their store
 	$(BIN)/handssl data build synthetic --root data/synthetic --out data/stores/synthetic
 
-run: setup  ## search the compositions on embedded data, then compile the tables and the report
+run: setup  ## search the compositions on synthetic hands, then write tables and report
 	$(BIN)/python search/run_grid.py results=$(RESULTS) study.name=$(STUDY)
 	$(BIN)/python -m analysis $(RESULTS)/$(STUDY)
 
-study: setup  ## the embedded data's study (hours; says how many, then resumes); publishes docs/study
+study: setup  ## the published study on synthetic hands (hours; resumes); writes docs/study
 	sh docs/study/run.sh $(BIN)/python $(RESULTS)
 
-test: setup  ## every test
-	$(BIN)/python -m pytest
+# The tests of a file stay in one process, because they share its fixtures.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-chaos: setup  ## the long tests: studies killed, starved of disk, moved between clusters; every benchmark
+test: setup  ## the tests of every package and of the main job, in minutes
+	$(PYTEST)
+
+test-all: setup  ## every test but those of `make chaos`
+	$(PYTEST) -m 'not long'
+
+chaos: setup  ## the long tests: studies killed, without disk space, on clusters that change; every benchmark
 	$(BIN)/python -m pytest -m long
 
 check: setup  ## style, types and formatting

@@ -6,7 +6,7 @@ set -e
 python=${1:-python} results=${2:-results}
 grid() { "$python" search/run_grid.py results="$results" "$@"; }
 
-grid study=evidence plan=true   # how long the longest part takes here
+grid study=evidence plan=true   # time of the longest part on this machine
 
 # A learning rate and a temperature for each objective: a grid, its best with two seeds, what lies
 # beyond and between.

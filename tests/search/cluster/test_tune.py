@@ -68,7 +68,11 @@ def test_reports_between_rungs_decide_nothing(name: str) -> None:
         every_epoch.on_trial_add(CONTROLLER, trial)
         rungs_only.on_trial_add(CONTROLLER, trial)
         for epoch in (1, 2, 3):
-            report = {"epoch": epoch, "training_iteration": epoch, "rung": epoch == 3}
+            report: dict[str, Any] = {
+                "epoch": epoch,
+                "training_iteration": epoch,
+                "rung": epoch == 3,
+            }
             # The probe of another epoch has the metric too; these values would turn the ranking.
             report = report | {"median_pje_cm": value if epoch == 3 else -value}
             decision = every_epoch.on_trial_result(CONTROLLER, trial, report)

@@ -49,19 +49,7 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
     Raises:
         HandSSLError: The study cannot run.
     """
-    search = config.search
-    resolver = Resolver(
-        objectives=search.objectives,
-        trial=config.trial,
-        study=config.study,
-        images=Images(
-            stores=(absolute_uri(config.data.store),),
-            source_px=(config.data.source_px,),
-            count=config.study.images,
-        ),
-        fingerprint="",
-        rungs=rungs_of(search, search.early_stopping, config.study.epochs),
-    )
+    search, resolver = config.search, resolver_of(config)
     check_resources(config.trial, config.cluster)
     check_points(search, resolver)
     check_writable(join_uri(config.results, config.study.name))
@@ -105,4 +93,26 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
             encoders=[config.trial.pretrain.encoder.name],
             trials=planned,
         ),
+    )
+
+
+def resolver_of(config: Config, fingerprint: str = "") -> Resolver:
+    """Resolves the points of a search.
+
+    Args:
+        config: The configuration.
+        fingerprint: That of the images, which is a part of a trial's identity.
+    """
+    search = config.search
+    return Resolver(
+        objectives=search.objectives,
+        trial=config.trial,
+        study=config.study,
+        images=Images(
+            stores=(absolute_uri(config.data.store),),
+            source_px=(config.data.source_px,),
+            count=config.study.images,
+        ),
+        fingerprint=fingerprint,
+        rungs=rungs_of(search, search.early_stopping, config.study.epochs),
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
@@ -15,14 +14,13 @@ from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.studies.checks import (
-    check_fits,
+    check_first_step,
     check_metrics,
     check_same_study,
     check_writable,
-    without_passwords,
 )
-from search.studies.study import run_study
-from search.trials.resolve import Trial
+from search.studies.grid import run_grid
+from search.trials.pretrain import PretrainTrial
 from tests.search.disk import remount, small_disk
 
 BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
@@ -30,7 +28,7 @@ BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
 
 def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
     """What a refused command says; it must be one line, with exit status 2."""
-    assert main("grid", Config, run_study, "", [*BASE, *overrides]) == 2
+    assert main("grid", Config, run_grid, "", [*BASE, *overrides]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("refused: ")
@@ -121,14 +119,14 @@ def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(
     ],
 )
 def test_trials_that_could_not_take_a_step_are_refused_before_any_starts(
-    small: Config, small_trials: list[Trial], change: dict[str, Any], expected: str
+    small: Config, small_trials: list[PretrainTrial], change: dict[str, Any], expected: str
 ) -> None:
     store = open_store(small.data.store)
-    check_fits(small_trials, store)
+    check_first_step(small_trials, store)
     pretrain = dataclasses.replace(small_trials[0].pretrain, **change)
     trial = dataclasses.replace(small_trials[0], pretrain=pretrain)
     with pytest.raises(ConfigError, match=expected):
-        check_fits([trial], store)
+        check_first_step([trial], store)
 
 
 def test_a_read_only_results_folder_is_refused_to_anyone_even_root(
@@ -220,44 +218,7 @@ def test_a_diagnostic_that_the_records_will_not_hold_is_refused(small: Config) -
     metric = SearchMetric(name="equivariance/rotate", direction="maximize")
     config = dataclasses.replace(small, search=dataclasses.replace(small.search, metric=metric))
     store = open_store(small.data.store)
-    check_metrics(config, store)
+    check_metrics(config.search, config.trial.diagnostics, store)
     few = store.select(np.flatnonzero(store.splits == "val")[:5])
     with pytest.raises(ConfigError, match=r"name=equivariance/rotate.* 5 validation images"):
-        check_metrics(config, few)
-
-
-def test_a_plan_is_printed_and_nothing_is_started(
-    small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    elastic = dataclasses.replace(small.trial, workers=(1, 2))
-    config = dataclasses.replace(
-        small, plan=True, results=str(tmp_path / "results"), trial=elastic
-    )
-    assert run_study(config, console=Console(width=200)) == 0
-    said = capsys.readouterr().out
-    assert "6: 0 with a record, 6 to run" in said
-    assert "relative_T_r0" in said
-    assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "search.storage={url}",
-        "search.storage='{url}'",
-        'search.storage="{url}"',
-        "search={{storage: '{url}'}}",
-    ],
-)
-def test_a_command_line_is_stored_without_passwords(override: str) -> None:
-    url = "postgresql+psycopg://ann:not%20to%40be@db:5432/studies"
-    (shown,) = without_passwords([override.format(url=url)])
-    assert shown == override.format(url=url.replace("not%20to%40be", "***"))
-
-
-def test_a_command_line_is_stored_without_the_keys_of_a_bucket() -> None:
-    assert without_passwords(["results=s3://KEY:SECRET@bucket/studies", "study.name=a"]) == [
-        "results=s3://bucket/studies",
-        "study.name=a",
-    ]
+        check_metrics(config.search, config.trial.diagnostics, few)

@@ -11,6 +11,7 @@ from handssl.augment import AUGMENTATIONS
 from handssl.errors import DataError
 from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
+from search.config.renamed import upgrade_config
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import SearchConfig
 from search.config.typed import from_dict
@@ -85,11 +86,11 @@ def read_recorded(folder: Path) -> RecordedStudy:
     }
     if not curves:
         raise DataError(f"{folder} must hold finished trials, but has none")
-    recorded = study["config"]
+    recorded = upgrade_config(study["config"])
     # Only what spans the space: an older version may have had other keys elsewhere, and nothing
     # is trained, so that a warm-up that fits any length will do. Curves are of the study's error,
     # whatever it searched by.
-    others = ("metric", "second_metric", "singles", "second_stage")
+    others = ("metric", "second_metric", "single_augmentations", "second_stage")
     search = {key: value for key, value in recorded["search"].items() if key not in others}
     config = Config(
         search=from_dict(SearchConfig, search),

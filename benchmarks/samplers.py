@@ -91,9 +91,7 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
             )
     view = OptunaView("sqlite:///:memory:", "replay", search, seed=seed)
     view.enqueue(warm_start(config))
-    decides: Any = early_stopping(
-        search.early_stopping, search.metric, epochs=config.study.epochs
-    )
+    decides: Any = early_stopping(search.early_stopping, search.metric, epochs=config.study.epochs)
     finished: dict[str, Record] = {}
     steps = pruned = 0
     for trial in sampled(config, view, "recorded", finished, []):

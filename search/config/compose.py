@@ -106,9 +106,9 @@ def _drop_nulls(values: dict[str, Any], key: str) -> None:
 def _one_line(error: BaseException, defaults: Mapping[str, Any]) -> str:
     """The lines of Hydra's error that name the key."""
     if "Could not override" in str(error):
-        named = re.search(r"full_key: (\S+)|Could not override '([^']+)'", _chain(error))
+        named = re.search(r"full_key: (\S+)", _chain(error)) or re.search(r"'(\S+)'", str(error))
         assert named is not None
-        problem = unknown_key(named[1] or named[2], flatten(defaults))
+        problem = unknown_key(named[1], flatten(defaults))
         return f"{problem}{'' if problem.endswith('?') else ';'} --help lists all keys"
     ambiguous = re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
     if ambiguous:

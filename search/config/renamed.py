@@ -17,11 +17,8 @@ RENAMED_KEYS: Final[Mapping[str, str]] = {
     "transfer.shares": "transfer.weights",
     "transfer.least_steps": "transfer.min_steps",
     "transfer.rows.*.floors": "transfer.rows.*.baselines",
-    "trial.pretrain.objective.options": "trial.pretrain.objective",
-    "search.objectives.*.options": "search.objectives.*",
-    "transfer.pretrained.*.objective.options": "transfer.pretrained.*.objective",
 }
-"""Old dotted key and the present one; * is any name. The keys of `options` moved one level up."""
+"""Old dotted key and the present one; * is any name."""
 
 RENAMED_VALUES: Final[Mapping[tuple[str, str], str]] = {
     ("study", "embedded"): "synthetic",

@@ -165,13 +165,12 @@ class TransferConfig:
                     f"transfer.rows.{label}.pretrained must be among "
                     f"{', '.join(self.pretrained)}, but got {name}",
                 )
+        weights = dict(self.weights)
+        whole = set(weights) == set(DATA_SETS) and abs(sum(weights.values()) - 1) < 1e-6
         require(
-            not self.weights
-            or (
-                set(self.weights) == set(DATA_SETS) and abs(sum(self.weights.values()) - 1) < 1e-6
-            ),
-            f"transfer.weights must give {' and '.join(DATA_SETS)} shares with sum 1, but got "
-            f"weights={dict(self.weights)}",
+            not weights or whole,
+            f"transfer.weights must weigh {' and '.join(DATA_SETS)}, with sum 1, but got "
+            f"weights={weights}",
         )
         for name in ("pretrain_repeats", "min_steps"):
             value = getattr(self, name)

@@ -13,7 +13,7 @@ from rich.table import Table
 from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.evaluation import FinetuneConfig, Finetuning, linear_probe
-from handssl.training import pretraining
+from handssl.training import Pretraining
 from search.cluster.resources import fit_at_once, local_resources
 from search.config.schema import TrialConfig
 from search.observers.display import duration
@@ -196,7 +196,7 @@ def measure_pretraining(
 
     def batches_s(count: int) -> float:
         rows = np.arange(count * short.batch_size) % len(train)
-        report = next(pretraining(short, train.select(rows), seed=0, device=device))
+        report = next(Pretraining(short, train.select(rows), seed=0, device=device))
         return report.timings_s["total"]
 
     first_s = batches_s(1)

@@ -7,19 +7,14 @@ can loop over it. In a process group, every worker runs it; the first one probes
 import itertools
 import time
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-import torch.distributed
-
-from handssl import records
+from handssl import distributed, records
 from handssl.errors import NonFiniteLossError
 from handssl.records import OBJECTIVE, Record
 from search.storage.folder import Folder, scratch_copy
 from search.trials.build_record import record_of, write_record
 from search.trials.trial import Job, Report
-
-T = TypeVar("T")
 
 
 def execute(job: Job, *, device: str) -> Iterator[Report]:
@@ -30,13 +25,13 @@ def execute(job: Job, *, device: str) -> Iterator[Report]:
     other error.
     """
     folder = scratch_copy(job.directory, "record.json", "metrics.jsonl", "checkpoint.pt")
-    finished = _from_first_worker(_finished(folder), device)
+    finished = distributed.from_first_worker(_finished(folder), device)
     if finished is not None:
         # A worker was lost between its record and its last report.
         yield _last_report(job, finished)
         return
     started_at, stopwatch = records.now(), _Stopwatch()
-    writes = not _in_group() or torch.distributed.get_rank() == 0
+    writes = distributed.rank() == 0
     rows: list[dict[str, Any]] = []
     try:
         execution = job.trial.start(folder, device=device)
@@ -44,7 +39,7 @@ def execute(job: Job, *, device: str) -> Iterator[Report]:
         epochs_done = len(execution.history)
         rows += [row for row in records.read_jsonl(log) if row["epoch"] <= epochs_done]
         # A checkpoint is written before its row; a crash in between leaves an unreported epoch.
-        unreported = list(execution.history)[_from_first_worker(len(rows), device) :]
+        unreported = list(execution.history)[distributed.from_first_worker(len(rows), device) :]
         if writes and job.trial.epochs:
             records.write_jsonl(log, rows)
         for epoch in itertools.chain(unreported, execution):
@@ -86,18 +81,6 @@ def _last_report(job: Job, record: Record) -> Report:
         "rung": value is not None,
         **({} if value is None else {job.metric.name: value}),
     }
-
-
-def _in_group() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def _from_first_worker(value: T, device: str) -> T:
-    """The first worker's value, on every worker, so that all do and report the same."""
-    values = [value]
-    if _in_group():
-        torch.distributed.broadcast_object_list(values, device=torch.device(device))
-    return values[0]
 
 
 class _Stopwatch:

@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch.distributed
-
-from handssl import records
+from handssl import distributed, records
 from handssl.encoders import EncoderConfig, export_encoder
 from handssl.evaluation import (
     DiagnosticsConfig,
@@ -15,7 +13,7 @@ from handssl.evaluation import (
     diagnose,
     linear_probe,
 )
-from handssl.training import EpochReport, PretrainConfig, Pretraining, pretraining
+from handssl.training import EpochReport, PretrainConfig, Pretraining
 from search.config.typed import to_dict
 from search.space.point import Point
 from search.storage.folder import Folder
@@ -97,7 +95,7 @@ class _Execution:
         self._trial = trial
         self._device = device
         self._train, self._val = store.split("train"), store.split("val")
-        self._run: Pretraining = pretraining(
+        self._run = Pretraining(
             trial.pretrain,
             self._train,
             seed=trial.seed,
@@ -105,9 +103,6 @@ class _Execution:
             resume=checkpoint if checkpoint.exists() else None,
             checkpoint=checkpoint,
         )
-        grouped = torch.distributed.is_available() and torch.distributed.is_initialized()
-        self._workers = torch.distributed.get_world_size() if grouped else 1
-        self._rank = torch.distributed.get_rank() if grouped else 0
 
     @property
     def history(self) -> list[EpochReport]:
@@ -118,10 +113,10 @@ class _Execution:
 
     def row(self, epoch: EpochReport) -> dict[str, Any]:
         encoder_steps = self._run.encoder_steps * epoch.step // self._run.step
-        row = epoch_row(epoch, encoder_steps=encoder_steps, workers=self._workers)
+        row = epoch_row(epoch, encoder_steps=encoder_steps, workers=distributed.world_size())
         rung = epoch.epoch in self._trial.rungs and epoch.epoch < self._trial.epochs
         # After a crash, the encoder may be an epoch further than the epoch that is reported.
-        if rung and self._rank == 0 and epoch.epoch == len(self.history):
+        if rung and distributed.rank() == 0 and epoch.epoch == len(self.history):
             result = self._linear_probe()
             row |= result.metrics
             row["timings_s"]["probe"] = result.timings_s["total"]

@@ -22,8 +22,8 @@ def test_an_old_value_is_refused_with_the_new_one(key: str, value: str) -> None:
 
 
 def test_a_key_inside_an_old_one_keeps_its_end() -> None:
-    with pytest.raises(ConfigError, match=r"use trial\.pretrain\.objective\.chunk$"):
-        check_renamed("trial.pretrain.objective.options.chunk")
+    with pytest.raises(ConfigError, match=r"use transfer\.weights\.FH$"):
+        check_renamed("transfer.shares.FH")
 
 
 def test_an_old_key_in_a_nested_value_is_refused_too() -> None:
@@ -41,13 +41,13 @@ def test_an_old_study_gets_the_present_keys_and_no_others() -> None:
         "fidelity": "embedded",
         "runs": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"shares": {}, "rows": {"a": {"floors": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care", "options": {"chunk": 4}}}},
+        "trial": {"pretrain": {"objective": {"name": "care"}}},
     }
     new = {
         "fidelity": "synthetic",
         "search": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"weights": {}, "rows": {"a": {"baselines": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care", "chunk": 4}}},
+        "trial": {"pretrain": {"objective": {"name": "care"}}},
     }
     assert upgrade_config(old) == new
     assert upgrade_config(new) == new

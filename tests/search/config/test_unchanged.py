@@ -3,7 +3,7 @@
 That revision wrote the fixtures:
   configs.json: plain(compose_config(overrides, NAME, SCHEMA)) for "NAME overrides"
   hashes.json: {t.id: [t.hash, t.seed] for t in resolve_all(config, points, "fingerprint")}, with
-    points = grid(config.search) or, of a sampled search, ends(config.search)
+    points = grid(config.search) or, for a sampled search, ends(config.search)
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ from search.trials.resolve import resolve_all
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONFIGS: dict[str, Any] = json.loads((FIXTURES / "configs.json").read_text())
-OPTIONS = "options: {chunk: 4, weight: 0.5}"
 HASHES: dict[str, Any] = json.loads((FIXTURES / "hashes.json").read_text())
+OPTIONS = "options: {chunk: 4, weight: 0.5}"
+SCHEMAS: dict[str, type[CommonConfig]] = {"grid": Config, "transfer": TransferStudyConfig}
 
 
 def without_names(config: CommonConfig) -> CommonConfig:
@@ -37,24 +38,21 @@ def without_names(config: CommonConfig) -> CommonConfig:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_study_composes_to_the_values_that_it_had(name: str) -> None:
     command, *overrides = name.split()
-    schema = {"grid": Config, "transfer": TransferStudyConfig}[command]
     for (key, old), new in RENAMED_VALUES.items():
-        overrides = [f"{key}={new}" if own == f"{key}={old}" else own for own in overrides]
+        overrides = [f"{key}={new}" if each == f"{key}={old}" else each for each in overrides]
     if "fidelity=paper" in overrides:
         overrides += ["data_sets.FH.root=a", "data_sets.IH.root=b"]
     before = upgrade_config(CONFIGS[name])
     rows = before.get("transfer", {}).get("rows", {})
     if "looks" in rows:
         rows["domains"] = rows.pop("looks")
-    composed: CommonConfig = compose_config(overrides, command, schema)
-    assert without_names(composed) == without_names(from_dict(schema, before))
+    composed = compose_config(overrides, command, SCHEMAS[command])
+    assert without_names(composed) == without_names(from_dict(SCHEMAS[command], before))
 
 
 @pytest.mark.parametrize("case", HASHES)
 def test_a_trial_has_the_id_the_hash_and_the_seed_that_it_had(case: str) -> None:
-    overrides = [
-        own.replace("OPTIONS", "chunk: 4, weight: 0.5") for own in HASHES[case]["overrides"]
-    ]
+    overrides = [each.replace("OPTIONS", OPTIONS) for each in HASHES[case]["overrides"]]
     config = compose_config(overrides)
     points = grid(config.search) if config.search.kind == "grid" else ends(config.search)
     trials = resolve_all(config, points, "fingerprint")

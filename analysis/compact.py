@@ -12,12 +12,9 @@ enough for the analysis, though null and absent are one there. Half precision mo
 most 0.05%; one takes about 1.5 bytes, 200 trials of 600 images some 4 MB.
 """
 
-import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,62 +23,12 @@ import pyarrow.parquet as pq
 
 from analysis.errors import RecordsError
 from analysis.joint_errors import COMPACT_ERRORS, JointErrors
-from analysis.records import Problem, Study, parse_json
+from analysis.records import Problem, Study
 from analysis.statistics import PoseErrors
+from handssl.records import COMPACT, Record, flatten, is_whole, read_entries, write_compact_table
 
-COMPACT = "trials.parquet"
-_RECORD = "record"
-"""The column that holds a record as it was written."""
-
-_PRIVATE = ("error.traceback",)  # names files of the machine that the trial ran on
 _LARGEST_CM = 65504.0  # of half precision
 _PATH = re.compile(r"(?<![\w.:/~])/(?:[\w.@+-]+/)+[\w.@+-]*")
-
-
-def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
-    record: dict[str, Any] = {}
-    for key, value in row.items():
-        if value is None:
-            continue
-        *parents, last = key.split(".")
-        inside = record
-        for parent in parents:
-            inside = inside.setdefault(parent, {})
-        inside[last] = _listed(value)
-    return record
-
-
-def _listed(value: object) -> object:
-    if not (isinstance(value, str) and value.startswith("[") and value.endswith("]")):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def compact_records(raw: bytes) -> Iterator[dict[str, Any]]:
-    """The records of a compiled table, in its order.
-
-    Raises:
-        RecordsError: Where the table cannot be read.
-    """
-    try:
-        table = pq.read_table(io.BytesIO(raw))
-        if _RECORD in table.column_names:
-            found = [_whole(text) for text in table[_RECORD].to_pylist()]
-        else:
-            found = [_nested(row) for row in table.to_pylist()]
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise RecordsError(f"is not a readable Parquet table ({error})") from error
-    yield from found
-
-
-def _whole(text: str | None) -> dict[str, Any]:
-    record = json.loads(text or "")
-    if not isinstance(record, dict):
-        raise ValueError(f"{_RECORD} holds a {type(record).__name__} instead of an object")
-    return record
 
 
 def is_compact(study: Study) -> bool:
@@ -113,59 +60,17 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         description.write_text(text, encoding="utf-8")
-        pq.write_table(_record_table(study), table, compression="zstd")
+        names = {record.trial for record in study.records}
+        entries = read_entries(study.source)
+        records = [r for _, name, r in entries if name in names and isinstance(r, Record)]
+        whole = not is_compact(study) or is_whole(study.source.read(COMPACT))
+        write_compact_table(table, records, whole=whole)
         errors = _write_errors(study, folder / COMPACT_ERRORS)
     except OSError as error:
         raise RecordsError(
             f"compact must be a folder that can be written, but got compact={folder} ({error})"
         ) from error
     return (description, table, *errors)
-
-
-def _raw(study: Study) -> tuple[list[Mapping[str, Any]], bool]:
-    """The records, and whether they are as the search wrote them."""
-    if not is_compact(study):
-        files = [record.file for record in study.records]
-        return [parse_json(raw) for raw in study.source.map(study.source.read, files)], True
-    table = study.source.read(COMPACT)
-    kept = {record.trial for record in study.records}
-    found: list[Mapping[str, Any]] = [r for r in compact_records(table) if r.get("trial") in kept]
-    return found, _RECORD in pq.read_schema(io.BytesIO(table)).names
-
-
-def _public(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    return {
-        key: _public(item, f"{prefix}{key}.") if isinstance(item, Mapping) else item
-        for key, item in value.items()
-        if f"{prefix}{key}" not in _PRIVATE
-    }
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            yield from _flat(item, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", json.dumps(item) if isinstance(item, list) else item
-
-
-def _record_table(study: Study) -> pa.Table:
-    raw, whole = _raw(study)
-    records = [_public(record) for record in raw]
-    rows = [dict(_flat(record)) for record in records]
-    names = dict.fromkeys(key for row in rows for key, value in row.items() if value is not None)
-    columns = {name: _column([row.get(name) for row in rows]) for name in names}
-    if whole:
-        columns[_RECORD] = pa.array([json.dumps(record) for record in records])
-    return pa.table(columns)
-
-
-def _column(values: Sequence[Any]) -> pa.Array:
-    """Values of one type, or, where the records disagree or a number is too large, their text."""
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if value is None else str(value) for value in values])
 
 
 def _write_errors(study: Study, path: Path) -> tuple[Path, ...]:
@@ -196,7 +101,7 @@ def _halves(errors: PoseErrors) -> npt.NDArray[np.float16]:
 def local_paths(study: Study) -> tuple[Problem, ...]:
     """Absolute paths in the study's description: what to look at before it is published."""
     found: dict[str, str] = {}
-    for key, value in _flat(study.description):
+    for key, value in flatten(study.description).items():
         for path in _PATH.findall(str(value)):
             found.setdefault(path, key)
     look = "look before it is published"

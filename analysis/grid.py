@@ -174,7 +174,7 @@ class Grid:
 
 def is_transfer(record: Record) -> bool:
     """Whether a record belongs to the transfer tables: its configuration has that part."""
-    return isinstance(record.config.get("transfer"), Mapping)
+    return record.is_transfer
 
 
 def config_section(study: Study, *path: str) -> Mapping[str, Any]:

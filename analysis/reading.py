@@ -5,43 +5,12 @@ What cannot be used is left out and reported by file name as a `Problem`; the re
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from analysis.compact import COMPACT, compact_records
 from analysis.errors import RecordsError
-from analysis.records import Problem, Record, Study, check_schema, parse_json, parse_record
-from analysis.source import Source, open_source
-
-
-def _read_trial(source: Source, trial: str) -> tuple[Record | None, list[Problem]]:
-    file = f"trials/{trial}/record.json"
-    try:
-        return parse_record(parse_json(source.read(file)), file, trial)
-    except FileNotFoundError:
-        return None, []
-    except (RecordsError, OSError) as error:
-        return None, [Problem(file=file, what=str(error))]
-
-
-def _read_compact(source: Source) -> tuple[list[Record], list[Problem]]:
-    """Records of a study without trial folders, from its compiled table if it has one."""
-    found, problems = [], []
-    try:
-        for position, raw in enumerate(compact_records(source.read(COMPACT))):
-            trial = str(raw.get("trial") or f"row {position}")
-            try:
-                record, issues = parse_record(check_schema(raw), COMPACT, trial)
-            except RecordsError as error:
-                problems.append(Problem(file=f"{COMPACT}, {trial}", what=str(error)))
-            else:
-                found.append(record)
-                problems += issues
-    except FileNotFoundError:
-        pass
-    except (RecordsError, OSError) as error:
-        problems.append(Problem(file=COMPACT, what=str(error)))
-    return found, problems
+from analysis.records import Problem, Record, Study, understand
+from handssl.errors import DataError
+from handssl.records import open_source, read_description, read_entries
 
 
 def _without_duplicates(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Problem]]:
@@ -75,15 +44,19 @@ def read_study(uri: str) -> Study:
     Raises:
         RecordsError: Where there is no such folder, or it holds no study.
     """
-    source = open_source(uri)
+    try:
+        source = open_source(uri)
+    except DataError as error:
+        raise RecordsError(str(error)) from error
     problems: list[Problem] = []
     description: Mapping[str, Any] = {}
     try:
-        description = parse_json(source.read("study.json"))
+        description = read_description(source).to_dict()
     except FileNotFoundError:
         problems.append(Problem(file="study.json", what="is missing", consequence="done without"))
-    except (RecordsError, OSError) as error:
-        problems.append(Problem(file="study.json", what=str(error), consequence="done without"))
+    except (DataError, OSError) as error:
+        what = str(error).removeprefix("study.json ")
+        problems.append(Problem(file="study.json", what=what, consequence="done without"))
     trials = source.folders("trials")
     if not trials and not description:
         raise RecordsError(
@@ -92,17 +65,18 @@ def read_study(uri: str) -> Study:
         )
     found: list[Record] = []
     unfinished: list[str] = []
-    for trial, (record, issues) in zip(
-        trials, source.map(partial(_read_trial, source), trials), strict=True
-    ):
-        problems += issues
-        if record is not None:
-            found.append(record)
-        elif not issues:
+    for file, trial, entry in read_entries(source):
+        if entry is None:
             unfinished.append(trial)
-    if not trials:
-        found, issues = _read_compact(source)
-        problems += issues
+        elif isinstance(entry, DataError):
+            what = str(entry).removeprefix(f"{file}, {trial} ").removeprefix(f"{file} ")
+            problems.append(
+                Problem(file=f"{file}, {trial}" if trial and not trials else file, what=what)
+            )
+        else:
+            record, issues = understand(entry, file)
+            found.append(record)
+            problems += issues
     records, repeated = _without_duplicates(found)
     plan = description.get("plan")
     here = {*trials, *(record.trial for record in records)}
@@ -114,7 +88,7 @@ def read_study(uri: str) -> Study:
         unfinished=tuple(unfinished),
         missing=tuple(
             item
-            for item in (plan if isinstance(plan, list) else ())
+            for item in (plan if isinstance(plan, list | tuple) else ())
             if isinstance(item, Mapping) and item.get("trial") not in here
         ),
         problems=tuple(problems + repeated),

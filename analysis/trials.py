@@ -23,7 +23,7 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         target = Path(os.path.relpath(study.source.local / record.file, start)).as_posix()
     elif study.source.local is None:
         target = f"{study.source.uri.rstrip('/')}/{record.file}"
-    error = record.error or {}
+    error = record.error
     return [
         study.name,
         record.trial,
@@ -37,7 +37,7 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         record.repeat,
         record.seed,
         target,
-        ": ".join(error.values()) if error else "",
+        f"{error.type}: {error.message}" if error else "",
     ]
 
 

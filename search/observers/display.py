@@ -81,18 +81,18 @@ class Display:
 
     def ended(self, record: Record, seconds: float) -> None:
         """A trial has its record: print its line."""
-        self._progress.pop(record["trial"], None)
+        self._progress.pop(record.trial, None)
         previous = self._best
         self._count(record)
         line = Text(f"[{self._ended:>{len(str(self._total))}}/{self._total}] ")
-        line.append(f"{record['objective']:<12} {record['composition']:<12}")
+        line.append(f"{record.objective:<12} {record.composition:<12}")
         line.append(_transfer(record))
-        if record["status"] == "finished":
+        if record.status == "finished":
             line.append(f" {_label(self._metric)} {self._value(record):>10}")
             if self._best is not previous:
                 line.append("  best so far", style="green")
-        elif record["status"] == "failed":
-            line.append(f" failed: {(record['error'] or {}).get('message', '')}", style="red")
+        elif record.status == "failed":
+            line.append(f" failed: {record.error.message if record.error else ''}", style="red")
         else:
             line.append(" pruned")
         line.append(f"  {duration(seconds)}")
@@ -102,8 +102,8 @@ class Display:
 
     def _count(self, record: Record) -> None:
         self._ended += 1
-        self._failed += record["status"] == "failed"
-        if (record["status"] == "finished" and self._compares) and (
+        self._failed += record.status == "failed"
+        if (record.status == "finished" and self._compares) and (
             self._cost(record) < self._cost(self._best)
         ):
             self._best = record
@@ -139,7 +139,7 @@ class Display:
         best = "no result yet" if self._compares else ""
         if self._best is not None:
             value = self._value(self._best)
-            best = f"best {self._best['objective']} {self._best['composition']} {value}"
+            best = f"best {self._best.objective} {self._best.composition} {value}"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
 
@@ -151,10 +151,10 @@ def _label(metric: SearchMetric) -> str:
 
 def _transfer(record: Record) -> str:
     """Of a row of the transfer tables: what was done, on which data, with how many labels."""
-    part = record["config"].get("transfer")
-    if part is None:
+    part = record.transfer
+    if not part:
         return ""
-    if part["mode"] == "pretrain":
-        return f" pretrain on {part['pretrain']}, {record['config']['encoder']['name']}"
+    if record.kind == "pretrain":
+        return f" pretrain on {part['pretrain']}, {record.config['encoder']['name']}"
     tested = "+".join(part["evaluate"])
     return f" {part['mode']:<10} {part['fit']}→{tested}, {part['label_fraction']:.0%} of labels"

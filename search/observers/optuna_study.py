@@ -118,7 +118,7 @@ class OptunaView:
         Returns:
             The points of the adopted trials of the first stage.
         """
-        by_hash = {record["hash"]: record for record in records.values()}
+        by_hash = {record.hash: record for record in records.values()}
         known = self._study.get_trials(deepcopy=False)
         directed = self._study.directions == self._directions()
         if not (directed and self._fits(known) and _recorded(known, by_hash)):
@@ -133,7 +133,7 @@ class OptunaView:
             record = by_hash.get(digest)
             if frozen.state is not TrialState.RUNNING:
                 # One that failed may have been tried again since, and then shows as another trial.
-                if record and frozen.state is _STATES[record["status"]]:
+                if record and frozen.state is _STATES[record.status]:
                     seen.add(digest)
             elif record and digest not in seen:
                 self._adopt(frozen, digest)
@@ -168,22 +168,20 @@ class OptunaView:
         self._live[digest] = optuna.trial.Trial(self._study, frozen._trial_id)
 
     def _add(self, record: Record) -> None:
-        point = point_from(record["point"])
+        point = point_from(record.point)
         try:
             parameters, distributions = self._parameters_of(point)
         except ValueError:
             return  # outside the search space as it is now
-        state = _STATES[record["status"]]
+        state = _STATES[record.status]
         self._study.add_trial(
             create_trial(
                 state=state,
                 values=self._values(record) if state is TrialState.COMPLETE else None,
                 params=parameters,
                 distributions=distributions,
-                user_attrs=_attributes(
-                    record["hash"], record["trial"], point, stage=record["stage"]
-                )
-                | {"metrics": record["metrics"]},
+                user_attrs=_attributes(record.hash, record.trial, point, stage=record.stage)
+                | {"metrics": record.metrics},
                 intermediate_values=self._intermediate(record),
             )
         )
@@ -196,7 +194,11 @@ class OptunaView:
         if len(self._study.directions) > 1:  # Optuna has none for several objectives
             return {}
         name = self._search.metric.name
-        return {rung["epoch"]: rung[name] for rung in record["rungs"] if name in rung}
+        return {
+            rung.epoch: value
+            for rung in record.rungs
+            if (value := rung.metrics.get(name)) is not None
+        }
 
     def enqueue(self, points: Iterable[Point]) -> None:
         """Let a sampled search begin with these points, as far as they lie in its space.
@@ -216,11 +218,11 @@ class OptunaView:
 
     def answer(self, asked: optuna.trial.Trial, record: Record) -> None:
         """Tell a sampled point that has a record what the record says."""
-        asked.set_user_attr("answered_by", record["trial"])
+        asked.set_user_attr("answered_by", record.trial)
         self._tell(asked, record)
 
     def _tell(self, live: optuna.trial.Trial, record: Record) -> None:
-        state = _STATES[record["status"]]
+        state = _STATES[record.status]
         if state is TrialState.COMPLETE:
             self._study.tell(live, self._values(record))
         else:
@@ -258,8 +260,8 @@ class OptunaView:
 
     def end(self, record: Record) -> None:
         """Close a trial as its record says."""
-        live = self._live.pop(record["hash"])
-        live.set_user_attr("metrics", record["metrics"])
+        live = self._live.pop(record.hash)
+        live.set_user_attr("metrics", record.metrics)
         self._tell(live, record)
 
 

@@ -170,17 +170,17 @@ class StudyWatch(Callback):
         self._metrics.ended(record)
         self._write_scalars(job)
         writer = self._writers.pop(job.trial.id)
-        if record["status"] == "finished":
+        if record.status == "finished":
             writer.add_hparams(
                 {
-                    "objective": record["objective"],
-                    "composition": record["composition"],
-                    "repeat": record["repeat"],
+                    "objective": record.objective,
+                    "composition": record.composition,
+                    "repeat": record.repeat,
                     **job.trial.hyperparameters(),
                 },
-                {f"probe/{name}": value for name, value in record["metrics"].items()},
+                {f"probe/{name}": value for name, value in record.metrics.items()},
                 name="hparams",
-                global_step=record["steps"],
+                global_step=record.steps,
             )
         writer.close()
         self._display.ended(

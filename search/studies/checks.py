@@ -13,6 +13,7 @@ from handssl.data import Store
 from handssl.disk import existing_parent
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, diagnosed
+from handssl.records import StudyDescription
 from search.config.metric import AT_RUNGS
 from search.config.renamed import upgrade_config
 from search.config.search import SearchConfig
@@ -91,19 +92,18 @@ def check_writable(uri: str) -> None:
         ) from error
 
 
-def check_same_study(folder: Path, study: Mapping[str, Any]) -> None:
+def check_same_study(folder: Path, study: StudyDescription) -> None:
     """Refuse to mix two studies: one may gain trials, but not change its data or its fidelity."""
-    path = folder / "study.json"
-    if not path.exists():
+    if not (folder / "study.json").exists():
         return
-    before, name = records.read_record(path), study["config"]["study"]["name"]
-    fingerprints = before["data"]["fingerprint"], study["data"]["fingerprint"]
+    before, name = records.read_description(folder), study.config["study"]["name"]
+    fingerprints = before.data["fingerprint"], study.data["fingerprint"]
     if fingerprints[0] != fingerprints[1]:
         raise ConfigError(
             f"the data set changed under study.name={name} (fingerprint {fingerprints[0][:12]} "
             f"before, {fingerprints[1][:12]} now); choose another study.name, or restore the data"
         )
-    old, new = _fixed(upgrade_config(before["config"])), _fixed(study["config"])
+    old, new = _fixed(upgrade_config(before.config)), _fixed(study.config)
     for key in {**old, **new}:
         if old.get(key) != new.get(key):
             raise ConfigError(

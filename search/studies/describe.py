@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from handssl import records
 from handssl.data import Store
+from handssl.records import StudyDescription
 from search.config.schema import CommonConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import without_password
@@ -26,7 +27,7 @@ def describe(
     stores: Sequence[Store],
     encoders: Sequence[str],
     trials: Iterable[Trial],
-) -> dict[str, Any]:
+) -> StudyDescription:
     """The content of study.json.
 
     Args:
@@ -39,12 +40,11 @@ def describe(
         trials: The planned trials.
     """
     study, pretrain = config.study, config.trial.pretrain
-    return {
-        "schema": records.SCHEMA,
-        "name": study.name,
-        "command": shlex.join(["python", script, *without_secrets(overrides)]),
-        "created_at": records.now(),
-        "fidelity": {
+    return StudyDescription(
+        name=study.name,
+        command=shlex.join(["python", script, *without_secrets(overrides)]),
+        created_at=records.now(),
+        fidelity={
             "label": study.label,
             "evidence": study.evidence,
             "images": sum(map(len, stores)),
@@ -53,16 +53,16 @@ def describe(
             "batch_size": pretrain.batch_size,
             "encoder": ", ".join(encoders),
         },
-        "data": {
+        data={
             "name": data["name"],
             "fingerprint": data["fingerprint"],
             "images_train": sum(len(store.split("train")) for store in stores),
             "images_val": sum(len(store.split("val")) for store in stores),
             "boxes": data["boxes"],
         },
-        "versions": records.versions(),
-        "git": records.git_state(),
-        "plan": [
+        versions=records.versions(),
+        git=records.git_state(),
+        plan=[
             {
                 "trial": trial.id,
                 "hash": trial.hash,
@@ -73,8 +73,8 @@ def describe(
             }
             for trial in trials
         ],
-        "config": _public_config(config),
-    }
+        config=_public_config(config),
+    )
 
 
 def without_secrets(overrides: Sequence[str]) -> list[str]:

@@ -56,7 +56,7 @@ def print_plan(study: Study, recorded: Records, console: Console) -> None:
         recorded: Its records so far.
         console: Where to print.
     """
-    config, resources = study.config, study.config.trial
+    config, resources, data = study.config, study.config.trial, study.description.data
     trials = study.known
     costs = _measure(trials, study)
     total, remaining = study.remaining({}), study.remaining(recorded)
@@ -69,9 +69,9 @@ def print_plan(study: Study, recorded: Records, console: Console) -> None:
     budget = forecast_disk(study, remaining)
     rows = {
         "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
-        "data": f"{study.description['data']['name']}: "
-        f"{study.description['data']['images_train']} train, "
-        f"{study.description['data']['images_val']} validation images",
+        "data": f"{data['name']}: "
+        f"{data['images_train']} train, "
+        f"{data['images_val']} validation images",
         "trials": f"{total}: {total - remaining} with a record, {remaining} to run",
         "a trial": _example(trials[0], costs[trials[0].id]),
         "holds": f"{resources.workers_shown} x ({resources.cpus:g} CPU, {resources.gpus:g} GPU), "
@@ -87,7 +87,7 @@ def print_plan(study: Study, recorded: Records, console: Console) -> None:
         table.add_row(name, text)
     console.print(table)
     for number, trial in enumerate(study.planned, start=1):
-        state = recorded[trial.id]["status"] if trial.id in recorded else "to run"
+        state = recorded[trial.id].status if trial.id in recorded else "to run"
         console.print(
             f"{number:4d}  {trial.id}  seed {trial.seed}  {duration(costs[trial.id].total_s)}  "
             f"{state}",

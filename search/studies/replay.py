@@ -116,7 +116,7 @@ def replay(
     """
     for record in chosen:
         _check(record)
-    config = from_dict(Config, upgrade_config(study.description["config"]))
+    config = from_dict(Config, upgrade_config(study.description.config))
     data = dataclasses.replace(
         config.data, root=root or config.data.root, store=store or config.data.store
     )
@@ -128,11 +128,11 @@ def replay(
     same = 0
     for number, record in enumerate(chosen, start=1):
         if len(chosen) > 1:
-            console.print(f"{number} of {len(chosen)}: {record['trial']}", markup=False)
+            console.print(f"{number} of {len(chosen)}: {record.trial}", markup=False)
         again = _run(record, config, console)
-        equal = _compare(record["metrics"], again["metrics"], console)
+        equal = _compare(record.metrics, again.metrics, console)
         verdict = "[green]the same[/]" if equal else "[red]not the same[/]"
-        console.print(f"{verdict}: {record['trial']}", soft_wrap=True)
+        console.print(f"{verdict}: {record.trial}", soft_wrap=True)
         same += equal
     if len(chosen) > 1:
         console.print(f"{same} of {len(chosen)} are the same")
@@ -140,14 +140,14 @@ def replay(
 
 
 def _check(record: Record) -> None:
-    if record["status"] != "finished":
+    if record.status != "finished":
         raise ConfigError(
-            f"a record must be finished to be replayed, but {record['trial']} has "
-            f"status={record['status']}"
+            f"a record must be finished to be replayed, but {record.trial} has "
+            f"status={record.status}"
         )
-    if "transfer" in record["config"]:
+    if record.is_transfer:
         raise ConfigError(
-            f"a record must be of run_grid.py to be replayed, but {record['trial']} is a row of "
+            f"a record must be of run_grid.py to be replayed, but {record.trial} is a row of "
             "run_transfer.py; run its study again under another study.name"
         )
 
@@ -160,7 +160,7 @@ def _check_data(
     *,
     other_data: bool,
 ) -> None:
-    for recorded in {record["data"]["fingerprint"]: None for record in chosen}:
+    for recorded in {record.data["fingerprint"]: None for record in chosen}:
         if recorded == fingerprint:
             continue
         then, now = f"(fingerprint {recorded[:12]})", f"{data.store} has {fingerprint[:12]}"
@@ -182,7 +182,7 @@ def _check_data(
 def _note_versions(chosen: Sequence[Record], console: Console) -> None:
     """Say once what is not as it was: another version may give other numbers."""
     for name, version in records.versions().items():
-        known = (record["versions"].get(name) for record in chosen)
+        known = (record.versions.get(name) for record in chosen)
         before = {str(then) for then in known if then is not None} - {version}
         if before:
             then = ", ".join(sorted(before))
@@ -197,7 +197,7 @@ def _run(record: Record, config: Config, console: Console) -> Record:
             metric=config.search.metric,
             directory=folder,
             scratch=folder,
-            context={"data": record["data"], "versions": records.versions()},
+            context={"data": record.data, "versions": records.versions()},
         )
         on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
         for report in execute(job, device="cuda" if on_gpu else "cpu"):
@@ -208,25 +208,27 @@ def _run(record: Record, config: Config, console: Console) -> Record:
 
 def _trial(record: Record, data: DataConfig) -> PretrainTrial:
     names = {field.name for field in dataclasses.fields(PretrainConfig)}
-    pretrain = {key: value for key, value in record["config"].items() if key in names}
+    pretrain = {key: value for key, value in record.config.items() if key in names}
     return PretrainTrial(
-        id=record["trial"],
-        hash=record["hash"],
-        seed=record["seed"],
-        point=point_from(record["point"]),
+        id=record.trial,
+        hash=record.hash,
+        seed=record.seed,
+        point=point_from(record.point),
         pretrain=from_dict(PretrainConfig, pretrain),
-        probe=from_dict(ProbeConfig, record["config"]["probe"]),
-        diagnostics=from_dict(DiagnosticsConfig, record["config"]["diagnostics"]),
+        probe=from_dict(ProbeConfig, record.config["probe"]),
+        diagnostics=from_dict(DiagnosticsConfig, record.config["diagnostics"]),
         images=Images(
             stores=(absolute_uri(data.store),),
             source_px=(data.source_px,),
-            count=record["config"]["images"],
+            count=record.config["images"],
         ),
     )
 
 
 def _compare(
-    recorded: Mapping[str, float], replayed: Mapping[str, float], console: Console
+    recorded: Mapping[str, float | None],
+    replayed: Mapping[str, float | None],
+    console: Console,
 ) -> bool:
     table = Table("metric", "recorded", "replayed", "")
     for name in {**recorded, **replayed}:

@@ -195,7 +195,6 @@ class RowResolver:
         }
         settings: dict[str, Any] = {
             "encoder": {"name": row.encoder, "weights": weights},
-            "transfer": transfer,
             "images": self.study.images,
         }
         finetune = probe = None
@@ -213,6 +212,7 @@ class RowResolver:
         digest = canonical_hash(
             {
                 **settings,
+                "transfer": transfer,
                 "start": pretraining.hash if pretraining else row.start,
                 "data": [fingerprints[name] for name in (row.fit, *row.evaluate)],
                 "seed": seed,
@@ -243,6 +243,7 @@ class RowResolver:
             finetune=finetune,
             probe=probe,
             config=settings,
+            transfer=transfer,
         )
 
     def _finetune(self, row: _Row, weights: str, seed: int) -> FinetuneConfig:

@@ -52,13 +52,13 @@ def run_study(study: Study, console: Console, *, verbose: bool = False) -> int:
     check_disk(forecast_disk(study, max(0, study.remaining({}) - recorded)), study.config.results)
     if study.config.plan:
         folder.fetch_all("record.json")
-        print_plan(study, records.read_records(folder.local_path), console)
+        print_plan(study, records.read_trial_records(folder.local_path), console)
         return 0
     with study_lock(study.uri):
         folder.fetch("study.json")
         check_same_study(folder.local_path, study.description)
         try:
-            records.write_json(folder.local_path / "study.json", study.description)
+            records.write_json(folder.local_path / "study.json", study.description.to_dict())
             folder.put("study.json")
             return _run(study, folder, console, verbose=verbose)
         except Exception as error:
@@ -101,7 +101,7 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
                 complete = all(_run_stage(study, stage, session, watch) for stage in study.stages)
     # A worker may have written a record while the driver was being interrupted.
     folder.fetch_all("record.json")
-    recorded = records.read_records(folder.local_path)
+    recorded = records.read_trial_records(folder.local_path)
     records.compile_parquet(folder.local_path, recorded)
     folder.put("trials.parquet")
     return _summarise(study, folder, recorded, console, complete=complete)
@@ -110,14 +110,14 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
 def _open_session(study: Study, folder: Folder) -> Session:
     """Read the records, clean up after a killed session, bring Optuna up to date."""
     folder.fetch_all("record.json")
-    recorded = records.read_records(folder.local_path)
+    recorded = records.read_trial_records(folder.local_path)
     _clean_up(folder, recorded)
     retried = {trial: record for trial, record in recorded.items() if _is_retryable(record)}
     repeated = {*retried, *study.outdated(recorded)}
     final = {trial: record for trial, record in recorded.items() if trial not in repeated}
     optuna = study.open_optuna(_database(study, folder))
     begun = optuna.synchronise(final)
-    failed = [point_from(r["point"]) for r in retried.values() if r["stage"] == 1]
+    failed = [point_from(r.point) for r in retried.values() if r.stage == 1]
     optuna.enqueue(study.first_points)
     return Session(records=final, optuna=optuna, adopted=[*begun, *failed])
 
@@ -139,7 +139,6 @@ def _run_stage(study: Study, stage: Stage, session: Session, watch: StudyWatch) 
 
 def _jobs(study: Study, stage: Stage, session: Session) -> Iterator[Job]:
     description = study.description
-    context = {key: description[key] for key in ("data", "versions", "git")}
     for trial in stage.trials(session):
         if trial.id not in session.records:
             yield Job(
@@ -147,7 +146,12 @@ def _jobs(study: Study, stage: Stage, session: Session) -> Iterator[Job]:
                 metric=study.metric,
                 directory=absolute_uri(join_uri(study.uri, "trials", trial.id)),
                 scratch=absolute_uri(join_uri(study.uri, "ray")),
-                context={"study": description["name"], **context},
+                context={
+                    "study": description.name,
+                    "data": description.data,
+                    "versions": description.versions,
+                    "git": description.git,
+                },
             )
 
 
@@ -171,14 +175,13 @@ def _clean_up(folder: Folder, recorded: Mapping[str, Record]) -> None:
     for trial, record in recorded.items():
         checkpoint = f"trials/{trial}/checkpoint.pt"
         # A retry of a failed trial may continue from its checkpoint.
-        if record["status"] != "failed" and (remote is None or checkpoint in remote):
+        if not record.is_failed and (remote is None or checkpoint in remote):
             folder.remove(checkpoint)
 
 
 def _is_retryable(record: Record) -> bool:
     """Whether a trial failed for a reason that may pass, such as a lost worker or a full disk."""
-    failed: bool = record["status"] == "failed"
-    return failed and record["error"]["type"] != NonFiniteLossError.__name__
+    return record.error is not None and record.error.type != NonFiniteLossError.__name__
 
 
 def _summarise(
@@ -199,15 +202,15 @@ def _summarise(
             "command again to continue"
         )
         return 130
-    failed = [record for record in recorded.values() if record["status"] == "failed"]
+    failed = [record for record in recorded.values() if record.is_failed]
     not_run = count_missing(study.planned, recorded)
     if failed:
-        reason = escape(" ".join(failed[0]["error"]["message"].split()))
+        reason = escape(" ".join(failed[0].error.message.split())) if failed[0].error else ""
         retryable = any(map(_is_retryable, failed))
         advice = "; run the same command again to try again" if retryable else ""
         say(
             f"[red]{len(failed)} of {len(recorded)} trials failed[/]; the first, "
-            f"{failed[0]['trial']}: {reason}{advice}"
+            f"{failed[0].trial}: {reason}{advice}"
         )
     if not_run:
         say(f"[red]{not_run} trials were not run[/]: the pretraining that they start from failed")

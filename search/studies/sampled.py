@@ -34,7 +34,7 @@ def sampled_stage(search: SearchConfig, resolver: Resolver) -> Stage:
     """The stage of a sampled search."""
 
     def remaining(existing: Records) -> int:
-        ended = [record for record in existing.values() if record["stage"] == 1]
+        ended = [record for record in existing.values() if record.stage == 1]
         return max(0, search.trials - len(ended))
 
     return Stage(
@@ -61,8 +61,8 @@ def sampled_trials(
             yield trial
     known_in_a_row = 0
     while known_in_a_row < _PATIENCE:
-        recorded = {record["hash"]: record for record in session.records.values()}
-        first = {digest: r for digest, r in recorded.items() if r["stage"] == 1}
+        recorded = {record.hash: record for record in session.records.values()}
+        first = {digest: r for digest, r in recorded.items() if r.stage == 1}
         if len(begun | first.keys()) >= search.trials:
             return
         optuna_trial = session.optuna.ask()
@@ -99,7 +99,7 @@ def warm_start(search: SearchConfig) -> list[Point]:
     earlier = cached_copy(source)
     with as_config_error("search.warm_start", source):
         earlier.fetch_all("record.json")
-    existing = records.read_records(earlier.local_path)
+    existing = records.read_trial_records(earlier.local_path)
     points = best_points(existing, search.trials, metric=search.metric)
     if not points:
         raise ConfigError(

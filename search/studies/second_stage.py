@@ -75,13 +75,13 @@ def best_points(
         metric: The metric that ranks them.
         per_objective: Take `count` points of each objective instead of `count` in all.
     """
-    finished = [r for r in records.values() if r["status"] == "finished" and r["stage"] == 1]
+    finished = [r for r in records.values() if r.is_finished and r.stage == 1]
     ranked = sorted(
-        (metric.cost(value), record["trial"])
+        (metric.cost(value), record.trial)
         for record in finished
         if (value := metric.of(record)) is not None
     )
-    points = (point_from(records[trial]["point"] | {"repeat": 0}) for _, trial in ranked)
+    points = (point_from({**records[trial].point, "repeat": 0}) for _, trial in ranked)
     taken: Counter[str] = Counter()
     chosen = []
     for point in dict.fromkeys(points):

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
 from handssl.data import Store
+from handssl.records import StudyDescription
 from search.config.metric import SearchMetric
 from search.config.schema import CommonConfig
 from search.observers.optuna_study import OptunaView
@@ -45,7 +45,7 @@ class Study:
     open_optuna: Callable[[str], OptunaView]
     first_points: Sequence[Point] = ()
     outdated: Callable[[Records], Collection[str]] = _nothing
-    description: Mapping[str, Any]
+    description: StudyDescription
 
     @property
     def uri(self) -> str:

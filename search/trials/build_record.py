@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handssl import records
+from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
-from handssl.records import OBJECTIVE, Record, Status
+from handssl.records import OBJECTIVE, Failure, Record, Rung, Status
 from handssl.training import EpochReport
 from search.config.metric import SearchMetric
 from search.config.typed import to_dict
@@ -55,44 +56,44 @@ def record_of(
     trial = job.trial
     last = rows[-1] if rows else {"epoch": 0, "step": 0, "encoder_steps": 0}
     timings = [row["timings_s"] for row in rows] + ([finish_s] if finish_s else [])
-    record = {
-        "schema": records.SCHEMA,
-        "trial": trial.id,
-        "hash": trial.hash,
-        "status": status,
-        "seed": trial.seed,
-        "repeat": trial.point.repeat,
-        "stage": trial.stage,
-        "point": to_dict(trial.point),
-        "composition": trial.point.composition,
-        "objective": trial.point.objective,
-        "config": trial.settings(),
-        "metrics": dict(outcome.metrics),
-        "rungs": [
-            {"epoch": row["epoch"], "step": row["step"], **rung}
+    return Record(
+        kind=trial.kind,
+        trial=trial.id,
+        hash=trial.hash,
+        status=status,
+        seed=trial.seed,
+        repeat=trial.point.repeat,
+        stage=trial.stage,
+        point=to_dict(trial.point),
+        composition=trial.point.composition,
+        objective=trial.point.objective,
+        config=trial.settings(),
+        transfer=trial.transfer,
+        pretraining=trial.pretraining,
+        metrics=dict(outcome.metrics),
+        evaluations=dict(outcome.evaluations),
+        rungs=tuple(
+            Rung(epoch=row["epoch"], step=row["step"], metrics=rung)
             for row in rows
             if (rung := rung_of(row, job.metric))
-        ],
-        "epochs": last["epoch"],
-        "steps": last["step"],
-        "encoder_steps": last["encoder_steps"],
-        "timings_s": _sum_timings(timings),
-        "error": _error(error),
-        "started_at": started_at or records.now(),
-        "finished_at": records.now(),
+        ),
+        epochs=last["epoch"],
+        steps=last["step"],
+        encoder_steps=last["encoder_steps"],
+        timings_s=_sum_timings(timings),
+        error=_failure(error),
+        started_at=started_at or records.now(),
+        finished_at=records.now(),
         **job.context,
-    }
-    if outcome.evaluations:
-        record["evaluations"] = dict(outcome.evaluations)
-    return record
+    )
 
 
 def write_record(folder: Folder, record: Record) -> None:
     """Write the record last, and delete the files that only served to get here."""
-    records.write_json(folder.local_path / "record.json", record)
-    records.remove_halves(folder.local_path)
+    records.write_json(folder.local_path / "record.json", record.to_dict())
+    remove_partial(folder.local_path)
     folder.put("metrics.jsonl", "errors.npz", "encoder.safetensors", "record.json")
-    if record["status"] != "failed":  # a retry may continue from it
+    if record.status != "failed":  # a retry may continue from it
         folder.remove("checkpoint.pt")
 
 
@@ -103,7 +104,7 @@ def _sum_timings(timings: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {"total": total, **parts, "overhead": total - sum(parts.values())}
 
 
-def _error(error: BaseException | str | None) -> dict[str, Any] | None:
+def _failure(error: BaseException | str | None) -> Failure | None:
     if error is None:
         return None
     if isinstance(error, str):
@@ -111,16 +112,17 @@ def _error(error: BaseException | str | None) -> dict[str, Any] | None:
         kind, _, message = lines[-1].partition(": ")
         if not kind.replace(".", "").isidentifier():  # Ray's prose about a process that died
             kind, message = "unknown", lines[-1]
-        return {"type": kind, "message": message, "traceback": error}
-    description: dict[str, Any] = {
-        "type": type(error).__name__,
-        "message": str(error),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+        return Failure(type=kind, message=message, traceback=error)
+    details: dict[str, Any] = {}
     if isinstance(error, NonFiniteLossError):
-        description |= {
+        details = {
             "step": error.step,
             "last_finite_loss": error.last_finite_loss,
             "parameter_norms": error.parameter_norms,
         }
-    return description
+    return Failure(
+        type=type(error).__name__,
+        message=str(error),
+        traceback="".join(traceback.format_exception(error)),
+        details=details,
+    )

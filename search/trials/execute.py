@@ -68,16 +68,16 @@ def execute(job: Job, *, device: str) -> Iterator[Report]:
 def _finished(folder: Folder) -> Record | None:
     path = folder.local_path / "record.json"
     record = records.read_record(path) if path.exists() else None
-    return record if record and record["status"] == "finished" else None
+    return record if record and record.status == "finished" else None
 
 
 def _last_report(job: Job, record: Record) -> Report:
-    value = job.metric.of(record) if record["status"] == "finished" else None
+    value = job.metric.of(record) if record.status == "finished" else None
     return {
         "trial": job.trial.id,
         "done": True,
-        "status": record["status"],
-        "epoch": record["epochs"],
+        "status": record.status,
+        "epoch": record.epochs,
         "rung": value is not None,
         **({} if value is None else {job.metric.name: value}),
     }

@@ -19,6 +19,7 @@ from handssl.evaluation import (
     evaluate_model,
     linear_probe,
 )
+from handssl.records import Kind
 from handssl.training import EpochReport
 from handssl.training.randomness import random_parameters
 from search.config.typed import from_dict
@@ -27,7 +28,7 @@ from search.storage.folder import Folder
 from search.trials.build_record import epoch_row
 from search.trials.images import Images
 from search.trials.pretrain import ENCODER_FILE
-from search.trials.trial import Kind, Outcome
+from search.trials.trial import Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class FitTrial:
             `imagenet`, and are replaced by those of the pretraining.
         probe: The linear probe; None for training.
         config: Its configuration, for the record.
+        transfer: Its data sets and mode, for the record.
     """
 
     id: str
@@ -62,6 +64,7 @@ class FitTrial:
     finetune: FinetuneConfig | None
     probe: ProbeConfig | None
     config: Mapping[str, Any]
+    transfer: Mapping[str, Any]
 
     @property
     def kind(self) -> Kind:
@@ -84,8 +87,7 @@ class FitTrial:
 
     def hyperparameters(self) -> dict[str, Any]:
         """The few settings by which TensorBoard compares fits."""
-        transfer = self.config["transfer"]
-        return {key: transfer[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
+        return {key: self.transfer[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
 
     def encoder_file(self, trials: Path) -> Path | None:
         """Weights that it starts from, in the folder of the study's trials; None without."""

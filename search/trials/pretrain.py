@@ -13,13 +13,14 @@ from handssl.evaluation import (
     diagnose,
     linear_probe,
 )
+from handssl.records import Kind
 from handssl.training import EpochReport, PretrainConfig, Pretraining
 from search.config.typed import to_dict
 from search.space.point import Point
 from search.storage.folder import Folder
 from search.trials.build_record import epoch_row
 from search.trials.images import Images
-from search.trials.trial import Kind, Outcome
+from search.trials.trial import Outcome
 
 ENCODER_FILE = "encoder.safetensors"
 """The encoder's weights, beside the record."""
@@ -38,7 +39,7 @@ class PretrainTrial:
         diagnostics: Further measures of its features.
         images: Its images, training and validation.
         keep_encoder: Leave the encoder's weights beside the record.
-        transfer: The record's description of a pretraining for transfer tables.
+        transfer: Data sets of a pretraining for transfer tables; empty elsewhere.
     """
 
     id: str
@@ -52,12 +53,17 @@ class PretrainTrial:
     diagnostics: DiagnosticsConfig
     images: Images
     keep_encoder: bool = False
-    transfer: Mapping[str, Any] | None = None
+    transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
         """It pretrains."""
         return "pretrain"
+
+    @property
+    def pretraining(self) -> None:
+        """It starts from no other trial."""
+        return None
 
     @property
     def encoder(self) -> EncoderConfig:
@@ -71,12 +77,11 @@ class PretrainTrial:
 
     def settings(self) -> dict[str, Any]:
         """Its configuration, for the record."""
-        settings = to_dict(self.pretrain) | {
+        return to_dict(self.pretrain) | {
             "probe": to_dict(self.probe),
             "diagnostics": to_dict(self.diagnostics),
             "images": self.images.count,
         }
-        return settings | ({} if self.transfer is None else {"transfer": dict(self.transfer)})
 
     def hyperparameters(self) -> dict[str, Any]:
         """The few settings by which TensorBoard compares trials."""

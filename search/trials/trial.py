@@ -6,15 +6,14 @@ and observers use this interface only.
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from handssl.encoders import EncoderConfig
+from handssl.records import Kind
 from handssl.training import EpochReport
 from search.config.metric import SearchMetric
 from search.space.point import Point
 from search.storage.folder import Folder
-
-Kind = Literal["pretrain", "fit"]
 
 Report = Mapping[str, Any]
 """{"trial", "epoch", "done", "rung"} and the row of `metrics.jsonl`, after every epoch; "rung" is
@@ -92,6 +91,16 @@ class Trial(Protocol):
     @property
     def encoder(self) -> EncoderConfig:
         """Its encoder."""
+        ...
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """Data sets and mode in the transfer tables; empty elsewhere."""
+        ...
+
+    @property
+    def pretraining(self) -> str | None:
+        """Id of the trial whose encoder it starts from."""
         ...
 
     @property

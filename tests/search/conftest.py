@@ -7,11 +7,11 @@ from moto.server import ThreadedMotoServer
 
 from handssl import records
 from handssl.data import open_or_build_store
+from handssl.records.uri import open_filesystem
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.space.grid import grid
-from search.storage import s3
 from search.studies.grid import resolver_of
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Job
@@ -142,7 +142,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     options = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    files, _ = s3.open_filesystem(f"s3://?{options}&allow_bucket_creation=true")
+    files, _ = open_filesystem(f"s3://?{options}&allow_bucket_creation=true")
     files.create_dir("bucket")
     yield f"s3://bucket/results/small?{options}"
     files.delete_dir_contents("bucket")  # the next server of this process would serve them again

@@ -19,6 +19,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from handssl import records
+from handssl.records.uri import open_filesystem
 from search.config.compose import compose_config
 from search.space.grid import grid
 from search.storage import s3
@@ -49,7 +50,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         "XDG_CACHE_HOME": str(tmp_path / "one machine"),
     }.items():
         monkeypatch.setenv(name, value)
-    files, _ = s3.open_filesystem("s3://?allow_bucket_creation=true")
+    files, _ = open_filesystem("s3://?allow_bucket_creation=true")
     files.create_dir("bucket")
     yield
     running.stop()
@@ -176,7 +177,7 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
         for _ in execute(job, device="cpu"):
             pass
         here = records.read_record(tmp_path / "local" / trial.id / "record.json")
-        assert recorded(trial.id)["metrics"] == here["metrics"]
+        assert recorded(trial.id)["metrics"] == here.metrics
         rows = s3.read(join_uri(RESULTS, "small", "trials", trial.id, "metrics.jsonl"))
         assert rows is not None
         assert [json.loads(line)["epoch"] for line in rows.splitlines()] == list(range(1, 31))

@@ -4,26 +4,28 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from handssl.records import Record, Status
 from search.config.metric import SearchMetric
 from search.observers.display import Display
 
 AUC = SearchMetric(name="auc_50cm", direction="maximize")
 
 
-def record(trial: str, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
-    return {
-        "trial": trial,
-        "status": status,
-        "objective": "relative",
-        "composition": trial,
-        "metrics": metrics,
-        "encoder_steps": 40,
-        "config": {},
-        "error": None,
-    }
+def record(trial: str, status: Status = "finished", **metrics: float | None) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial,
+        hash=trial,
+        seed=0,
+        status=status,
+        objective="relative",
+        composition=trial,
+        metrics=metrics,
+        encoder_steps=40,
+    )
 
 
-def lines(metric: SearchMetric, *records: dict[str, Any], **options: Any) -> list[str]:
+def lines(metric: SearchMetric, *records: Record, **options: Any) -> list[str]:
     """What is printed while these trials end."""
     out = io.StringIO()
     console = Console(file=out, width=120)
@@ -66,7 +68,7 @@ def test_the_best_so_far_is_the_largest_where_the_search_maximises() -> None:
     ],
 )
 def test_a_metric_is_shown_with_its_own_unit(name: str, value: float, expected: str) -> None:
-    assert expected in lines(SearchMetric(name=name), record("T") | {"metrics": {name: value}})[0]
+    assert expected in lines(SearchMetric(name=name), record("T", "finished", **{name: value}))[0]
 
 
 def test_what_was_not_finite_is_never_the_best() -> None:

@@ -2,7 +2,6 @@ import dataclasses
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -10,7 +9,7 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE
+from handssl.records import OBJECTIVE, Record, Rung, Status
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
@@ -32,17 +31,21 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/optuna.db"
 
 
-def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dict[str, Any]:
-    return {
-        "trial": trial.id,
-        "hash": trial.hash,
-        "point": to_dict(trial.point),
-        "status": status,
-        "stage": trial.stage,
-        "metrics": {OBJECTIVE: value} if status == "finished" else {},
-        "rungs": [{"epoch": 1, "step": 5, OBJECTIVE: 9.0}],
-        "encoder_steps": 10,
-    }
+def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial.id,
+        hash=trial.hash,
+        seed=trial.seed,
+        objective=trial.point.objective,
+        composition=trial.point.composition,
+        point=to_dict(trial.point),
+        status=status,
+        stage=trial.stage,
+        metrics={OBJECTIVE: value} if status == "finished" else {},
+        rungs=(Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0}),),
+        encoder_steps=10,
+    )
 
 
 def stored(url: str) -> list[optuna.trial.FrozenTrial]:
@@ -53,7 +56,7 @@ def test_a_trial_is_seen_running_then_as_its_record_says(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaView(url, "s", SEARCH)
-    states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    states: dict[Status, str] = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     for trial, (status, state) in zip(small_trials, states.items(), strict=False):
         view.begin(trial)
         assert stored(url)[-1].state is TrialState.RUNNING
@@ -101,7 +104,7 @@ def test_what_a_killed_driver_left_running_is_adopted_or_told(
 def test_a_lost_database_is_rebuilt_from_the_records(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    statuses = ("finished", "pruned", "failed")
+    statuses: tuple[Status, ...] = ("finished", "pruned", "failed")
     records = {
         trial.id: record_of(trial, status)
         for trial, status in zip(small_trials, statuses, strict=False)
@@ -182,12 +185,12 @@ def test_two_objectives_are_the_error_and_the_encoder_steps(
     assert [direction.name for direction in directions] == ["MINIMIZE", "MINIMIZE"]
 
 
-def of_auc(trial: Trial, value: float | None, status: str = "finished") -> dict[str, Any]:
+def of_auc(trial: Trial, value: float | None, status: Status = "finished") -> Record:
     """A record with an AUC of its own, and an error that would rank it the other way."""
     record = record_of(trial, status)
-    record["metrics"] |= {"auc_50cm": value} if status == "finished" else {}
-    record["rungs"][0]["auc_50cm"] = 0.25
-    return record
+    auc = {"auc_50cm": value} if status == "finished" else {}
+    rung = Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0, "auc_50cm": 0.25})
+    return dataclasses.replace(record, metrics={**record.metrics, **auc}, rungs=(rung,))
 
 
 def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[PretrainTrial]) -> None:

@@ -138,7 +138,7 @@ def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(bucket: str,
     content = s3.read(join_uri(directory, "record.json"))
     assert content is not None
     local = read_record(Path(job.directory) / "record.json")
-    assert json.loads(content)["metrics"] == local["metrics"]
+    assert json.loads(content)["metrics"] == local.metrics
     # A worker that was lost between its record and its last report runs nothing twice.
     [last] = execute(in_bucket, device="cpu")
     assert (last["done"], last["status"]) == (True, "finished")

@@ -9,10 +9,12 @@ import pytest
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
+from handssl.records import StudyDescription
 from search.cli import main
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
+from search.config.typed import to_dict
 from search.studies.checks import (
     check_first_step,
     check_metrics,
@@ -166,15 +168,17 @@ def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def _study(config: Config, fingerprint: str = "f") -> dict[str, object]:
-    from search.config.typed import to_dict
+def _study(config: Config, fingerprint: str = "f") -> StudyDescription:
+    return StudyDescription(config=to_dict(config), data={"fingerprint": fingerprint})
 
-    return {"schema": 1, "config": to_dict(config), "data": {"fingerprint": fingerprint}}
+
+def _write(folder: Path, study: StudyDescription) -> None:
+    (folder / "study.json").write_text(json.dumps(study.to_dict()))
 
 
 def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> None:
     config = compose_config()
-    (tmp_path / "study.json").write_text(json.dumps(_study(config)))
+    _write(tmp_path, _study(config))
     check_same_study(tmp_path, _study(compose_config(["search.repeats=3"])))
     with pytest.raises(ConfigError, match=r"study\.epochs=2, but now got study\.epochs=9"):
         check_same_study(tmp_path, _study(compose_config(["study.epochs=9"])))
@@ -188,7 +192,7 @@ def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None
         for own in ([], ["search.metric={name: auc_50cm, direction: maximize}"])
     )
     path = tmp_path / "study.json"
-    path.write_text(json.dumps(_study(config)))
+    _write(tmp_path, _study(config))
     expected = r"search\.metric\.name=median_pje_cm, but now got search\.metric\.name=auc_50cm"
     with pytest.raises(ConfigError, match=expected):
         check_same_study(tmp_path, _study(largest))
@@ -204,13 +208,13 @@ def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None
 
 def test_a_study_that_goes_by_a_diagnostic_keeps_how_it_is_taken(tmp_path: Path) -> None:
     by_rank = "search.metric={name: rankme, direction: maximize}"
-    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config([by_rank]))))
+    _write(tmp_path, _study(compose_config([by_rank])))
     check_same_study(tmp_path, _study(compose_config([by_rank, "search.repeats=3"])))
     fewer = "trial.diagnostics.images=64"
     with pytest.raises(ConfigError, match=r"trial\.diagnostics\.images=192, but now got"):
         check_same_study(tmp_path, _study(compose_config([by_rank, fewer])))
     # It decides nothing where it only goes into the records.
-    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config())))
+    _write(tmp_path, _study(compose_config()))
     check_same_study(tmp_path, _study(compose_config([fewer])))
 
 

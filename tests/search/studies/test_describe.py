@@ -22,20 +22,20 @@ def test_a_study_is_described_by_its_command_data_and_trials(
         encoders=["resnet10t"],
         trials=small_trials,
     )
-    assert list(study) == [
+    assert list(study.to_dict()) == [
         "schema", "name", "command", "created_at", "fidelity", "data", "versions", "git", "plan",
         "config",
     ]  # fmt: skip
-    assert "secret" not in str(study)
-    assert shlex.split(study["command"])[:3] == [
+    assert "secret" not in str(study.to_dict())
+    assert shlex.split(study.command)[:3] == [
         "python",
         "search/run_grid.py",
         "results=a folder",
     ]
-    assert study["fidelity"]["images"] == len(store)
-    assert study["data"]["images_train"] == len(store.split("train"))
-    assert [planned["trial"] for planned in study["plan"]] == [trial.id for trial in small_trials]
-    assert study["plan"][0] == {
+    assert study.fidelity["images"] == len(store)
+    assert study.data["images_train"] == len(store.split("train"))
+    assert [planned["trial"] for planned in study.plan] == [trial.id for trial in small_trials]
+    assert study.plan[0] == {
         "trial": small_trials[0].id,
         "hash": small_trials[0].hash,
         "objective": "relative",
@@ -43,7 +43,7 @@ def test_a_study_is_described_by_its_command_data_and_trials(
         "seed": small_trials[0].seed,
         "repeat": 0,
     }
-    assert study["config"]["study"]["epochs"] == small.study.epochs
+    assert study.config["study"]["epochs"] == small.study.epochs
 
 
 @pytest.mark.parametrize(

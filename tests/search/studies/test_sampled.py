@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 
 from handssl import records
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE
+from handssl.records import OBJECTIVE, Record
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
@@ -18,6 +19,7 @@ from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials, warm_start
 from search.studies.second_stage import best_points, max_trials, selected_points
 from search.studies.stage import Session
+from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Trial
 
 
@@ -25,29 +27,32 @@ def config_of(*overrides: str) -> Config:
     return compose_config(["search.kind=tpe", "search.trials=12", *overrides])
 
 
-def record_of(trial: Trial, value: float, **changes: Any) -> dict[str, Any]:
-    return {
-        "schema": records.SCHEMA,
-        "trial": trial.id,
-        "hash": trial.hash,
-        "point": to_dict(trial.point),
-        "stage": trial.stage,
-        "status": "finished",
-        "metrics": {OBJECTIVE: value},
-        "rungs": [],
-        "encoder_steps": 1,
-        **changes,
-    }
+def record_of(trial: Trial, value: float, **changes: Any) -> Record:
+    record = Record(
+        kind="pretrain",
+        trial=trial.id,
+        hash=trial.hash,
+        seed=trial.seed,
+        objective=trial.point.objective,
+        composition=trial.point.composition,
+        point=to_dict(trial.point),
+        stage=trial.stage,
+        status="finished",
+        metrics={OBJECTIVE: value},
+        encoder_steps=1,
+    )
+    changed: Record = dataclasses.replace(record, **changes)
+    return changed
 
 
 def trials_of(
-    config: Config, view: OptunaView, finished: dict[str, Any], adopted: Sequence[Point]
-) -> Iterator[Trial]:
+    config: Config, view: OptunaView, finished: dict[str, Record], adopted: Sequence[Point]
+) -> Iterator[PretrainTrial]:
     session = Session(records=finished, optuna=view, adopted=adopted)
     return sampled_trials(config.search, resolver_of(config, "f"), session)
 
 
-def run(config: Config, url: str, finished: dict[str, Any], upto: int = 10**6) -> list[Trial]:
+def run(config: Config, url: str, finished: dict[str, Record], upto: int = 10**6) -> list[Trial]:
     """Play a search: each trial ends, with an error that prefers T and S, before the next."""
     view = OptunaView(url, "s", config.search, seed=len(finished))
     adopted = view.synchronise(finished)
@@ -65,7 +70,7 @@ def run(config: Config, url: str, finished: dict[str, Any], upto: int = 10**6) -
 
 
 def test_the_budget_counts_trials_that_ran_each_of_them_different(tmp_path: Path) -> None:
-    finished: dict[str, Any] = {}
+    finished: dict[str, Record] = {}
     done = run(config_of(), f"sqlite:///{tmp_path}/o.db", finished)
     assert len(done) == len({trial.hash for trial in done}) == len(finished) == 12
 
@@ -79,7 +84,7 @@ def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
 
 def test_a_killed_search_keeps_what_it_had_and_runs_on_what_it_had_begun(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
-    finished: dict[str, Any] = {}
+    finished: dict[str, Record] = {}
     first = run(config_of(), url, finished, upto=4)
     (begun,) = (
         trial.user_attrs["trial"]
@@ -146,7 +151,7 @@ def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
             Point(objective="contrastive", composition=composition)
         )
         path = tmp_path / "old" / "trials" / trial.id / "record.json"
-        records.write_json(path, record_of(trial, value))
+        records.write_json(path, record_of(trial, value).to_dict())
     done = run(config, f"sqlite:///{tmp_path}/o.db", {})
     assert [t.point.composition for t in done] == ["Ro", "CJ"]
 
@@ -154,7 +159,7 @@ def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
 LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
 
 
-def of_auc(config: Config, objective: str, composition: str, auc: float) -> dict[str, Any]:
+def of_auc(config: Config, objective: str, composition: str, auc: float) -> Record:
     """A record whose error would rank it the other way."""
     trial = resolver_of(config, "g").resolve(Point(objective=objective, composition=composition))
     return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
@@ -164,12 +169,13 @@ def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: 
     config = config_of(LARGEST, f"search.warm_start={tmp_path}/old", "search.trials=2")
     for composition, auc in (("CJ", 0.3), ("Ro", 0.1), ("S", 0.9)):
         record = of_auc(config, "contrastive", composition, auc)
-        path = tmp_path / "old" / "trials" / record["trial"] / "record.json"
-        records.write_json(path, record)
+        path = tmp_path / "old" / "trials" / record.trial / "record.json"
+        records.write_json(path, record.to_dict())
     without = record_of(
         resolver_of(config, "g").resolve(Point(objective="relative", composition="T")), 0.0
     )
-    records.write_json(tmp_path / "old" / "trials" / without["trial"] / "record.json", without)
+    path = tmp_path / "old" / "trials" / without.trial / "record.json"
+    records.write_json(path, without.to_dict())
     assert [point.composition for point in warm_start(config.search)] == ["S", "CJ"]
     other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
     with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
@@ -183,7 +189,7 @@ def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
         of_auc(config, "contrastive", "S", 0.7),
         of_auc(config, "relative", "Ro", 0.4),
     ]
-    chosen = selected_points(config.search, {record["trial"]: record for record in found})
+    chosen = selected_points(config.search, {record.trial: record for record in found})
     assert [(p.objective, p.composition) for p in chosen] == [
         ("contrastive", "S"),
         ("relative", "Ro"),
@@ -201,12 +207,12 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
             "search.space={optimizer.base_lr: {low: 0.0001, high: 1.0}}",
         )
         view = OptunaView(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
-        finished: dict[str, Any] = {}
+        finished: dict[str, Record] = {}
         for trial in trials_of(config, view, finished, []):
             value = trial.pretrain.optimizer.base_lr
             finished[trial.id] = record_of(trial, value, metrics={name: value})
             view.end(finished[trial.id])
-        values = [record["metrics"][name] for record in finished.values()]
+        values = [record.metrics[name] or 0.0 for record in finished.values()]
         shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
     assert shares["maximize"] > 0.7
     assert shares["minimize"] < 0.3
@@ -220,7 +226,7 @@ def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
 def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
     config = config_of()
 
-    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> dict[str, Any]:
+    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> Record:
         point = Point(objective="contrastive", composition=composition, repeat=repeat)
         return record_of(resolver_of(config, "f").resolve(point), value, **changes)
 
@@ -231,7 +237,7 @@ def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
         ended("Ro", 1.0, status="failed"),
         ended("CJ", 2.0, stage=2),
     ]
-    best = best_points({record["trial"]: record for record in found}, 5, metric=SearchMetric())
+    best = best_points({record.trial: record for record in found}, 5, metric=SearchMetric())
     assert [(p.composition, p.repeat) for p in best] == [("T", 0), ("S", 0)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from handssl import records
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
-from handssl.records import OBJECTIVE
+from handssl.records import OBJECTIVE, Record
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.transfer import TransferStudyConfig
@@ -68,7 +68,7 @@ def job(rows: Rows, tmp_path: Path) -> Make:
     return make
 
 
-def finished(job: Job) -> dict[str, Any]:
+def finished(job: Job) -> Record:
     *reports, last = execute(job, device="cpu")
     assert [report["epoch"] for report in reports] == list(range(1, len(reports) + 1))
     assert (last["done"], last["status"]) == (True, "finished")
@@ -82,33 +82,33 @@ def finished(job: Job) -> dict[str, Any]:
 def test_a_row_of_every_kind_ends_with_a_record_of_each_evaluation(job: Make, kind: str) -> None:
     own = job(kind)
     record = finished(own)
-    part = record["config"]["transfer"]
+    part = record.transfer
     assert part["fit"] == "FH"
     assert part["evaluate"] == ["IH", "FH"]
-    assert list(record["evaluations"]) == ["IH", "FH"]
-    assert record["metrics"] == record["evaluations"]["IH"]
-    assert record["metrics"][OBJECTIVE] > 0
-    assert record["study"] == "small"
+    assert list(record.evaluations) == ["IH", "FH"]
+    assert record.metrics == record.evaluations["IH"]
+    assert (record.metrics[OBJECTIVE] or 0) > 0
+    assert record.study == "small"
     folder = Path(own.directory)
     assert not (folder / "checkpoint.pt").exists()
     for name, file in (("IH", "errors.npz"), ("FH", "errors-FH.npz")):
         with np.load(folder / file) as errors:
             median = float(np.nanmedian(errors["error_cm"]))
             assert len(errors["group"]) == len(errors["error_cm"])
-        assert record["evaluations"][name][OBJECTIVE] == pytest.approx(median, rel=1e-5)
-    trained = "finetune" in record["config"]
-    assert trained != ("probe" in record["config"])
-    assert (record["epochs"] > 0) == trained
-    assert sum(v for k, v in record["timings_s"].items() if k != "total") == pytest.approx(
-        record["timings_s"]["total"]
+        assert record.evaluations[name][OBJECTIVE] == pytest.approx(median, rel=1e-5)
+    trained = "finetune" in record.config
+    assert trained != ("probe" in record.config)
+    assert (record.epochs > 0) == trained
+    assert sum(v for k, v in record.timings_s.items() if k != "total") == pytest.approx(
+        record.timings_s["total"]
     )
 
 
 def test_the_layer_decay_changes_the_result_and_the_record_says_it(job: Make) -> None:
     plain = finished(job("contrastive_unfrozen_resnet10t_FH_1_r0", "plain"))
     decayed = finished(job("contrastive_unfrozen_resnet10t_FH_1_decay", "decayed"))
-    assert decayed["config"]["transfer"]["layer_decay"] == 0.7
-    assert decayed["metrics"] != plain["metrics"]
+    assert decayed.transfer["layer_decay"] == 0.7
+    assert decayed.metrics != plain.metrics
 
 
 def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> None:
@@ -117,12 +117,12 @@ def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> No
     list(itertools.islice(execute(broken, device="cpu"), 1))
     assert (Path(broken.directory) / "checkpoint.pt").exists()
     again = finished_from(broken)
-    assert timeless(again) == timeless(whole)
+    assert timeless(again.to_dict()) == timeless(whole.to_dict())
     rows = [records.read_jsonl(Path(d) / "metrics.jsonl") for d in _folders(broken)]
     assert timeless(rows[0]) == timeless(rows[1])
 
 
-def finished_from(job: Job) -> dict[str, Any]:
+def finished_from(job: Job) -> Record:
     reports = list(execute(job, device="cpu"))
     assert [report["epoch"] for report in reports] == [2, 2]
     return records.read_record(Path(job.directory) / "record.json")
@@ -150,8 +150,9 @@ def test_a_row_whose_loss_turns_non_finite_fails_with_the_reason(job: Make) -> N
     reports = list(execute(dataclasses.replace(supervised, trial=fit), device="cpu"))
     assert reports[-1]["status"] == "failed"
     record = records.read_record(Path(supervised.directory) / "record.json")
-    assert record["status"] == "failed"
-    assert record["error"]["type"] == "NonFiniteLossError"
+    assert record.status == "failed"
+    assert record.error is not None
+    assert record.error.type == "NonFiniteLossError"
 
 
 def test_a_pretraining_joins_its_data_and_leaves_its_encoder(rows: Rows, tmp_path: Path) -> None:
@@ -170,6 +171,6 @@ def test_a_pretraining_joins_its_data_and_leaves_its_encoder(rows: Rows, tmp_pat
     )
     assert list(execute(pretrain, device="cpu"))[-1]["status"] == "finished"
     record = records.read_record(tmp_path / "trial" / "record.json")
-    assert record["config"]["transfer"]["mode"] == "pretrain"
+    assert record.transfer["mode"] == "pretrain"
     weights = str(tmp_path / "trial" / ENCODER_FILE)
     build_encoder(EncoderConfig(name="resnet10t", weights=weights))

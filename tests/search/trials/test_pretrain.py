@@ -31,7 +31,9 @@ def without_times(value: Any) -> Any:
 def record_and_rows(job: Job) -> tuple[Any, Any]:
     folder = Path(job.directory)
     rows = records.read_jsonl(folder / "metrics.jsonl")
-    return without_times(records.read_record(folder / "record.json")), without_times(rows)
+    return without_times(records.read_record(folder / "record.json").to_dict()), without_times(
+        rows
+    )
 
 
 def moved(job: Job, folder: Path) -> Job:
@@ -49,21 +51,21 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: Job) -> None:
         "record.json",
     }
     record = records.read_record(folder / "record.json")
-    assert record["status"] == "finished"
-    assert record["hash"] == job.trial.hash
-    assert record["metrics"][OBJECTIVE] == reports[-1][OBJECTIVE] > 0
-    assert [rung["epoch"] for rung in record["rungs"]] == [1]
-    assert record["rungs"][0].keys() == {"epoch", "step", OBJECTIVE}
-    assert record["steps"] == record["encoder_steps"] == 10
-    parts = dict(record["timings_s"])
+    assert record.status == "finished"
+    assert record.hash == job.trial.hash
+    assert record.metrics[OBJECTIVE] == reports[-1][OBJECTIVE] > 0
+    assert [rung.epoch for rung in record.rungs] == [1]
+    assert record.rungs[0].metrics.keys() == {OBJECTIVE}
+    assert record.steps == record.encoder_steps == 10
+    parts = dict(record.timings_s)
     total = parts.pop("total")
     assert sum(parts.values()) == pytest.approx(total)
-    assert record["study"] == "small"
+    assert record.study == "small"
     diagnosed = {f"{kind}/{name}" for kind in ("invariance", "equivariance") for name in STUDIED}
-    assert diagnosed | {"rankme"} <= record["metrics"].keys()
+    assert diagnosed | {"rankme"} <= record.metrics.keys()
     assert not diagnosed & reports[-1].keys()
     with np.load(folder / "errors.npz") as file:
-        assert np.median(file["error_cm"]) == pytest.approx(record["metrics"][OBJECTIVE])
+        assert np.median(file["error_cm"]) == pytest.approx(record.metrics[OBJECTIVE])
         assert len(file["group"]) == len(file["error_cm"])
 
 
@@ -75,11 +77,11 @@ def test_what_may_stop_a_trial_is_in_every_report_and_at_every_rung(job: Job) ->
     assert [report["rung"] for report in (rung, second, last)] == [True, False, True]
     assert 0 <= rung["auc_50cm"] <= 1
     record = records.read_record(Path(job.directory) / "record.json")
-    assert last["auc_50cm"] == record["metrics"]["auc_50cm"] != record["metrics"][OBJECTIVE]
+    assert last["auc_50cm"] == record.metrics["auc_50cm"] != record.metrics[OBJECTIVE]
     rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-    for held in (record["rungs"], record_of(job, "pruned", rows)["rungs"]):
-        assert [(own["epoch"], own["auc_50cm"]) for own in held] == [(1, rung["auc_50cm"])]
-        assert held[0].keys() == {"epoch", "step", "auc_50cm", OBJECTIVE}
+    for held in (record.rungs, record_of(job, "pruned", rows).rungs):
+        assert [(own.epoch, own.metrics["auc_50cm"]) for own in held] == [(1, rung["auc_50cm"])]
+        assert held[0].metrics.keys() == {"auc_50cm", OBJECTIVE}
 
 
 def test_two_runs_of_a_trial_give_the_same_record(job: Job, tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_a_trial_whose_record_is_there_is_not_run_again(job: Job) -> None:
 def test_the_record_takes_away_what_a_killed_worker_left_half_written(job: Job) -> None:
     folder = Path(job.directory)
     folder.mkdir(parents=True)
-    (folder / ".checkpoint.pt.x1y2").write_bytes(b"half")
+    (folder / ".x1y2.partial.checkpoint.pt").write_bytes(b"half")
     list(execute(job, device="cpu"))
     assert not list(folder.glob(".*"))
 
@@ -158,26 +160,28 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: Job, trial: Pretrai
     assert last["done"]
     assert last["status"] == "failed"
     record = records.read_record(Path(job.directory) / "record.json")
-    assert record["status"] == "failed"
-    assert record["error"]["type"] == "NonFiniteLossError"
-    assert "step=" in record["error"]["message"]
-    assert record["error"]["step"] > 0
-    assert record["error"]["last_finite_loss"] > 0
-    assert {"encoder.layer1", "objective"} <= record["error"]["parameter_norms"].keys()
-    assert "Traceback" in record["error"]["traceback"]
+    assert record.status == "failed"
+    assert record.error is not None
+    assert record.error.type == "NonFiniteLossError"
+    assert "step=" in record.error.message
+    assert record.error.details["step"] > 0
+    assert record.error.details["last_finite_loss"] > 0
+    assert {"encoder.layer1", "objective"} <= record.error.details["parameter_norms"].keys()
+    assert "Traceback" in str(record.error.traceback)
 
 
 def test_a_traceback_as_text_is_taken_apart(job: Job) -> None:
     error = "Traceback (most recent call last):\n  ...\nValueError: no: way\n"
     record = record_of(job, "failed", [], error=error)
-    assert record["error"] == {"type": "ValueError", "message": "no: way", "traceback": error}
-    assert record["timings_s"]["total"] == 0
-    json.dumps(record)
+    assert record.error == records.Failure(type="ValueError", message="no: way", traceback=error)
+    assert record.timings_s["total"] == 0
+    json.dumps(record.to_dict())
 
 
 def test_prose_in_place_of_a_traceback_is_the_message(job: Job) -> None:
     prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
-    error = record_of(job, "failed", [], error=prose)["error"]
-    assert error["type"] == "unknown"
-    assert error["message"] == "The worker has died. Exit type: SYSTEM_ERROR: no"
-    assert error["traceback"] == prose
+    error = record_of(job, "failed", [], error=prose).error
+    assert error is not None
+    assert error.type == "unknown"
+    assert error.message == "The worker has died. Exit type: SYSTEM_ERROR: no"
+    assert error.traceback == prose

@@ -48,7 +48,9 @@ class _Nothing(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         error_cm = 10 + self._job.trial.seed % 1000 / 100
-        record = record_of(self._job, "finished", [], outcome=Outcome(metrics={OBJECTIVE: error_cm}))
+        record = record_of(
+            self._job, "finished", [], outcome=Outcome(metrics={OBJECTIVE: error_cm})
+        )
         write_record(scratch_copy(self._job.directory), record)
         return {
             "trial": self._job.trial.id,

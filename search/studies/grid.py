@@ -9,7 +9,7 @@ from rich.console import Console
 from search.cluster.resources import check_resources
 from search.config.schema import Config
 from search.config.search import EarlyStopping
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.grid import grid
 from search.storage.folder import absolute_uri
 from search.storage.s3 import join_uri
@@ -77,7 +77,7 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
         stores={resolver.images: store},
         metric=search.metric,
         open_optuna=functools.partial(
-            OptunaView, name=config.study.name, search=search, seed=config.study.seed
+            OptunaMirror, name=config.study.name, search=search, seed=config.study.seed
         ),
         first_points=first_points,
         description=describe(

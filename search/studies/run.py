@@ -20,7 +20,7 @@ from search.cluster.tune import early_stopping, run_jobs
 from search.observers.display import Display
 from search.observers.optuna_study import without_password
 from search.observers.prometheus import StudyMetrics
-from search.observers.views import view_sheet
+from search.observers.tensorboard import TensorBoardLog, view_sheet
 from search.observers.watch import StudyWatch
 from search.space.point import point_from
 from search.storage import s3
@@ -83,18 +83,18 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
     console.print(f"{total} trials, {len(session.records)} already finished")
     complete = True
     if total > len(session.records):
-        display = Display(console, total=total, done=session.records.values(), metric=study.metric)
+        before = session.records.values()
+        display = Display(console, total=total, records=before, metric=study.metric)
         with cluster_session(study.config.cluster, verbose=verbose) as dashboard:
             if dashboard:
                 console.print(f"Ray dashboard {dashboard}")
             watch = StudyWatch(
                 optuna=session.optuna,
                 display=display,
-                metrics=StudyMetrics(
-                    study.config.study.name, study.metric, session.records.values()
+                metrics=StudyMetrics(study.config.study.name, study.metric, before),
+                tensorboard=TensorBoardLog(
+                    folder.local_path / "tensorboard", lambda trial: _views(study, trial)
                 ),
-                tensorboard=folder.local_path / "tensorboard",
-                views=lambda trial: _views(study, trial),
                 finished=session.records,
             )
             with display:
@@ -116,7 +116,7 @@ def _open_session(study: Study, folder: Folder) -> Session:
     repeated = {*retried, *study.outdated(recorded)}
     final = {trial: record for trial, record in recorded.items() if trial not in repeated}
     optuna = study.open_optuna(_database(study, folder))
-    begun = optuna.synchronise(final)
+    begun = optuna.sync(final)
     failed = [point_from(r.point) for r in retried.values() if r.stage == 1]
     optuna.enqueue(study.first_points)
     return Session(records=final, optuna=optuna, adopted=[*begun, *failed])

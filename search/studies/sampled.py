@@ -68,7 +68,7 @@ def sampled_trials(
         optuna_trial = session.optuna.ask()
         trial = resolver.resolve(sample_point(optuna_trial, search))
         if trial.hash in first:
-            session.optuna.answer(optuna_trial, first[trial.hash])
+            session.optuna.answer_from_record(optuna_trial, first[trial.hash])
             known_in_a_row += 1
             continue
         while trial.hash in begun | recorded.keys():
@@ -76,7 +76,7 @@ def sampled_trials(
             trial = resolver.resolve(point)
         known_in_a_row = 0
         begun.add(trial.hash)
-        session.optuna.begin(trial, optuna_trial)
+        session.optuna.mark_running(trial, optuna_trial)
         yield trial
 
 

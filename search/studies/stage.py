@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from handssl.records import Record
 from search.config.schema import TrialConfig
 from search.config.search import EarlyStopping
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.point import Point
 from search.trials.trial import Trial
 
@@ -25,7 +25,7 @@ class Session:
     """
 
     records: dict[str, Record]
-    optuna: OptunaView
+    optuna: OptunaMirror
     adopted: Sequence[Point]
 
 

@@ -7,7 +7,7 @@ from handssl.data import Store
 from handssl.records import StudyDescription
 from search.config.metric import SearchMetric
 from search.config.schema import CommonConfig
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.point import Point
 from search.storage.s3 import join_uri
 from search.studies.stage import Records, Stage
@@ -42,7 +42,7 @@ class Study:
     examples: Sequence[Trial] = ()
     stores: Mapping[Images, Store]
     metric: SearchMetric
-    open_optuna: Callable[[str], OptunaView]
+    open_optuna: Callable[[str], OptunaMirror]
     first_points: Sequence[Point] = ()
     outdated: Callable[[Records], Collection[str]] = _nothing
     description: StudyDescription

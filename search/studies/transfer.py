@@ -21,7 +21,7 @@ from search.config.metric import SearchMetric
 from search.config.schema import DataConfig, TrialConfig
 from search.config.search import SearchConfig
 from search.config.transfer import RowGroup, TransferStudyConfig
-from search.observers.optuna_study import OptunaView, Parameters
+from search.observers.optuna_study import OptunaMirror, ParametersOf
 from search.space.point import Point
 from search.storage.folder import absolute_uri
 from search.storage.s3 import is_bucket, join_uri, redact
@@ -102,7 +102,7 @@ def transfer_study(
         stores=data.stores,
         metric=SearchMetric(),
         open_optuna=functools.partial(
-            OptunaView,
+            OptunaMirror,
             name=config.study.name,
             search=SearchConfig(),
             seed=config.study.seed,
@@ -208,7 +208,7 @@ def _data_sets(groups: Iterable[RowGroup]) -> list[str]:
     return sorted(needed)
 
 
-def parameters_among(trials: Sequence[Trial]) -> Parameters:
+def parameters_among(trials: Sequence[Trial]) -> ParametersOf:
     """Optuna's parameters of these trials: the objective, and the values in which they differ.
 
     The function raises a ValueError for the point of another trial.

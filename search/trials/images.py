@@ -32,7 +32,7 @@ class Images:
         """Open stores, one for each of `stores`, as one store."""
         if self.count is not None:
             stores = [store.take(self.count) for store in stores]
-        return stores[0] if len(stores) == 1 else join_stores(stores, shares=self.weights)
+        return stores[0] if len(stores) == 1 else join_stores(stores, weights=self.weights)
 
 
 @functools.lru_cache(maxsize=4)

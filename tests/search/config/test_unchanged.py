@@ -2,8 +2,8 @@
 
 That revision wrote the fixtures:
   configs.json: plain(compose_config(overrides, NAME, SCHEMA)) for "NAME overrides"
-  hashes.json: {t.id: [t.hash, t.seed] for t in resolver_of(config, "fingerprint").resolve_all(points)}, with
-    points = grid(config.search) or, for a sampled search, corner_points(config.search)
+  hashes.json: {t.id: [t.hash, t.seed] for t in resolve_all(config, points, "fingerprint")}, with
+    points = grid(config.search) or, for a sampled search, ends(config.search)
 """
 
 import dataclasses

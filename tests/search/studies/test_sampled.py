@@ -13,7 +13,7 @@ from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.typed import to_dict
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.point import Point
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials, warm_start
@@ -46,7 +46,7 @@ def record_of(trial: Trial, value: float, **changes: Any) -> Record:
 
 
 def trials_of(
-    config: Config, view: OptunaView, finished: dict[str, Record], adopted: Sequence[Point]
+    config: Config, view: OptunaMirror, finished: dict[str, Record], adopted: Sequence[Point]
 ) -> Iterator[PretrainTrial]:
     session = Session(records=finished, optuna=view, adopted=adopted)
     return sampled_trials(config.search, resolver_of(config, "f"), session)
@@ -54,17 +54,17 @@ def trials_of(
 
 def run(config: Config, url: str, finished: dict[str, Record], upto: int = 10**6) -> list[Trial]:
     """Play a search: each trial ends, with an error that prefers T and S, before the next."""
-    view = OptunaView(url, "s", config.search, seed=len(finished))
-    adopted = view.synchronise(finished)
+    view = OptunaMirror(url, "s", config.search, seed=len(finished))
+    adopted = view.sync(finished)
     view.enqueue(warm_start(config.search))
     done: list[Trial] = []
     for trial in trials_of(config, view, finished, adopted):
-        view.begin(trial)
+        view.mark_running(trial)
         if len(done) == upto:
             break  # killed while this one runs
         names = trial.point.composition.split("+")
         finished[trial.id] = record_of(trial, 50.0 - 20 * ("S" in names) - 5 * ("T" in names))
-        view.end(finished[trial.id])
+        view.finish(finished[trial.id])
         done.append(trial)
     return done
 
@@ -103,7 +103,7 @@ def test_a_killed_search_keeps_what_it_had_and_runs_on_what_it_had_begun(tmp_pat
 
 def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
     config = config_of("search.augmentations=[rotate]", "search.trials=3")
-    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
     trials = list(trials_of(config, view, {}, []))
     assert len({trial.hash for trial in trials}) == 3
     assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
@@ -111,7 +111,7 @@ def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
 
 def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: Path) -> None:
     config = config_of()
-    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
     point = Point(objective="contrastive", composition="T+S")
     trials = trials_of(config, view, {}, [point, point])
     assert next(trials).point == point
@@ -206,12 +206,12 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
             "search.objectives={contrastive: {name: contrastive}}",
             "search.space={optimizer.base_lr: {low: 0.0001, high: 1.0}}",
         )
-        view = OptunaView(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
+        view = OptunaMirror(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
         finished: dict[str, Record] = {}
         for trial in trials_of(config, view, finished, []):
             value = trial.pretrain.optimizer.base_lr
             finished[trial.id] = record_of(trial, value, metrics={name: value})
-            view.end(finished[trial.id])
+            view.finish(finished[trial.id])
         values = [record.metrics[name] or 0.0 for record in finished.values()]
         shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
     assert shares["maximize"] > 0.7

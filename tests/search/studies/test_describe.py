@@ -38,8 +38,8 @@ def test_a_study_is_described_by_its_command_data_and_trials(
     assert study.plan[0] == {
         "trial": small_trials[0].id,
         "hash": small_trials[0].hash,
-        "objective": "relative",
-        "composition": "T",
+        "objective": small_trials[0].point.objective,
+        "composition": small_trials[0].point.composition,
         "seed": small_trials[0].seed,
         "repeat": 0,
     }

@@ -1,6 +1,6 @@
 """Our runs of the cross-dataset and supervised experiments (tables 2 to 4 and 6 to 9).
 
-Such a record has a field `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
+A record of such a run has a part `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
 "evaluate": ["IH"], "mode": "supervised|frozen|unfrozen", "label_fraction": 1.0, "layer_decay":
 1.0}`. A run that was evaluated on several data sets has the metrics of each in `evaluations`, and
 those of the first in `metrics`. A pretraining that several runs share has mode `pretrain` and no
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.grid import Setting
+from analysis.grid import Setting, is_transfer
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
@@ -121,7 +121,7 @@ def measured_rows(studies: Iterable[Study]) -> dict[TransferKey, list[MeasuredRo
     owners: dict[str, Study] = {}
     for study in studies:
         owners[study.name] = study
-        for record in (r for r in study.records if r.is_transfer):
+        for record in filter(is_transfer, study.records):
             for key, run in evaluated(record):
                 if fraction_of(run) == 1:
                     groups[key, *row_of(run), study.name].append(run)

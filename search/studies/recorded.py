@@ -110,8 +110,8 @@ def read_recorded(place: str) -> RecordedStudy:
         )
     try:
         source = open_source((single["study"] if single else path) + mark + options)
-        description = _description(source)
         if single is None:
+            description = _description(source)
             records = read_records(source)
         else:
             record = Record.from_dict(
@@ -120,6 +120,7 @@ def read_recorded(place: str) -> RecordedStudy:
                 trial=single["record"].split("/")[1],
             )
             records = {record.trial: record}
+            description = _description(source)
     except FileNotFoundError as error:
         raise ConfigError(f"record must exist to be replayed, but there is no {text}") from error
     except OSError as error:

@@ -205,7 +205,8 @@ def test_the_record_of_an_earlier_failure_is_deleted_at_the_start(
 def test_a_trial_that_fails_gets_a_record_with_the_reason(session: Session, job: Job) -> None:
     session.fail("Traceback …\nValueError: the loss is wrong")  # before it could start
     record = records.read_record(Path(job.directory) / "record.json")
-    assert (record.status, record.error and record.error.type) == ("failed", "ValueError")
+    assert record.error is not None
+    assert (record.status, record.error.type) == ("failed", "ValueError")
     assert session.stored().state.name == "FAIL"
     assert "the loss is wrong" in session.out.getvalue()
     assert session.watch.error is None

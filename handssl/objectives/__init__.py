@@ -2,6 +2,7 @@
 
 from handssl.objectives.config import (
     OBJECTIVE_CONFIGS,
+    ContrastiveConfig,
     ObjectiveConfig,
     config_class,
     from_schema_1,
@@ -16,6 +17,7 @@ from handssl.objectives.targets import relative_targets
 __all__ = [
     "OBJECTIVES",
     "OBJECTIVE_CONFIGS",
+    "ContrastiveConfig",
     "Objective",
     "ObjectiveConfig",
     "ObjectiveOutput",

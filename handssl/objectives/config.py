@@ -133,7 +133,7 @@ class MixedConfig(EquivariantConfig):
         return kind(**{name: getattr(self, name) for name in names})
 
 
-OBJECTIVE_CONFIGS: Final[Mapping[str, type[ObjectiveConfig]]] = {
+OBJECTIVE_CONFIGS: Final[dict[str, type[ObjectiveConfig]]] = {
     "contrastive": ContrastiveConfig,
     "relative": RelativeConfig,
     "equivariant": EquivariantConfig,

@@ -6,7 +6,6 @@ from typing import Any
 
 from handssl.errors import ConfigError
 from handssl.objectives import OBJECTIVE_CONFIGS, ObjectiveConfig, config_class
-from search.config.renamed import check_renamed
 from search.config.typed import from_dict
 
 
@@ -23,8 +22,6 @@ def override_objective(
     Raises:
         ConfigError: A key that the objective does not have, or a refused value.
     """
-    for name in overrides:
-        check_renamed(f"{key}.{name}")
     try:
         fields = dataclasses.fields(config_class(overrides.get("name", base.name)))
         names = [field.name for field in fields if hasattr(base, field.name)]

@@ -19,9 +19,11 @@ from handssl.errors import ConfigError
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.config.search import SearchConfig
-from search.observers.optuna_study import OptunaView, without_password
-from search.studies.sampled import sampled
-from search.trials.resolve import Trial
+from search.observers.optuna_study import OptunaMirror, without_password
+from search.studies.grid import resolver_of
+from search.studies.sampled import sampled_trials
+from search.studies.stage import Session
+from search.trials.pretrain import PretrainTrial
 from tests.search.observers.test_optuna_study import record_of
 
 RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
@@ -86,12 +88,12 @@ def stored(url: str, name: str) -> list[optuna.trial.FrozenTrial]:
 
 
 @pytest.fixture
-def view_of() -> Iterator[Callable[..., OptunaView]]:
+def view_of() -> Iterator[Callable[..., OptunaMirror]]:
     """Makes views whose connections are closed in the end."""
-    made: list[OptunaView] = []
+    made: list[OptunaMirror] = []
 
-    def make(url: str, name: str, search: SearchConfig) -> OptunaView:
-        made.append(OptunaView(url, name, search))
+    def make(url: str, name: str, search: SearchConfig) -> OptunaMirror:
+        made.append(OptunaMirror(url, name, search))
         return made[-1]
 
     yield make
@@ -99,23 +101,23 @@ def view_of() -> Iterator[Callable[..., OptunaView]]:
         view._storage.engine.dispose()
 
 
-View = Callable[..., OptunaView]
+View = Callable[..., OptunaMirror]
 
 
 def test_a_killed_driver_is_healed_as_in_sqlite(
-    server: str, view_of: View, small: Config, small_trials: list[Trial]
+    server: str, view_of: View, small: Config, small_trials: list[PretrainTrial]
 ) -> None:
     unfinished, recorded, missing = small_trials[:3]
     killed = view_of(server, "healed", small.search)
-    killed.begin(unfinished)
+    killed.mark_running(unfinished)
     killed.report(unfinished, 1, 9.0)
-    killed.begin(recorded)
+    killed.mark_running(recorded)
     found = {trial.id: record_of(trial) for trial in (recorded, missing)}
     view = view_of(server, "healed", small.search)
-    assert view.synchronise(found) == [unfinished.point]
-    view.begin(unfinished)
+    assert view.sync(found) == [unfinished.point]
+    view.mark_running(unfinished)
     view.report(unfinished, 1, 9.0)
-    view.end(record_of(unfinished, "pruned"))
+    view.finish(record_of(unfinished, "pruned"))
     states = {t.user_attrs["trial"]: t.state.name for t in stored(server, "healed")}
     assert states == {
         unfinished.id: "PRUNED",
@@ -130,9 +132,11 @@ def test_tpe_samples_with_its_memory_in_the_server(server: str, view_of: View) -
     config = compose_config(["search=tpe", "search.trials=12", f"search.storage='{server}'"])
     view = view_of(server, "sampled", config.search)
     finished: dict[str, records.Record] = {}
-    for number, trial in enumerate(sampled(config, view, "f", finished, [])):
+    session = Session(records=finished, optuna=view, adopted=[])
+    trials = sampled_trials(config.search, resolver_of(config), session)
+    for number, trial in enumerate(trials):
         finished[trial.id] = record_of(trial, value=float(number))
-        view.end(finished[trial.id])
+        view.finish(finished[trial.id])
     assert len(finished) == 12
     assert [t.value for t in stored(server, "sampled")] == list(range(12))
 
@@ -140,7 +144,7 @@ def test_tpe_samples_with_its_memory_in_the_server(server: str, view_of: View) -
 def test_a_password_that_is_wrong_is_refused_and_not_shown(server: str) -> None:
     wrong = server.replace("not%20to", "may%20not")
     with pytest.raises(ConfigError, match=r"search\.storage must be.*password") as refused:
-        OptunaView(wrong, "s", compose_config().search)
+        OptunaMirror(wrong, "s", compose_config().search)
     assert "may" not in str(refused.value)
     assert "not to be shown" not in without_password(server)
 

@@ -1,4 +1,4 @@
-"""The side of a view where a command was not told: that of the encoder's pretraining."""
+"""Default side of a command's views: that of the encoder's pretraining."""
 
 from pathlib import Path
 from typing import Final
@@ -8,10 +8,10 @@ from handssl.encoders.preprocessing import stated_preprocessing
 _DEFAULT_PX: Final = 128
 
 
-def view_size(weights: str, given: int | None) -> int:
-    """The given side, else the one that a readable file of weights states, else 128."""
-    if given is not None:
-        return given
+def view_size(weights: str, size_px: int | None) -> int:
+    """`size_px` if set, else the side that the file of weights states, else 128."""
+    if size_px is not None:
+        return size_px
     if weights in ("random", "imagenet"):
         return _DEFAULT_PX
     stated = stated_preprocessing(Path(weights))

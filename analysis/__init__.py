@@ -1,6 +1,6 @@
 """From records to tables, figures and a report; knows neither Ray nor the rest of the project.
 
-``python -m analysis results/<study>`` on the command line, `compile_study` from a program.
+`python -m analysis results/<study>` on the command line, `compile_study` from a program.
 """
 
 from analysis.compilation import Report, compile_study

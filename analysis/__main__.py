@@ -1,4 +1,4 @@
-"""``python -m analysis results/<study> [more studies…] [--out DIR] [--compact DIR]``."""
+"""`python -m analysis results/<study> [more studies…] [--out DIR] [--compact DIR]`."""
 
 import argparse
 import sys
@@ -12,17 +12,17 @@ from analysis.compilation import Report, compile_study
 from analysis.errors import RecordsError
 from analysis.reading import read_study
 from analysis.tables import Table, to_console
-from analysis.transfer import find_runs
+from analysis.transfer import measured_rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compiles the given studies and prints the best-composition tables and the paths.
+    """Compile studies, print the tables of the best compositions and the paths.
 
     Args:
-        argv: Arguments without the program's name; by default those of the process.
+        argv: Arguments without the program name; by default those of the process.
 
     Returns:
-        0 when the report was written, 2 when it could not be.
+        0 for a complete report, 2 if an input or output cannot be used.
     """
     parser = argparse.ArgumentParser(
         prog="python -m analysis",
@@ -33,16 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--out",
-        help="where to write (default: analysis/ in the first study's folder; "
-        "outputs/NAME where that is a compact one, NAME)",
+        help="output folder (default: analysis/ in the first study's folder, or outputs/NAME for "
+        "a compact study)",
     )
     parser.add_argument(
         "--compact",
         metavar="DIR",
-        help="write the study into DIR in compact form, to publish it, and nothing else",
+        help="only write the study into DIR in compact form, for publication",
     )
     parser.add_argument(
-        "--price-per-hour", type=float, help="price of an hour of one trial's devices"
+        "--price-per-hour", type=float, help="price of one hour of a trial's devices"
     )
     options = parser.parse_args(argv)
     console = Console()
@@ -61,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _publish(studies: Sequence[str], folder: Path, console: Console) -> None:
-    """Writes one study in compact form, and says what to look at before it is published."""
+    """Write one study in compact form and list its problems."""
     if len(studies) != 1:
-        raise RecordsError(f"--compact must be given one study, but got {len(studies)}")
+        raise RecordsError(f"--compact takes exactly one study, but got {len(studies)}")
     study = read_study(studies[0])
     for path in write_compact(study, folder):
         console.print(f"{path}  {path.stat().st_size / 1e6:.2f} MB", soft_wrap=True, markup=False)
@@ -73,15 +73,15 @@ def _publish(studies: Sequence[str], folder: Path, console: Console) -> None:
 
 
 def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
-    """The tables, the best compositions last, and what to type to see more."""
+    """Print the tables, the best compositions last, and the commands that show more."""
     for table in _printed(report):
         for part in to_console(table, console.width):
             console.print(part)
     for study in report.studies:
         for problem in report.problems[study.name]:
             console.print(f"note: {study.name}: {problem}", markup=False, style="yellow")
-        if study.waiting:
-            console.print(f"{study.name}: {study.waiting}", markup=False, highlight=False)
+        if study.progress:
+            console.print(f"{study.name}: {study.progress}", markup=False, highlight=False)
     lines = [
         f"tables        ls {report.folder / 'tables'}",
         f"figures       ls {report.folder / 'figures'}",
@@ -97,8 +97,8 @@ def _show(report: Report, folders: Sequence[Path], console: Console) -> None:
 
 
 def _printed(report: Report) -> list[Table]:
-    """Compositions where any were searched, rows across data sets where any were run."""
-    rows = find_runs(report.studies)
+    """Tables of the best compositions, of the transfer rows and of few labels, where present."""
+    rows = measured_rows(report.studies)
     tables = [
         table
         for chapter in report.chapters
@@ -106,7 +106,7 @@ def _printed(report: Report) -> list[Table]:
         if (rows and chapter.key == "transfer") or chapter.key == "lowshot"
     ]
     if report.grid.columns or not tables:
-        tables += reversed(next(own.tables for own in report.chapters if own.key == "best"))
+        tables += reversed(next(c.tables for c in report.chapters if c.key == "best"))
     return tables
 
 

@@ -1,4 +1,4 @@
-"""The report's chapters: from cells to tables, drawings and sentences."""
+"""The report's chapters: tables, drawings and sentences from the cells."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from itertools import permutations
 from analysis import figures, findings, tables
 from analysis.comparison import agreement, compare_columns, rank_column
 from analysis.contribution import contribution
-from analysis.efficiency import progress
+from analysis.efficiency import efficiencies
 from analysis.figures import Drawing
-from analysis.grid import Column, Grid
-from analysis.hypothesis import DIAGNOSTICS, links, points
+from analysis.grid import Grid, GridColumn
+from analysis.hypothesis import DIAGNOSTICS, diagnosed_settings, links
 from analysis.lowshot import LowShot
 from analysis.notation import objective_base
 from analysis.records import Study
@@ -27,9 +27,9 @@ class Chapter:
     Attributes:
         key: Anchor.
         title: Heading.
-        sentences: What the numbers say.
+        sentences: Findings.
         tables, drawings: The numbers.
-        note: What is said where there is nothing to show.
+        note: Text for a chapter without tables and drawings.
     """
 
     key: str
@@ -40,37 +40,37 @@ class Chapter:
     note: str = ""
 
 
-def _present(found: Iterable[Drawing | None]) -> tuple[Drawing, ...]:
-    return tuple(drawing for drawing in found if drawing is not None)
+def _present(drawings: Iterable[Drawing | None]) -> tuple[Drawing, ...]:
+    return tuple(drawing for drawing in drawings if drawing is not None)
 
 
 def chapters(
     grid: Grid,
     uncertainty: Uncertainty,
     studies: Sequence[Study],
-    few: LowShot,
+    low_shot: LowShot,
     price_per_hour: float | None = None,
 ) -> tuple[Chapter, ...]:
-    """All chapters, those of which nothing has been run yet included.
+    """All chapters, including those without runs.
 
-    Where no composition has been searched, what was run downstream comes first.
+    Where no composition has been searched, the downstream chapters come first.
     """
-    ranking = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
+    rankings = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
     searched = (
         Chapter(
             key="best",
             title="The best compositions",
-            sentences=tuple(findings.best_sentences(grid, ranking)),
+            sentences=tuple(findings.best_sentences(grid, rankings)),
             tables=(tables.best_table(grid), *tables.composition_tables(grid)),
             drawings=tuple(figures.composition_drawings(grid)),
         ),
         Chapter(
             key="ranking",
-            title="How certain the ranking is",
-            tables=(tables.ranking_table({c.title: ranked for c, ranked in ranking}),),
+            title="Certainty of the ranking",
+            tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}),),
             drawings=_present(
                 figures.ranking_drawing(column, ranked, position)
-                for position, (column, ranked) in enumerate(ranking)
+                for position, (column, ranked) in enumerate(rankings)
             ),
         ),
         _objectives(grid, uncertainty),
@@ -85,27 +85,30 @@ def chapters(
         title="Across data sets, and against supervised training",
         tables=tables.transfer_tables(studies),
     )
-    downstream = (transfer, _low_shot(few))
+    downstream = (transfer, _low_shot(low_shot))
     return (*searched, *downstream) if grid.columns else (*downstream, *searched)
 
 
-def _pairs(grid: Grid) -> list[tuple[Column, Column]]:
-    """Columns worth comparing: forms of one objective, and each against contrastive.
+def _pairs(grid: Grid) -> list[tuple[GridColumn, GridColumn]]:
+    """Columns to compare: forms of one objective, and each objective against contrastive.
 
-    Within a study; across studies on the same data and fidelity only where the study itself lacks
-    the other side.
+    Columns of two studies on the same data and fidelity are compared only where the first study
+    lacks the second variant.
     """
-    found = []
+    pairs: list[tuple[GridColumn, GridColumn]] = []
     for first, second in permutations(grid.columns, 2):
-        if first.study.family != second.study.family or first.variant == second.variant:
+        if (
+            first.study.comparable_key != second.study.comparable_key
+            or first.variant == second.variant
+        ):
             continue
-        own = {column.variant for column in grid.columns if column.study is first.study}
-        if first.study is not second.study and second.variant in own:
+        variants = {column.variant for column in grid.columns if column.study is first.study}
+        if first.study is not second.study and second.variant in variants:
             continue
         forms = objective_base(first.variant) == objective_base(second.variant)
-        if second.variant == "contrastive" or (forms and (second, first) not in found):
-            found.append((first, second))
-    return found
+        if second.variant == "contrastive" or (forms and (second, first) not in pairs):
+            pairs.append((first, second))
+    return pairs
 
 
 def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
@@ -113,7 +116,7 @@ def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
     compared = [item for item in pairs if item[2]]
     return Chapter(
         key="objectives",
-        title="Objective against objective",
+        title="Differences between objectives",
         tables=(tables.difference_table(compared),) if compared else (),
         drawings=_present(figures.difference_drawing(*item) for item in compared),
         note="Needs two objectives on the same data at the same fidelity.",
@@ -127,106 +130,104 @@ def _single(grid: Grid) -> Chapter:
         title="Each augmentation alone",
         tables=() if only_assigned else (tables.ablation_table(grid),),
         drawings=tuple(figures.ablation_drawings(grid)),
-        note="Needs an objective of which compositions were run; an assignment is none.",
+        note="Needs an objective with compositions; an assignment of objectives does not count.",
     )
 
 
 def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
-    found = [
+    items = [
         item
         for column in grid.columns
         if (item := contribution(grid, uncertainty, column)) is not None
     ]
-    shown = [tables.shapley_table(found)] if found else []
-    if pairs := [item for item in found if item.pairs]:
-        shown.append(tables.interaction_table(pairs))
+    chapter_tables = [tables.shapley_table(items)] if items else []
+    if pairs := [item for item in items if item.pairs]:
+        chapter_tables.append(tables.interaction_table(pairs))
     return Chapter(
         key="contributions",
-        title="What each augmentation contributes",
-        sentences=tuple(findings.contribution_sentences(found)),
-        tables=tuple(shown),
+        title="Contribution of each augmentation",
+        sentences=tuple(findings.contribution_sentences(items)),
+        tables=tuple(chapter_tables),
         drawings=tuple(
-            figures.contribution_drawing(item, grid.columns.index(item.column)) for item in found
+            figures.contribution_drawing(item, grid.columns.index(item.column)) for item in items
         ),
-        note="Needs every non-empty subset of a set of augmentations under one objective; a "
-        "composition that assigns an objective to each augmentation is not such a subset.",
+        note="Needs every non-empty subset of a set of augmentations under one objective. "
+        "Compositions with assigned objectives do not count.",
     )
 
 
 def _agreement(grid: Grid) -> Chapter:
-    found = [item for column in grid.columns if (item := agreement(grid, column)) is not None]
+    items = [item for column in grid.columns if (item := agreement(grid, column)) is not None]
     return Chapter(
         key="agreement",
         title="Agreement with the published ranking",
-        sentences=tuple(findings.agreement_sentences(found)),
-        tables=(tables.agreement_table(found),) if found else (),
+        sentences=tuple(findings.agreement_sentences(items)),
+        tables=(tables.agreement_table(items),) if items else (),
         drawings=_present(
             figures.agreement_drawing(grid, item, grid.columns.index(item.column))
-            for item in found
+            for item in items
         ),
-        note="Needs one of the study's own objectives.",
+        note="Needs one of the paper's objectives.",
     )
 
 
-def _families(studies: Sequence[Study]) -> list[list[Study]]:
-    """Studies whose errors may be compared, together."""
-    found: dict[tuple[str, str], list[Study]] = {}
+def _comparable(studies: Sequence[Study]) -> list[list[Study]]:
+    """Groups of studies whose errors may be compared."""
+    groups: dict[tuple[str, str], list[Study]] = {}
     for study in studies:
-        found.setdefault(study.family, []).append(study)
-    return list(found.values())
+        groups.setdefault(study.comparable_key, []).append(study)
+    return list(groups.values())
 
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
     linked, judged = links(studies), verdicts(grid, uncertainty)
-    shown = []
-    if judged:
-        shown.append(tables.verdict_table(judged))
-    if linked:
-        shown.append(tables.link_table(linked))
-    turned = changes(grid, uncertainty, judged)
-    sentences = [*findings.verdict_sentences(judged, turned), *findings.link_sentences(linked)]
+    chapter_tables = [tables.verdict_table(judged)] if judged else []
+    chapter_tables += [tables.link_table(linked)] if linked else []
+    sentences = findings.verdict_sentences(judged, changes(grid, uncertainty, judged))
+    sentences += findings.link_sentences(linked)
     if not linked:
-        sentences.append("No run has recorded the features' diagnostics yet.")
+        sentences.append("No run has recorded diagnostics of the features yet.")
     return Chapter(
         key="hypothesis",
         title="The hypothesis: equivariance helps, invariance hurts",
         sentences=tuple(sentences),
-        tables=tuple(shown),
+        tables=tuple(chapter_tables),
         drawings=_present(
-            figures.scatter_drawing({name: points(own, name) for name in DIAGNOSTICS}, position)
-            for position, own in enumerate(_families(studies))
+            figures.scatter_drawing(
+                {name: diagnosed_settings(group, name) for name in DIAGNOSTICS}, position
+            )
+            for position, group in enumerate(_comparable(studies))
         ),
     )
 
 
 def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
-    found = [item for item in progress(studies) if item.steps]
+    searches = [item for item in efficiencies(studies) if item.steps]
     sampled = [item for study in studies if (item := sampling(study)) is not None]
-    shown = [tables.efficiency_table(found, price_per_hour)] if found else []
-    searched = [
-        figures.efficiency_drawing([item for item in found if item.study in own], position)
-        for position, own in enumerate(_families(studies))
+    chapter_tables = [tables.efficiency_table(searches, price_per_hour)] if searches else []
+    chapter_tables += [tables.importance_table(sampled)] if sampled else []
+    drawings = [
+        figures.efficiency_drawing([item for item in searches if item.study in group], position)
+        for position, group in enumerate(_comparable(studies))
     ]
-    if sampled:
-        shown.append(tables.importance_table(sampled))
     return Chapter(
         key="search",
-        title="The search itself",
-        tables=tuple(shown),
-        drawings=_present([*searched, *map(figures.dependence_drawing, sampled)]),
+        title="The search",
+        tables=tuple(chapter_tables),
+        drawings=_present([*drawings, *map(figures.dependence_drawing, sampled)]),
         note="Needs a record of the search.",
     )
 
 
-def _low_shot(found: LowShot) -> Chapter:
-    shown = [tables.low_shot_table(found)] if found.curves else []
-    shown += [tables.margin_table(found)] if found.margins else []
+def _low_shot(results: LowShot) -> Chapter:
+    chapter_tables = [tables.low_shot_table(results)] if results.curves else []
+    chapter_tables += [tables.margin_table(results)] if results.margins else []
     return Chapter(
         key="lowshot",
         title="With few labels",
-        sentences=tuple(findings.low_shot_sentences(found.margins)),
-        tables=tuple(shown),
-        drawings=tuple(figures.low_shot_drawings(found)),
+        sentences=tuple(findings.low_shot_sentences(results.margins)),
+        tables=tuple(chapter_tables),
+        drawings=tuple(figures.low_shot_drawings(results)),
         note="Needs runs with several shares of the labels: `python search/run_transfer.py "
         "study=lowshot`.",
     )

@@ -1,11 +1,11 @@
-"""Rankings with their uncertainty, paired differences, agreement with the published ranking."""
+"""Rankings with uncertainty, paired differences, agreement with the published ranking."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Column, Grid, Setting
+from analysis.grid import Grid, GridColumn, Setting
 from analysis.notation import objective_base
 from analysis.published import COMPOSITIONS
 from analysis.statistics import (
@@ -20,7 +20,7 @@ from analysis.statistics import (
     spearman,
     welch_p,
 )
-from analysis.uncertainty import Draws, Uncertainty, common_cover
+from analysis.uncertainty import Draws, Uncertainty, common_sources
 
 _SEED = 5
 
@@ -32,8 +32,8 @@ class Difference:
     Attributes:
         label: The composition.
         value_cm: Difference of the means over seeds, cm.
-        interval: 95% bootstrap interval of it, None where there are no draws.
-        covers: What the interval covers on both sides.
+        interval: 95% bootstrap interval, None where there are no draws.
+        interval_sources: Sources of variation that both sides share.
         p_poses: Wilcoxon's signed-rank test over poses, Holm-corrected.
         p_seeds: Welch's t-test over seeds, Holm-corrected.
     """
@@ -41,43 +41,39 @@ class Difference:
     label: str
     value_cm: float
     interval: Interval | None
-    covers: str
+    interval_sources: str
     p_poses: float | None
     p_seeds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RankedComposition:
     """One composition in the ranking of its column.
 
     Attributes:
         label: The composition.
-        setting: Its runs.
-        interval: 95% interval of its median error.
-        covers: What the interval covers, "" without one.
-        rank: Its uncertain rank, None without draws for the whole column.
-        behind: How far it is behind the best; None for the best itself.
+        setting: The selected setting.
+        interval: 95% interval of the median error.
+        interval_sources: Sources of variation in the interval, "" without one.
+        rank: Rank over the draws, None unless the whole column has draws.
+        behind: Difference to the best; None for the best.
     """
 
     label: str
     setting: Setting
     interval: Interval | None
-    covers: str
+    interval_sources: str
     rank: Rank | None
     behind: Difference | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How a column's ranking agrees with the published one."""
+    """Rank correlations of a column's errors with the published ones."""
 
-    column: Column
+    column: GridColumn
     spearman: Correlation
     kendall: Correlation
-
-
-def _seeds(setting: Setting) -> list[float]:
-    return [r.metrics[RANKED_BY] for r in setting.records if RANKED_BY in r.metrics]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +99,11 @@ class _Pair:
 
     @property
     def p_seeds(self) -> float | None:
-        return welch_p(_seeds(self.first), _seeds(self.second))
+        return welch_p(self.first.errors_cm, self.second.errors_cm)
 
 
 def _differences(pairs: Sequence[_Pair]) -> list[Difference]:
-    """Differences first minus second; the tests are corrected within the given family."""
+    """First minus second; the tests are Holm-corrected over the pairs."""
     poses = holm([pair.p_poses for pair in pairs])
     seeds = holm([pair.p_seeds for pair in pairs])
     return [
@@ -115,7 +111,7 @@ def _differences(pairs: Sequence[_Pair]) -> list[Difference]:
             label=pair.label,
             value_cm=pair.first.score - pair.second.score,
             interval=pair.span,
-            covers=common_cover(pair.draws),
+            interval_sources=common_sources(pair.draws),
             p_poses=p,
             p_seeds=q,
         )
@@ -123,7 +119,9 @@ def _differences(pairs: Sequence[_Pair]) -> list[Difference]:
     ]
 
 
-def rank_column(grid: Grid, uncertainty: Uncertainty, column: Column) -> list[Standing]:
+def rank_column(
+    grid: Grid, uncertainty: Uncertainty, column: GridColumn
+) -> list[RankedComposition]:
     """The finished compositions of a column, best first."""
     finished = grid.finished(column)
     best = grid.best(column)
@@ -131,10 +129,8 @@ def rank_column(grid: Grid, uncertainty: Uncertainty, column: Column) -> list[St
         return []
     order = sorted(finished, key=lambda label: (label != best[0], finished[label].score))
     draws = {label: uncertainty.of(column, label) for label in order}
-    known = [found for found in draws.values() if found is not None]
-    ranks: list[Rank] | None = None
-    if len(known) == len(order):
-        ranks = rank_draws(np.stack([found.median_cm for found in known]))
+    known = [d.median_cm for d in draws.values() if d is not None]
+    ranks = rank_draws(np.stack(known)) if len(known) == len(order) else None
     behind = _differences(
         [
             _Pair(
@@ -148,26 +144,23 @@ def rank_column(grid: Grid, uncertainty: Uncertainty, column: Column) -> list[St
         ]
     )
     by_label = {difference.label: difference for difference in behind}
-    standings = []
-    for position, label in enumerate(order):
-        found = draws[label]
-        standings.append(
-            Standing(
-                label=label,
-                setting=finished[label],
-                interval=interval(found.median_cm) if found else None,
-                covers=found.covers if found else "",
-                rank=ranks[position] if ranks else None,
-                behind=by_label.get(label),
-            )
+    return [
+        RankedComposition(
+            label=label,
+            setting=finished[label],
+            interval=interval(d.median_cm) if (d := draws[label]) else None,
+            interval_sources=d.interval_sources if d else "",
+            rank=ranks[position] if ranks else None,
+            behind=by_label.get(label),
         )
-    return standings
+        for position, label in enumerate(order)
+    ]
 
 
 def compare_columns(
-    grid: Grid, uncertainty: Uncertainty, first: Column, second: Column
+    grid: Grid, uncertainty: Uncertainty, first: GridColumn, second: GridColumn
 ) -> list[Difference]:
-    """First minus second, for every composition that both have finished."""
+    """First minus second, for every composition that is finished in both."""
     a, b = grid.finished(first), grid.finished(second)
     return _differences(
         [
@@ -183,8 +176,8 @@ def compare_columns(
     )
 
 
-def published_scores(column: Column) -> dict[str, float]:
-    """Label to published median error, cm, of a column's objective."""
+def published_scores(column: GridColumn) -> dict[str, float]:
+    """Published median error of every composition of a column's objective, cm."""
     base = objective_base(column.variant)
     return {
         label: value.median_pje_cm
@@ -193,8 +186,8 @@ def published_scores(column: Column) -> dict[str, float]:
     }
 
 
-def agreement(grid: Grid, column: Column) -> Agreement | None:
-    """Rank correlations with the published medians; None where nothing was published."""
+def agreement(grid: Grid, column: GridColumn) -> Agreement | None:
+    """Rank correlations with the published medians; None for an unpublished objective."""
     published = published_scores(column)
     if not published:
         return None

@@ -1,4 +1,4 @@
-"""Reads studies, computes, writes: the whole room in one function."""
+"""The whole analysis in one function: read studies, compute, write the report."""
 
 import os
 from collections.abc import Iterable
@@ -19,21 +19,21 @@ from analysis.trials import write_trials
 from analysis.uncertainty import estimate
 
 _OUTPUTS = Path("outputs")
-"""Where the report of a compact study goes: its folder holds what was published, and no more."""
+"""Folder for the reports of compact studies, whose folders hold published files only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was compiled and where it lies.
+    """A compiled report.
 
     Attributes:
         studies: The studies as read.
-        problems: Study name to what was left out, and why.
+        problems: Study name to the files left out, with the reasons.
         grid: The cells.
-        chapters: The report's chapters with their tables, drawings and sentences.
-        folder: Where the output lies.
-        html: The report.
-        files: Every file written.
+        chapters: Chapters with their tables, drawings and sentences.
+        folder: Folder of the output.
+        html: Path of the HTML report.
+        files: All files of the output.
     """
 
     studies: tuple[Study, ...]
@@ -45,7 +45,7 @@ class Report:
     files: tuple[Path, ...] = field(repr=False)
 
     def table(self, key: str) -> Table:
-        """A table by its key, as in ``"table1_best"``."""
+        """A table by its key, as in `"table1_best"`."""
         for chapter in self.chapters:
             for table in chapter.tables:
                 if table.key == key:
@@ -60,21 +60,35 @@ def compile_study(
     *,
     price_per_hour: float | None = None,
 ) -> Report:
-    """Compiles tables, figures and ``report.html`` from the records of one or more studies.
+    """Compile tables, figures and `report.html` from the records of one or more studies.
 
     Args:
         paths: Folder of a study (path or pyarrow URI), or several.
-        out: Where to write; by default ``analysis/`` in the first study's folder, or, where that
-            is a compact one, ``outputs/`` and the folder's name.
+        out: Output folder; by default `analysis/` in the first study's folder, or `outputs/<name>`
+            for a compact study.
         price_per_hour: Price of an hour of one trial's devices, for the cost column.
 
     Raises:
-        RecordsError: Where a folder is missing, holds no study, or `out` cannot be written.
+        RecordsError: If a folder is missing, holds no study, or `out` cannot be written.
+
+    Example:
+        >>> import json, pathlib, tempfile
+        >>> study = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (study / "study.json").write_text(json.dumps({"schema": 1, "name": "demo"}))
+        >>> trial = study / "trials" / "t1"
+        >>> trial.mkdir(parents=True)
+        >>> record = {"schema": 1, "status": "finished", "hash": "4f56", "seed": 7,
+        ...           "composition": "T", "objective": "relative",
+        ...           "metrics": {"median_pje_cm": 2.5}}
+        >>> _ = (trial / "record.json").write_text(json.dumps(record))
+        >>> report = compile_study(study)
+        >>> [entry.text for entry in report.table("table1_best").rows[0][1:4]]
+        ['T', 'not recorded', '2.50†']
     """
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    if not given:
+    sources = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not sources:
         raise RecordsError("paths must name at least one study's folder, but got none")
-    studies = read_studies(os.fspath(path) for path in given)
+    studies = read_studies(os.fspath(path) for path in sources)
     folder = _folder(studies[0], out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,14 +103,14 @@ def compile_study(
 def _compile(studies: tuple[Study, ...], folder: Path, price_per_hour: float | None) -> Report:
     grid = arrange(studies)
     uncertainty = estimate(grid)
-    few = low_shot(studies)
+    few_labels = low_shot(studies)
     problems = {
         study.name: study.problems
         + uncertainty.problems.get(study.name, ())
-        + few.problems.get(study.name, ())
+        + few_labels.problems.get(study.name, ())
         for study in studies
     }
-    parts = chapters(grid, uncertainty, studies, few, price_per_hour)
+    parts = chapters(grid, uncertainty, studies, few_labels, price_per_hour)
     coverage = coverage_table(grid, studies)
     files = list(write_table(coverage, folder / "tables"))
     files.append(write_trials(studies, folder / "tables" / "trials.csv"))

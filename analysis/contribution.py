@@ -1,25 +1,25 @@
-"""What each augmentation contributes to a column, ours and published."""
+"""Contribution of each augmentation to the median error of a column, ours and published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.comparison import published_scores
-from analysis.grid import Column, Grid
+from analysis.grid import Grid, GridColumn
 from analysis.notation import composition_tokens, full_factorial, is_subset
 from analysis.statistics import Interval, interactions, interval, shapley_values
-from analysis.uncertainty import Uncertainty, common_cover
+from analysis.uncertainty import Uncertainty, common_sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Effect:
     """A Shapley value or an interaction, cm; negative lowers the error.
 
     Attributes:
-        name: The augmentation, or the pair as ``"T × S"``.
-        value_cm: From the means over seeds.
+        name: The augmentation, or the pair as `"T × S"`.
+        value_cm: Computed from the means over seeds.
         interval: 95% bootstrap interval, None without draws for every composition.
-        published_cm: The same from table 5, None where the objective is not the study's.
+        published_cm: The same from the paper's table 5, None for an unpublished objective.
     """
 
     name: str
@@ -35,16 +35,16 @@ class Contribution:
     Attributes:
         column: The objective.
         players: The augmentations whose full factorial has finished.
-        shapley: One share per augmentation.
-        pairs: One share per pair of augmentations.
-        covers: What the intervals cover in every composition.
+        shapley: One effect per augmentation.
+        pairs: One effect per pair of augmentations.
+        interval_sources: Sources of variation that all compositions share.
     """
 
-    column: Column
+    column: GridColumn
     players: tuple[str, ...]
-    shapley: tuple[Share, ...]
-    pairs: tuple[Share, ...]
-    covers: str
+    shapley: tuple[Effect, ...]
+    pairs: tuple[Effect, ...]
+    interval_sources: str
 
 
 def _game(scores: Mapping[str, Any], players: tuple[str, ...]) -> dict[frozenset[str], Any]:
@@ -53,25 +53,25 @@ def _game(scores: Mapping[str, Any], players: tuple[str, ...]) -> dict[frozenset
     return {coalition: value for coalition, value in game.items() if coalition <= set(players)}
 
 
-def contribution(grid: Grid, uncertainty: Uncertainty, column: Column) -> Contribution | None:
+def contribution(grid: Grid, uncertainty: Uncertainty, column: GridColumn) -> Contribution | None:
     """Exact Shapley values and interactions, or None where the factorial is incomplete."""
     finished = grid.finished(column)
     players = full_factorial(finished)
     if players is None:
         return None
     ours = _game({label: best.score for label, best in finished.items()}, players)
-    found = {label: uncertainty.of(column, label) for label in finished}
-    draws = _game({label: d.median_cm for label, d in found.items() if d is not None}, players)
+    estimates = {label: uncertainty.of(column, label) for label in finished}
+    draws = _game({label: d.median_cm for label, d in estimates.items() if d}, players)
     complete = len(draws) == len(ours)
     printed = _game(published_scores(column), players)
     has_published = len(printed) == len(ours)
 
-    def shares(compute: Any) -> tuple[Share, ...]:
+    def effects(compute: Any) -> tuple[Effect, ...]:
         values = compute(players, ours)
         drawn = compute(players, draws) if complete else {}
         theirs = compute(players, printed) if has_published else {}
         return tuple(
-            Share(
+            Effect(
                 name=key if isinstance(key, str) else " × ".join(key),
                 value_cm=float(value),
                 interval=interval(drawn[key]) if key in drawn else None,
@@ -83,7 +83,9 @@ def contribution(grid: Grid, uncertainty: Uncertainty, column: Column) -> Contri
     return Contribution(
         column=column,
         players=players,
-        shapley=shares(shapley_values),
-        pairs=shares(interactions),
-        covers=common_cover(own for label, own in found.items() if is_subset(label)),
+        shapley=effects(shapley_values),
+        pairs=effects(interactions),
+        interval_sources=common_sources(
+            draws for label, draws in estimates.items() if is_subset(label)
+        ),
     )

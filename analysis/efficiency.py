@@ -1,29 +1,29 @@
-"""Search efficiency: the best so far against encoder steps, time and cost."""
+"""Search efficiency: best error so far against encoder steps, time and cost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from analysis.grid import RANKED_BY, is_transfer
+from analysis.grid import RANKED_BY, config_section, is_transfer
 from analysis.records import Record, Study
 
 CLOSE = 0.02
-"""Within 2% of the best counts as having found it."""
+"""A search counts as close to the best when it is within 2% of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Efficiency:
     """One study as a search.
 
     Attributes:
         study: The study.
-        sampler: How it chose its trials.
+        sampler: Name of its sampler.
         steps: Encoder steps done when each trial ended, in order of ending.
         best_cm: Lowest median error of a finished trial by then; None before the first.
-        names: What each trial ran, for tooltips.
+        names: Objective and composition of each trial, for tooltips.
         total_s: Wall time summed over trials; None where it is not recorded.
-        goodput: Share of it in the encoder.
+        goodput: Share of that time in the encoder.
         steps_to_close: Encoder steps until within 2% of `target_cm`, None if never.
-        target_cm: The best error of all given studies on the same data and fidelity.
+        target_cm: The best error of all studies on the same data and fidelity.
     """
 
     study: Study = field(repr=False)
@@ -38,16 +38,8 @@ class Progress:
 
 
 def _sampler(study: Study) -> str:
-    config = study.section("config")
-    search = config.get("search")
-    if isinstance(search, dict):
-        for key in ("sampler", "kind", "name"):
-            value = search.get(key)
-            if isinstance(value, dict):
-                value = value.get("name") or value.get("kind")
-            if isinstance(value, str):
-                return value
-    return "not recorded"
+    search = config_section(study, "search")
+    return str(search.get("sampler") or search.get("kind") or "not recorded")
 
 
 def _steps(record: Record) -> float:
@@ -56,7 +48,7 @@ def _steps(record: Record) -> float:
     return record.rungs[-1].step if record.rungs else 0.0
 
 
-def _progress(study: Study) -> Progress:
+def _efficiency(study: Study) -> Efficiency:
     records = sorted(
         (r for r in study.records if not is_transfer(r)), key=lambda r: (r.finished_at, r.trial)
     )
@@ -73,7 +65,7 @@ def _progress(study: Study) -> Progress:
     timed = [r.timings_s for r in records if "total" in r.timings_s]
     total = sum(t["total"] for t in timed)
     encoder = sum(t.get("encoder", 0.0) for t in timed)
-    return Progress(
+    return Efficiency(
         study=study,
         sampler=_sampler(study),
         steps=tuple(steps),
@@ -84,18 +76,18 @@ def _progress(study: Study) -> Progress:
     )
 
 
-def progress(studies: Iterable[Study]) -> list[Progress]:
+def efficiencies(studies: Iterable[Study]) -> list[Efficiency]:
     """Every study as a search; studies on the same data and fidelity share one target."""
-    found = [_progress(study) for study in studies]
+    searches = [_efficiency(study) for study in studies]
     targets: dict[tuple[str, str], float] = {}
-    for item in found:
+    for item in searches:
         last = item.best_cm[-1] if item.best_cm else None
         if last is not None:
-            key = item.study.family
+            key = item.study.comparable_key
             targets[key] = min(targets.get(key, last), last)
     complete = []
-    for item in found:
-        target = targets.get(item.study.family)
+    for item in searches:
+        target = targets.get(item.study.comparable_key)
         reached = None
         if target is not None:
             close = (

@@ -1,14 +1,14 @@
-"""``python -m analysis.fidelity STUDY STUDY… --out DIR``: may a cheap study speak for a dear one?
+"""Does a low-fidelity study predict the ranking of a high-fidelity one?
 
-The studies run the same rows at other epochs, pixels, images or encoders. For every two of them
-the rank correlation of the rows says whether the cheaper may speak for the other; the rows'
-errors say what more training changes.
+`python -m analysis.fidelity STUDY STUDY… --out DIR` compares studies that run the same rows with
+other epochs, pixels, images or encoders: the errors of every row, and for every two studies the
+rank correlation of the rows.
 """
 
 import argparse
-import itertools
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +19,15 @@ from analysis.grid import RANKED_BY, Setting, arrange
 from analysis.reading import read_study
 from analysis.records import Study
 from analysis.statistics import kendall, spearman
-from analysis.tables import Table, to_console, write_table
-from analysis.tables.model import (
-    ONE_SEED,
-    Column,
-    Entry,
-    number,
-    one_section,
-    p_value,
-    result,
-    span,
-)
+from analysis.tables import Column, Entry, Table, to_console, write_table
+from analysis.tables.model import ONE_SEED, number, one_section, p_value, result, span
 
 Row = tuple[str, str]
-"""Objective's title, composition."""
+"""Title of the objective, composition."""
 
 
 def rows_of(study: Study) -> Mapping[Row, Setting]:
-    """What each row of a study speaks through, as in its tables: the best of several settings."""
+    """The best setting of every row of a study, as in its tables."""
     grid = arrange([study])
     return {
         (column.title, composition): setting
@@ -46,9 +37,8 @@ def rows_of(study: Study) -> Mapping[Row, Setting]:
 
 
 def errors_table(studies: Sequence[Study]) -> Table:
-    """The rows' errors, a column a study."""
-    rows = [rows_of(study) for study in studies]
-    keys = dict.fromkeys(itertools.chain.from_iterable(rows))
+    """The errors of the rows, one column a study."""
+    columns = [rows_of(study) for study in studies]
     return Table(
         key="fidelity_errors",
         title="The same rows at several fidelities",
@@ -60,29 +50,28 @@ def errors_table(studies: Sequence[Study]) -> Table:
         sections=one_section(
             [
                 [
-                    Entry(text=objective),
-                    Entry(text=composition),
+                    Entry(text=row[0]),
+                    Entry(text=row[1]),
                     *(
-                        result(row.summary(RANKED_BY), "–") if row else result(None, "–")
-                        for row in (own.get((objective, composition)) for own in rows)
+                        result(c[row].summary(RANKED_BY) if row in c else None, "–")
+                        for c in columns
                     ),
                 ]
-                for objective, composition in keys
+                for row in dict.fromkeys(chain.from_iterable(columns))
             ]
         ),
-        caption="Median per-joint error. "
-        + "; ".join(_credentials(study) for study in studies)
-        + f". {ONE_SEED}: one seed.",
+        caption=f"Median per-joint error. {'; '.join(map(_title, studies))}. "
+        f"{ONE_SEED}: one seed.",
     )
 
 
-def _credentials(study: Study) -> str:
-    """The fidelity with what its label leaves out, where it was recorded."""
-    own = study.section("fidelity")
-    parts = [study.credentials]
-    if isinstance(images := own.get("images"), int):
+def _title(study: Study) -> str:
+    """Name and fidelity, with the number of images and the batch size where recorded."""
+    fidelity = study.section("fidelity")
+    parts = [study.title]
+    if isinstance(images := fidelity.get("images"), int):
         parts.append(f"{images:,} images")
-    if isinstance(batch := own.get("batch_size"), int):
+    if isinstance(batch := fidelity.get("batch_size"), int):
         parts.append(f"batches of {batch}")
     return ", ".join(parts)
 
@@ -92,19 +81,19 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
 
     Args:
         studies: At least two.
-        seed: Of permutations and bootstrap.
+        seed: Seed of the permutations and the bootstrap.
     """
     generator = np.random.default_rng(seed)
     lines = []
-    for one, other in itertools.combinations(studies, 2):
-        ours, theirs = rows_of(one), rows_of(other)
-        both = [key for key in ours if key in theirs]
-        x, y = ([own[key].score for key in both] for own in (ours, theirs))
+    for first, second in combinations(studies, 2):
+        a, b = rows_of(first), rows_of(second)
+        shared = [row for row in a if row in b]
+        x, y = [a[row].score for row in shared], [b[row].score for row in shared]
         rho, tau = spearman(x, y, generator), kendall(x, y, generator)
         lines.append(
             [
-                Entry(text=one.name),
-                Entry(text=other.name),
+                Entry(text=first.name),
+                Entry(text=second.name),
                 number(rho.n, 0),
                 number(rho.value, absent="n/a"),
                 span(rho.interval),
@@ -112,51 +101,45 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
                 number(tau.value, absent="n/a"),
             ]
         )
+    names = ("rows", "Spearman ρ", "95% interval", "p", "Kendall τ-b")
     return Table(
         key="fidelity_agreement",
         title="Agreement of the rankings at two fidelities",
         columns=(
             Column(name="One", numeric=False),
             Column(name="Other", numeric=False),
-            Column(name="rows"),
-            Column(name="Spearman ρ"),
-            Column(name="95% interval"),
-            Column(name="p"),
-            Column(name="Kendall τ-b"),
+            *(Column(name=name) for name in names),
         ),
         sections=one_section(lines),
-        caption="Over the rows that both have, seeds averaged first. Intervals are a bootstrap "
-        "over rows, p-values permutation tests.",
+        caption="Over the shared rows, means over seeds. Intervals: bootstrap over rows. p: "
+        "permutation tests.",
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints both tables, writes them where asked; 0, or 2 where they could not be made."""
+    """Print both tables and write them to `--out`; the status is 0, or 2 for unusable input."""
     parser = argparse.ArgumentParser(
         prog="python -m analysis.fidelity",
         description="Compare the rankings of studies that run the same rows at other fidelities.",
     )
-    parser.add_argument("study", nargs="+", help="at least two, the cheapest first")
-    parser.add_argument("--out", type=Path, help="folder to write the tables into")
+    parser.add_argument("study", nargs="+", help="at least two, the lowest fidelity first")
+    parser.add_argument("--out", type=Path, help="folder for the tables")
     options = parser.parse_args(argv)
     console = Console()
     try:
         if len(options.study) < 2:
-            raise RecordsError(f"study must be given at least two, but got {options.study}")
-        studies = [read_study(own) for own in options.study]
+            raise RecordsError(f"study takes at least two studies, but got {options.study}")
+        studies = [read_study(folder) for folder in options.study]
         tables = (errors_table(studies), agreement_table(studies))
-        written = (
-            [p for table in tables for p in write_table(table, options.out)] if options.out else []
-        )
+        paths = [p for t in tables for p in write_table(t, options.out)] if options.out else []
     except RecordsError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False
         )
         return 2
-    for table in tables:
-        for part in to_console(table, console.width):
-            console.print(part)
-    for path in written:
+    for part in chain.from_iterable(to_console(table, console.width) for table in tables):
+        console.print(part)
+    for path in paths:
         console.print(str(path), soft_wrap=True, markup=False, highlight=False)
     return 0
 

@@ -1,10 +1,10 @@
-"""Sentences that follow from the numbers; a claim whose interval includes zero is not made."""
+"""Sentences about the numbers; a difference whose interval includes zero is never claimed."""
 
 from collections.abc import Iterable, Sequence
 
-from analysis.comparison import Agreement, Standing
+from analysis.comparison import Agreement, RankedComposition
 from analysis.contribution import Contribution
-from analysis.grid import Column, Grid
+from analysis.grid import Grid, GridColumn
 from analysis.hypothesis import ALL, WITHIN, Link
 from analysis.lowshot import Margin
 from analysis.notation import objective_base, objective_title
@@ -12,9 +12,9 @@ from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
 
 _ALPHA = 0.05
-_THESE = "for these encoders; how seeds differ is not known"
-_FEWEST = 8
-"""Pairs below which a rank correlation has no interval, and no claim is made."""
+_THESE = "for these encoders; the spread between seeds is unknown"
+_MIN_PAIRS = 8
+"""With fewer pairs a rank correlation has no interval, and no claim is made."""
 
 
 def _span(interval: Interval) -> str:
@@ -22,17 +22,17 @@ def _span(interval: Interval) -> str:
 
 
 def best_sentences(
-    grid: Grid, standings: Iterable[tuple[Column, Sequence[Standing]]]
+    grid: Grid, rankings: Iterable[tuple[GridColumn, Sequence[RankedComposition]]]
 ) -> list[str]:
-    """The best composition of each objective, and what cannot be told apart from it."""
+    """The best composition of each objective, and those that do not differ significantly."""
     sentences = []
-    for column, ranked in standings:
+    for column, ranked in rankings:
         if not ranked:
-            sentences.append(f"{column.title}: nothing has finished yet.")
+            sentences.append(f"{column.title}: no finished trials yet.")
             continue
         best = ranked[0]
-        run, competing = grid.finished(column), grid.competing(column)
-        among = " of those run again" if len(competing) < len(run) else ""
+        run, candidates = grid.finished(column), grid.candidates(column)
+        among = " of the repeated ones" if len(candidates) < len(run) else ""
         text = f"{column.title}: {best.label} has the lowest median error{among}, "
         text += f"{best.setting.score:.2f} cm"
         text += f" ({_span(best.interval)})" if best.interval else ""
@@ -40,33 +40,33 @@ def best_sentences(
             text += ", from one seed"
         tried = grid.cell(column, best.label).settings
         if tried > 1 and best.setting.first.stage == 1:
-            text += f"; the best of {tried} configurations, so partly luck"
+            text += f"; the best of {tried} configurations (selection bias)"
         if len(run) < len(rows := grid.rows(column)):
-            text += f"; {len(run)} of {len(rows)} compositions have finished"
+            text += f"; {len(run)} of {len(rows)} compositions are finished"
         text += "."
-        poses_only = best.covers == "poses"
+        poses_only = best.interval_sources == "poses"
         if best.rank:
             text += f" It is the best in {best.rank.best:.0%} of the bootstrap draws"
-            text += " of poses; another seed may rank differently." if poses_only else "."
+            text += " of poses; another seed may change the ranking." if poses_only else "."
         close = [
             s.label
             for s in ranked[1:]
             if s.behind and s.behind.interval and not s.behind.interval.excludes_zero
         ]
         if close:
-            text += f" Not told apart from it: {', '.join(close)}."
+            text += f" No significant difference to: {', '.join(close)}."
         elif len(ranked) > 1 and all(s.behind and s.behind.interval for s in ranked[1:]):
-            text += " Every other composition is behind it by an interval that excludes zero"
-            text += " (over poses alone)." if poses_only else "."
+            text += " For every other composition the interval of the difference excludes zero"
+            text += " (over poses only)." if poses_only else "."
         sentences.append(text)
     return sentences
 
 
-def verdict_sentences(found: Sequence[Verdict], turned: Sequence[Change]) -> list[str]:
-    """Who wins under each target form, and whether the form changes the verdict."""
-    several = len({verdict.study for verdict in found}) > 1
+def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) -> list[str]:
+    """The winner under each target form, and whether the form changes it."""
+    several = len({verdict.study for verdict in verdicts}) > 1
     sentences = []
-    for v in found:
+    for v in verdicts:
         where = f" in {v.study}" if several else ""
         text = f"Relative with {v.targets} targets{where}, best against best: {v.relative} "
         gap = v.best
@@ -82,8 +82,8 @@ def verdict_sentences(found: Sequence[Verdict], turned: Sequence[Change]) -> lis
                 text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
-    for change in turned:
-        where = f"In {change.released.study}: " if len(turned) > 1 else ""
+    for change in changes:
+        where = f"In {change.released.study}: " if len(changes) > 1 else ""
         sentences.append(where + _change(change))
     return sentences
 
@@ -92,23 +92,21 @@ def _judgement(gap: Gap, winner: str) -> str:
     if winner:
         return f"{winner} wins."
     if gap.interval is None:
-        return "without repeats or errors per pose, whether that is chance cannot be said."
+        return "without repeats or errors per pose, the significance is unknown."
     if not gap.interval.excludes_zero:
-        return "they cannot be told apart."
-    if "seeds" not in gap.covers:
-        return f"so it is {_THESE}, so no winner is named."
-    return "but not where the best are chosen by the other seeds, so no winner is named."
+        return "no significant difference."
+    if "seeds" not in gap.interval_sources:
+        return f"this holds {_THESE}, so no winner is named."
+    return "the sign changes when the other seeds choose the best, so no winner is named."
 
 
 def _change(change: Change) -> str:
     released, standardised = change.released.decided, change.standardised.decided
     if not released or not standardised:
-        open_forms = [
-            name for name, own in (("released", released), ("standardised", standardised))
-            if not own
-        ]  # fmt: skip
-        text = "Whether well-posed targets change the verdict cannot be said: under "
-        text += f"{' and '.join(open_forms)} targets there is no winner."
+        winners = {"released": released, "standardised": standardised}
+        undecided = " and ".join(form for form, winner in winners.items() if not winner)
+        text = "It is open whether well-posed targets change the verdict: there is no winner "
+        text += f"under {undecided} targets."
     elif released == standardised:
         text = f"The form of the targets does not change the verdict: {released} wins under both."
     else:
@@ -122,30 +120,30 @@ def _change(change: Change) -> str:
         f" The best relative error with standardised targets is {abs(gap.difference_cm):.2f} cm"
     )
     text += f" {side} that with released ones ({_span(gap.interval)})"
-    if "seeds" not in gap.covers:
+    if "seeds" not in gap.interval_sources:
         return f"{text}, {_THESE}."
-    return f"{text}{'.' if gap.lower else ': no difference is shown.'}"
+    return f"{text}{'.' if gap.lower else ': no significant difference.'}"
 
 
 def link_sentences(links: Sequence[Link]) -> list[str]:
-    """What each diagnostic says about the error: within the objectives first, then in all."""
+    """Relation of each diagnostic to the error: within the objectives first, then over all."""
     sentences = []
     for name in dict.fromkeys(link.diagnostic for link in links):
-        own = {link.scope: link for link in links if link.diagnostic == name}
-        if all(link.correlation.value is None for link in own.values()):
+        scopes = {link.scope: link for link in links if link.diagnostic == name}
+        if all(link.correlation.value is None for link in scopes.values()):
             sentences.append(f"{name.capitalize()} is the same in every configuration.")
             continue
-        overall, within = own.pop(ALL, None), own.pop(WITHIN, None)
-        if within is None and len(own) == 1:
-            ((scope, within),) = own.items()
+        overall, within = scopes.pop(ALL, None), scopes.pop(WITHIN, None)
+        if within is None and len(scopes) == 1:
+            ((scope, within),) = scopes.items()
             sentences.append(f"{_claim(name, within)} under {_plain(scope)}{_numbers(within)}.")
             continue
         if within is not None:
             sentences.append(f"{_claim(name, within)} within the objectives{_numbers(within)}.")
         if overall is not None:
             text = f"{_claim(name, overall)} over all configurations{_numbers(overall)}"
-            certain = within is not None and _way(within) == _way(overall)
-            if _way(overall) and not certain:
+            same = within is not None and _direction(within) == _direction(overall)
+            if _direction(overall) and not same:
                 text += "; not shown within the objectives, which differ in both"
             sentences.append(f"{text}.")
     return sentences
@@ -157,36 +155,31 @@ def _plain(scope: str) -> str:
 
 
 def _claim(name: str, link: Link) -> str:
-    way = _way(link)
-    if not way:
-        return f"{name.capitalize()} says nothing certain about the error"
-    return f"More {name} goes with a {way} error"
+    direction = _direction(link)
+    if not direction:
+        return f"{name.capitalize()} has no significant relation to the error"
+    return f"Higher {name} goes with a {direction} error"
 
 
-def _way(link: Link) -> str:
-    """``"lower"`` or ``"higher"`` error with more of it; "" where that is not certain."""
+def _direction(link: Link) -> str:
+    """`"lower"` or `"higher"` error with a higher diagnostic; "" where not significant."""
     if not _certain(link.correlation):
         return ""
     return "lower" if (link.correlation.value or 0) < 0 else "higher"
 
 
-def _certain(found: Correlation) -> bool:
-    return (
-        found.p is not None
-        and found.p < _ALPHA
-        and found.interval is not None
-        and found.interval.excludes_zero
-    )
+def _certain(correlation: Correlation) -> bool:
+    significant = correlation.p is not None and correlation.p < _ALPHA
+    return significant and correlation.interval is not None and correlation.interval.excludes_zero
 
 
 def _numbers(link: Link) -> str:
-    found = link.correlation
-    if found.value is None:
+    correlation = link.correlation
+    if correlation.value is None:
         return ""
-    text = f" (ρ = {found.value:+.2f}, {found.n} configurations"
-    text += f", {_span(found.interval)}" if found.interval else ""
-    if found.p is not None:
-        text += f", {_p(found.p)}"
+    text = f" (ρ = {correlation.value:+.2f}, {correlation.n} configurations"
+    text += f", {_span(correlation.interval)}" if correlation.interval else ""
+    text += f", {_p(correlation.p)}" if correlation.p is not None else ""
     return f"{text})"
 
 
@@ -195,54 +188,56 @@ def _p(p: float) -> str:
 
 
 def agreement_sentences(agreements: Iterable[Agreement]) -> list[str]:
-    """Whether our ranking is the published one."""
+    """Whether our ranking agrees with the published one."""
     sentences = []
     for item in agreements:
-        found = item.spearman
-        if found.value is None or found.p is None:
+        rho = item.spearman
+        if rho.value is None or rho.p is None:
             continue
         published = f"published {objective_base(item.column.variant)} ranking"
-        if found.n < _FEWEST:
-            text = f"{found.n} compositions are too few to compare with the {published}"
-        elif not _certain(found):
-            text = f"no agreement with the {published} is shown"
-        elif found.value > 0:
-            text = f"our ranking goes with the {published}"
+        if rho.n < _MIN_PAIRS:
+            text = f"{rho.n} compositions are too few to compare with the {published}"
+        elif not _certain(rho):
+            text = f"no significant agreement with the {published}"
+        elif rho.value > 0:
+            text = f"our ranking agrees with the {published}"
         else:
-            text = f"our ranking runs against the {published}"
-        numbers = f"ρ = {found.value:+.2f}, n = {found.n}, {_p(found.p)}"
+            text = f"our ranking is opposite to the {published}"
+        numbers = f"ρ = {rho.value:+.2f}, n = {rho.n}, {_p(rho.p)}"
         sentences.append(f"{item.column.title}: {text} ({numbers}).")
     return sentences
 
 
 def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
-    """Which augmentation lowers the error more than the average one, for certain."""
+    """Augmentations that differ significantly from the average one."""
     sentences = []
     for item in contributions:
         helps = [s for s in item.shapley if s.interval and s.interval.high < 0]
         harms = [s for s in item.shapley if s.interval and s.interval.low > 0]
         if not helps and not harms:
             known = any(s.interval for s in item.shapley)
-            reason = "every interval includes zero" if known else "no intervals can be given"
-            sentences.append(f"{item.column.title}: no augmentation stands out, {reason}.")
+            reason = "every interval includes zero" if known else "there are no intervals"
+            sentences.append(
+                f"{item.column.title}: no augmentation has a significant effect, {reason}."
+            )
             continue
         parts = []
-        for shares, verb in ((helps, "lower"), (harms, "raise")):
-            if shares:
-                names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in shares)
-                parts.append(f"{names} {verb}{'s' if len(shares) == 1 else ''} the error")
+        for effects, verb in ((helps, "lower"), (harms, "raise")):
+            if effects:
+                names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in effects)
+                parts.append(f"{names} {verb}{'s' if len(effects) == 1 else ''} the error")
         text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
-        sentences.append(text + ("." if "seeds" in item.covers else f", {_THESE}."))
+        sentences.append(text + ("." if "seeds" in item.interval_sources else f", {_THESE}."))
     return sentences
 
 
 def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
-    """Whether a pretrained encoder beats the same from random weights where labels are few."""
+    """Whether a pretrained encoder beats the same encoder from random weights with few labels."""
     sentences = []
     for m in margins:
         if m.fraction == 1:
             continue
-        what = m.title.removeprefix("+ ")
+        model = m.title.removeprefix("+ ")
         head = f"With {m.fraction:.0%} of the labels of {m.key.fit} ({m.study.name}), "
         side = "below" if m.value_cm < 0 else "above"
         numbers = f"{abs(m.value_cm):.2f} cm {side} {m.against.lower()} from random weights"
@@ -251,15 +246,14 @@ def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
             "the same probe of a random encoder",
         )
         numbers += f" ({m.seeds} {'seed' if m.seeds == 1 else 'seeds'}"
-        numbers += f", {_span(m.interval)} over {m.covers})" if m.interval else ")"
+        numbers += f", {_span(m.interval)} over {m.interval_sources})" if m.interval else ")"
         if m.decided:
             verb = "beats it" if m.value_cm < 0 else "is beaten by it"
-            sentences.append(f"{head}{what} is {numbers}: it {verb}.")
-        elif m.interval is None or "seeds" not in m.covers:
+            sentences.append(f"{head}{model} is {numbers}: it {verb}.")
+        elif m.interval is None or "seeds" not in m.interval_sources:
             sentences.append(
-                f"{head}{what} is {numbers}; without repeats nobody knows whether that is more "
-                "than chance."
+                f"{head}{model} is {numbers}; significance is unknown without repeated seeds."
             )
         else:
-            sentences.append(f"{head}{what} does not beat it for certain: {numbers}.")
+            sentences.append(f"{head}{model} is {numbers}: no significant difference.")
     return sentences

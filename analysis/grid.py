@@ -1,9 +1,8 @@
-"""Records arranged as the study's tables are: objectives across, compositions down.
+"""Records arranged as in the paper's tables: objectives across, compositions down.
 
-A *setting* is one configuration with all its seeds. A *cell* is one objective and composition; a
-sampled study tries many settings in a cell, and the cell speaks through the best of them. Where a
-second stage ran the best again with fresh seeds, a cell speaks from those alone: the run that won
-the first stage was chosen for its number, which is therefore too good.
+A *setting* is one configuration with all its seeds. A *cell* is one objective and composition of a
+study. A cell reports its best setting. After a second stage only its seeds count, because the
+winner of the first stage is biased by selection.
 """
 
 from collections import defaultdict
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.notation import (
-    STUDY_ROWS,
+    PAPER_ROWS,
     composition_tokens,
     is_assignment,
     is_subset,
@@ -25,7 +24,7 @@ from analysis.records import Record, Study
 from analysis.statistics import Summary, summarise
 
 RANKED_BY = "median_pje_cm"
-"""The study ranks by the median: the mean has outliers from the root depth."""
+"""The paper ranks by the median: the mean has outliers from the root depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,11 @@ class Setting:
     """One configuration with its finished repeats, ordered by repeat."""
 
     records: tuple[Record, ...]
+
+    @property
+    def errors_cm(self) -> list[float]:
+        """The ranking metric of every seed that has it, cm."""
+        return [r.metrics[RANKED_BY] for r in self.records if RANKED_BY in r.metrics]
 
     def summary(self, metric: str) -> Summary | None:
         """Mean and standard deviation of a metric over the seeds."""
@@ -51,12 +55,12 @@ class Setting:
 
     @property
     def first(self) -> Record:
-        """The first repeat: it stands for the configuration."""
+        """The first repeat, which represents the configuration."""
         return self.records[0]
 
     @property
     def confirmed(self) -> bool:
-        """Whether it speaks from a second stage or from several seeds."""
+        """Whether its error comes from a second stage or from several seeds."""
         return self.seeds > 1 or self.first.stage > 1
 
 
@@ -65,9 +69,9 @@ class Cell:
     """One objective and composition of a study.
 
     Attributes:
-        best: The setting that the cell speaks through, None where nothing has finished.
-        settings: How many configurations have finished.
-        failed, pruned: How many trials ended so.
+        best: The selected setting, None where nothing has finished.
+        settings: Number of finished configurations.
+        failed, pruned: Number of such trials.
     """
 
     best: Setting | None
@@ -77,7 +81,7 @@ class Cell:
 
     @property
     def state(self) -> str:
-        """``"finished"``, or why there is no number: ``"failed"``, ``"pruned"``, ``"not run"``."""
+        """`"finished"`, or why there is no number: `"failed"`, `"pruned"`, `"not run"`."""
         if self.best is not None:
             return "finished"
         return "failed" if self.failed else "pruned" if self.pruned else "not run"
@@ -87,13 +91,13 @@ NOT_RUN = Cell(best=None, settings=0, failed=0, pruned=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class GridColumn:
     """One objective variant of one study.
 
     Attributes:
         study: The study.
         variant: The objective variant.
-        title: A heading; names the study where two have a variant or differ in data or fidelity.
+        title: A heading; it includes the study's name where the variant alone is ambiguous.
     """
 
     study: Study = field(repr=False)
@@ -112,56 +116,56 @@ class Grid:
 
     Attributes:
         columns: Objective variants, study by study.
-        compositions: Row labels: the study's 15 first, in its order, whether run or not. A single
-            augmentation of no composition is not among them: it belongs to figure 3.
+        compositions: Row labels: the paper's 15 first, in its order, run or not. A single
+            augmentation outside every composition is left to figure 3.
         cells: (column key, label) to cell; absent where no trial was recorded.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[GridColumn, ...]
     compositions: tuple[str, ...]
     cells: Mapping[tuple[tuple[str, str], str], Cell] = field(repr=False)
 
-    def cell(self, column: Column, label: str) -> Cell:
+    def cell(self, column: GridColumn, label: str) -> Cell:
         """The cell, `NOT_RUN` where no trial was recorded."""
         return self.cells.get((column.key, label), NOT_RUN)
 
-    def finished(self, column: Column) -> dict[str, Setting]:
-        """Label to best setting of a column, rows without a number left out."""
+    def finished(self, column: GridColumn) -> dict[str, Setting]:
+        """Label to best setting of a column, for the rows that have a number."""
         cells = ((label, self.cell(column, label).best) for label in self.compositions)
         return {label: best for label, best in cells if best is not None and best.score < 1e30}
 
-    def rows(self, column: Column) -> tuple[str, ...]:
-        """A column's own rows: what it has tried, and the study's rows unless it assigns."""
+    def rows(self, column: GridColumn) -> tuple[str, ...]:
+        """Rows of a column: all that it tried, and the paper's rows unless it assigns."""
         assigns = self.assigns(column)
         return tuple(
             label
             for label in self.compositions
-            if (label in STUDY_ROWS and not assigns) or self.cell(column, label) is not NOT_RUN
+            if (label in PAPER_ROWS and not assigns) or self.cell(column, label) is not NOT_RUN
         )
 
     @property
-    def plain(self) -> tuple[Column, ...]:
-        """The columns of compositions; the others assign."""
+    def plain(self) -> tuple[GridColumn, ...]:
+        """The columns of plain compositions, without assigned objectives."""
         return tuple(column for column in self.columns if not self.assigns(column))
 
-    def assigns(self, column: Column) -> bool:
-        """Whether all that it has tried assigns an objective to each augmentation."""
+    def assigns(self, column: GridColumn) -> bool:
+        """Whether every label of a column assigns an objective to each augmentation."""
         tried = [label for key, label in self.cells if key == column.key]
         return bool(tried) and all(is_assignment(label) for label in tried)
 
-    def competing(self, column: Column) -> dict[str, Setting]:
-        """Label to best setting of those that may be called the best of a column.
+    def candidates(self, column: GridColumn) -> dict[str, Setting]:
+        """Label to best setting of the candidates for the best composition of a column.
 
-        Where any was run again, in a second stage or with other seeds, only those compete: the
-        best of many single runs is mostly the luckiest one.
+        These are the repeated compositions (by a second stage or other seeds) where there are any,
+        because the best of many single runs is mostly the luckiest one.
         """
         finished = self.finished(column)
-        again = {label: best for label, best in finished.items() if best.confirmed}
-        return again or finished
+        confirmed = {label: best for label, best in finished.items() if best.confirmed}
+        return confirmed or finished
 
-    def best(self, column: Column) -> tuple[str, Setting] | None:
-        """The composition with the lowest median error of those that compete."""
-        candidates = self.competing(column)
+    def best(self, column: GridColumn) -> tuple[str, Setting] | None:
+        """The candidate with the lowest median error."""
+        candidates = self.candidates(column)
         if not candidates:
             return None
         label = min(candidates, key=lambda name: candidates[name].score)
@@ -173,24 +177,31 @@ def is_transfer(record: Record) -> bool:
     return isinstance(record.config.get("transfer"), Mapping)
 
 
+def config_section(study: Study, *path: str) -> Mapping[str, Any]:
+    """A part of a study's configuration, empty where it is absent.
+
+    Every read of the configuration goes through this function, and none reads a key that differs
+    between the published studies and today's schema.
+    """
+    section: Any = study.section("config")
+    for key in path:
+        section = section.get(key) if isinstance(section, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
+
+
 def _rows(labels: Iterable[str]) -> list[str]:
-    found = list(labels)
-    composed = {token for label in found if "+" in label for token in composition_tokens(label)}
-    return [label for label in found if "+" in label or not is_subset(label) or label in composed]
+    labels = list(labels)
+    composed = {token for label in labels if "+" in label for token in composition_tokens(label)}
+    return [label for label in labels if "+" in label or not is_subset(label) or label in composed]
 
 
 def _planned(study: Study, item: Mapping[str, Any]) -> str:
-    """The variant that a planned trial will have, from the study's own configuration."""
+    """The variant that a planned trial will have, from the study's configuration."""
     label = str(item.get("objective"))
-    config = study.section("config")
-    overrides = _part(_part(_part(config, "search"), "objectives"), label)
-    options = {**_part(_part(_part(config, "trial"), "pretrain"), "objective"), **overrides}
-    return objective_variant(label, options)
-
-
-def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = config.get(key)
-    return found if isinstance(found, Mapping) else {}
+    defaults = config_section(study, "trial", "pretrain", "objective")
+    return objective_variant(
+        label, {**defaults, **config_section(study, "search", "objectives", label)}
+    )
 
 
 def _cell(records: Sequence[Record]) -> Cell:
@@ -204,8 +215,8 @@ def _cell(records: Sequence[Record]) -> Cell:
         Setting(records=tuple(sorted(group, key=lambda r: (r.repeat, r.trial))))
         for group in settings.values()
     ]
-    most = max((setting.seeds for setting in candidates), default=0)
-    repeated = [setting for setting in candidates if most == 1 or setting.seeds > 1]
+    max_seeds = max((setting.seeds for setting in candidates), default=0)
+    repeated = [setting for setting in candidates if max_seeds == 1 or setting.seeds > 1]
     return Cell(
         best=min(repeated, key=lambda setting: setting.score, default=None),
         settings=len({record.setting for record in finished}),
@@ -214,12 +225,12 @@ def _cell(records: Sequence[Record]) -> Cell:
     )
 
 
-def _columns(variants: Sequence[tuple[Study, str]]) -> tuple[Column, ...]:
-    """Their headings name the study where a variant alone would not tell what stands below."""
-    clear = len({variant for _, variant in variants}) == len(variants)
-    named = not clear or len({study.family for study, _ in variants}) > 1
+def _columns(variants: Sequence[tuple[Study, str]]) -> tuple[GridColumn, ...]:
+    """Columns whose titles name the study where the variants alone are ambiguous."""
+    unique = len({variant for _, variant in variants}) == len(variants)
+    named = not unique or len({study.comparable_key for study, _ in variants}) > 1
     return tuple(
-        Column(
+        GridColumn(
             study=study,
             variant=variant,
             title=objective_title(variant) + (f" · {study.name}" if named else ""),
@@ -229,22 +240,21 @@ def _columns(variants: Sequence[tuple[Study, str]]) -> tuple[Column, ...]:
 
 
 def arrange(studies: Iterable[Study]) -> Grid:
-    """Arranges the records of studies, transfer runs and runs without a composition left out."""
-    found = tuple(studies)
+    """Arrange the records of studies, without transfer runs and runs without a composition."""
     grouped: dict[tuple[tuple[str, str], str], list[Record]] = defaultdict(list)
     variants: list[tuple[Study, str]] = []
-    for study in found:
+    for study in studies:
         records = [r for r in study.records if r.label and not is_transfer(r)]
-        missing = () if study.section("config").get("transfer") else study.missing
+        missing = () if config_section(study, "transfer") else study.missing
         planned = {_planned(study, item) for item in missing if item.get("composition")}
-        own = sort_variants({record.variant for record in records} | planned)
-        variants += [(study, variant) for variant in own]
+        present = sort_variants({record.variant for record in records} | planned)
+        variants += [(study, variant) for variant in present]
         for record in records:
             grouped[(study.name, record.variant), record.label].append(record)
     return Grid(
         columns=_columns(variants),
         compositions=tuple(
-            sort_compositions([*STUDY_ROWS, *_rows(label for _, label in grouped)])
+            sort_compositions([*PAPER_ROWS, *_rows(label for _, label in grouped)])
         ),
         cells={key: _cell(records) for key, records in grouped.items()},
     )

@@ -1,4 +1,4 @@
-"""The hypothesis: do features that are equivariant help the probe, and does invariance hurt it?"""
+"""The hypothesis: equivariant features lower the error of the probe, invariant ones raise it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,37 +16,37 @@ ALL, WITHIN = "all configurations", "within the objectives"
 """Scopes over more than one objective."""
 
 _SEED = 11
-_FLOORS = {"equivariance": 0.0}
-"""R² below 0 says that the features predict nothing; how far below, only how the fit failed."""
+_MIN_VALUES = {"equivariance": 0.0}
+"""Any negative R² means that the features predict nothing, so all count as 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One configuration with diagnostics; its seeds are one point, for they are no new evidence.
+class DiagnosedSetting:
+    """One configuration with diagnostics; its seeds are averaged, as they are not independent.
 
     Attributes:
-        setting: Its finished runs that hold the diagnostic.
+        setting: Its finished runs that have the diagnostic.
         title: Objective variant, for colours.
-        family: Data and fidelity of its study.
-        x: Mean of the diagnostic over seeds and the geometric augmentations that the records hold.
+        comparable_key: Data and fidelity of its study.
+        x: Mean of the diagnostic over seeds and the recorded geometric augmentations.
         error_cm: The probe's median error, mean over seeds.
     """
 
     setting: Setting = field(repr=False)
     title: str
-    family: tuple[str, str]
+    comparable_key: tuple[str, str]
     x: float
     error_cm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A diagnostic against the error.
+    """Rank correlation of a diagnostic with the error.
 
     Attributes:
-        diagnostic: ``"equivariance"`` or ``"invariance"``.
+        diagnostic: `"equivariance"` or `"invariance"`.
         scope: `ALL`, `WITHIN` or an objective variant.
-        correlation: Spearman's over configurations; of ranks within each objective for `WITHIN`.
+        correlation: Spearman's over configurations; for `WITHIN`, of ranks within each objective.
     """
 
     diagnostic: str
@@ -59,25 +59,24 @@ def _diagnosed(record: Record, diagnostic: str) -> float | None:
     values = [record.metrics[name] for name in names if name in record.metrics]
     if record.status != "finished" or not values or RANKED_BY not in record.metrics:
         return None
-    floor = _FLOORS.get(diagnostic, -np.inf)
-    return float(np.mean(np.maximum(values, floor)))
+    return float(np.mean(np.maximum(values, _MIN_VALUES.get(diagnostic, -np.inf))))
 
 
-def points(studies: Iterable[Study], diagnostic: str) -> list[Point]:
-    """Configurations of which a run holds the diagnostic for a geometric augmentation."""
+def diagnosed_settings(studies: Iterable[Study], diagnostic: str) -> list[DiagnosedSetting]:
+    """Configurations with a run that recorded the diagnostic for a geometric augmentation."""
     groups: dict[tuple[str, str, str], list[tuple[Record, float]]] = defaultdict(list)
-    families = {}
+    keys = {}
     for study in studies:
-        families[study.name] = study.family
+        keys[study.name] = study.comparable_key
         for record in study.records:
             value = _diagnosed(record, diagnostic)
             if value is not None and not is_transfer(record):
                 groups[study.name, record.variant, record.setting].append((record, value))
     return [
-        Point(
+        DiagnosedSetting(
             setting=Setting(records=tuple(record for record, _ in members)),
             title=variant,
-            family=families[name],
+            comparable_key=keys[name],
             x=float(np.mean([value for _, value in members])),
             error_cm=float(np.mean([record.metrics[RANKED_BY] for record, _ in members])),
         )
@@ -86,40 +85,40 @@ def points(studies: Iterable[Study], diagnostic: str) -> list[Point]:
 
 
 def links(studies: Iterable[Study]) -> list[Link]:
-    """Correlation of each diagnostic with the error: in all, within objectives, in each.
+    """Correlation of each diagnostic with the error: over all, within objectives, in each.
 
-    Errors at another fidelity or on other data cannot be compared: studies of several families are
-    looked at within these, and never in all.
+    Errors on other data or at another fidelity cannot be compared, so studies that differ in these
+    are never pooled over all configurations.
     """
-    everything = list(studies)
-    found = []
+    studies = list(studies)
+    result = []
     for diagnostic in DIAGNOSTICS:
-        cloud = points(everything, diagnostic)
-        groups: dict[str, list[Point]] = {WITHIN: cloud}
+        cloud = diagnosed_settings(studies, diagnostic)
+        groups: dict[str, list[DiagnosedSetting]] = {WITHIN: cloud}
         for point in cloud:
             groups.setdefault(point.title, []).append(point)
         scopes = {scope: _within(members) for scope, members in groups.items()}
-        if len(groups) == 2:  # one objective: itself is all there is
+        if len(groups) == 2:  # a single objective needs no stratification
             del scopes[WITHIN]
-        elif len({point.family for point in cloud}) == 1:
+        elif len({point.comparable_key for point in cloud}) == 1:
             scopes = {ALL: _spearman(cloud), **scopes}
-        found += [
+        result += [
             Link(diagnostic=diagnostic, scope=scope, correlation=correlation)
             for scope, correlation in scopes.items()
             if correlation.n >= 3
         ]
-    return found
+    return result
 
 
-def _within(members: Sequence[Point]) -> Correlation:
-    strata = [(point.title, point.family) for point in members]
+def _within(members: Sequence[DiagnosedSetting]) -> Correlation:
+    strata = [(point.title, point.comparable_key) for point in members]
     if len(set(strata)) == 1:
         return _spearman(members)
     x, y = [point.x for point in members], [point.error_cm for point in members]
     return spearman_within(x, y, strata, np.random.default_rng(_SEED))
 
 
-def _spearman(members: Sequence[Point]) -> Correlation:
+def _spearman(members: Sequence[DiagnosedSetting]) -> Correlation:
     return spearman(
         [point.x for point in members],
         [point.error_cm for point in members],

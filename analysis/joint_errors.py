@@ -1,4 +1,4 @@
-"""The validation errors of every run of a study: joint by joint, with the pose of each image."""
+"""Validation errors of every run of a study: per joint, with the pose of each image."""
 
 import io
 import zipfile
@@ -18,14 +18,12 @@ from analysis.statistics import PoseErrors
 COMPACT_ERRORS = "errors.parquet"
 """The errors of all runs of a study in compact form (`analysis.compact`)."""
 
-_UNREADABLE = (
-    RecordsError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException,
-)  # fmt: skip
+_READ_ERRORS = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, pa.ArrowException)
 _Parsed = TypeVar("_Parsed")
 
 
 class JointErrors:
-    """Reads ``trials/<id>/errors.npz``, or ``errors.parquet`` where a study is in compact form.
+    """Reader of `trials/<id>/errors.npz`, or of `errors.parquet` for a compact study.
 
     Attributes:
         problems: Files that could not be used, so far.
@@ -37,13 +35,13 @@ class JointErrors:
         self._compact: dict[str, PoseErrors] | None = None
 
     def of(self, record: Record) -> PoseErrors | None:
-        """The errors of a run; None where it has none, or none that can be read."""
+        """The errors of a run; None where they are missing or unreadable."""
         if record.file.startswith(f"{record.folder}/"):
-            return self._read(f"{record.folder}/{record.errors}", _own)
+            return self._read(f"{record.folder}/{record.errors}", _one_run)
         if record.errors != "errors.npz":
-            return None  # the compact form has those of a run's first evaluation alone
+            return None  # the compact form keeps a run's first evaluation only
         if self._compact is None:
-            self._compact = self._read(COMPACT_ERRORS, _all) or {}
+            self._compact = self._read(COMPACT_ERRORS, _all_runs) or {}
         return self._compact.get(record.trial)
 
     def _read(self, file: str, parse: Callable[[bytes], _Parsed]) -> _Parsed | None:
@@ -51,19 +49,19 @@ class JointErrors:
             return parse(self._study.source.read(file))
         except FileNotFoundError:
             return None
-        except _UNREADABLE as error:
+        except (RecordsError, *_READ_ERRORS) as error:
             self.problems.append(
                 Problem(file=file, what=f"cannot be read ({error})", consequence="no interval")
             )
             return None
 
 
-def _own(raw: bytes) -> PoseErrors:
+def _one_run(raw: bytes) -> PoseErrors:
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
         return _checked(arrays["error_cm"], arrays["group"])
 
 
-def _all(raw: bytes) -> dict[str, PoseErrors]:
+def _all_runs(raw: bytes) -> dict[str, PoseErrors]:
     table = pq.read_table(io.BytesIO(raw))
     trial = table["trial"].to_numpy()
     group = table["group"].to_numpy().astype(str)

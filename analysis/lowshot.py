@@ -1,41 +1,28 @@
-"""Few labels: how the error falls with their share, and whether pretraining pays.
+"""Few labels: median error against the share of the labels, with and without pretraining.
 
-A *curve* is one row, an encoder with what it starts from and how it is fitted, over the shares of
-the labels. A *margin* is the distance between two curves at one share: what was pretrained against
-the same encoder from random weights. Runs of one repeat were fitted to the same labels, so margins
-are taken seed by seed.
+A *curve* is one row (an encoder, its initial weights and how it is fitted) over the shares of the
+labels. A *margin* is the distance between two curves at one share: a pretrained encoder against
+the same encoder from random weights. Runs of one repeat are fitted to the same labels, so margins
+are paired by repeat.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.grid import RANKED_BY, Setting, is_transfer
-from analysis.joint_errors import JointErrors
 from analysis.records import Problem, Record, Study
-from analysis.statistics import (
-    Interval,
-    Spread,
-    interval,
-    pooled_spread,
-    pose_counts,
-    pose_medians,
-)
+from analysis.statistics import Interval, Spread, interval, pooled_spread
 from analysis.transfer import TransferKey, evaluated, fraction_of, row_of
-
-_DRAWS = 1000
-_SEED = 20260101
-FloatArray = npt.NDArray[np.floating[Any]]
+from analysis.uncertainty import DRAWS, SEED, Draws, PoseBootstrap, with_seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A curve at one share of the labels, with its 95% interval where there is one."""
+class FractionResult:
+    """A row at one share of the labels, with its 95% interval where there is one."""
 
     fraction: float
     setting: Setting
@@ -43,27 +30,27 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One row over the shares of the labels, smallest first."""
+class LabelCurve:
+    """One row over the shares of the labels, smallest share first."""
 
     study: Study = field(repr=False)
     key: TransferKey
     row: str
     title: str
-    points: tuple[Point, ...]
+    points: tuple[FractionResult, ...]
 
     @property
     def frozen(self) -> bool:
-        """Whether its encoder stays as it was pretrained."""
+        """Whether the encoder stays frozen."""
         return _frozen(self.row)
 
     @property
     def from_random(self) -> bool:
-        """Whether its encoder starts from random weights."""
+        """Whether the encoder starts from random weights."""
         return _from_random(self.row)
 
     def at(self, fraction: float) -> Setting | None:
-        """Its runs at a share of the labels."""
+        """The runs at a share of the labels."""
         return next((p.setting for p in self.points if p.fraction == fraction), None)
 
 
@@ -72,15 +59,15 @@ class Margin:
     """The median error of a pretrained encoder minus that of the same from random weights.
 
     Attributes:
-        study: Where both come from.
+        study: The study of both.
         key: Encoder and data sets.
         title: The pretrained row.
         against: The row from random weights.
         fraction: Share of the labels.
-        value_cm: Mean over the seeds that both have; below zero the pretrained one is better.
-        seeds: How many those are.
-        interval: 95% interval of the mean, None where nothing is known of it.
-        covers: What it covers: ``"poses and seeds"``, ``"poses"``, ``"seeds"`` or nothing.
+        value_cm: Mean over the shared seeds; below zero the pretrained encoder is better.
+        seeds: Number of shared seeds.
+        interval: 95% interval of the mean, None where it is unknown.
+        interval_sources: `"poses and seeds"`, `"poses"`, `"seeds"` or "".
     """
 
     study: Study = field(repr=False)
@@ -91,42 +78,40 @@ class Margin:
     value_cm: float
     seeds: int
     interval: Interval | None
-    covers: str
+    interval_sources: str
 
     @property
     def decided(self) -> bool:
-        """Whether it is told apart from zero, over seeds."""
-        found = self.interval is not None and self.interval.excludes_zero
-        return found and "seeds" in self.covers
+        """Whether the interval includes the spread between seeds and excludes zero."""
+        certain = self.interval is not None and self.interval.excludes_zero
+        return certain and "seeds" in self.interval_sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowShot:
     """All curves and margins of some studies, and the error files that could not be used."""
 
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[LabelCurve, ...] = ()
     margins: tuple[Margin, ...] = ()
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
 
 def low_shot(studies: Iterable[Study]) -> LowShot:
     """Curves and margins of the studies that have runs with a part of the labels."""
-    curves: list[Curve] = []
+    curves: list[LabelCurve] = []
     margins: list[Margin] = []
-    problems = {}
+    bootstrap = PoseBootstrap()
     for study in studies:
-        settings = _settings(study)
-        if not settings:
-            continue
-        reader = _Medians(study)
-        own = _curves(study, settings, reader)
-        curves += own
-        margins += _margins(own, reader)
-        problems[study.name] = tuple(reader.files.problems)
-    return LowShot(curves=tuple(curves), margins=tuple(margins), problems=problems)
+        if settings := _settings(study):
+            study_curves = _curves(study, settings, bootstrap)
+            curves += study_curves
+            margins += _margins(study_curves, bootstrap)
+    return LowShot(curves=tuple(curves), margins=tuple(margins), problems=bootstrap.problems)
 
 
 _Settings = dict[tuple[TransferKey, str, str], dict[float, Setting]]
+_Kind = tuple[TransferKey, bool, float]
+"""Cells that share a spread between seeds: encoder and data sets, frozen or not, the labels."""
 
 
 def _settings(study: Study) -> _Settings:
@@ -134,91 +119,55 @@ def _settings(study: Study) -> _Settings:
     groups: dict[tuple[TransferKey, str, str], dict[float, dict[str, list[Record]]]]
     groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for record in filter(is_transfer, study.records):
-        for key, own in evaluated(record):
-            if RANKED_BY in own.metrics:
-                groups[key, *row_of(own)][fraction_of(own)][own.setting].append(own)
+        for key, run in evaluated(record):
+            if RANKED_BY in run.metrics:
+                groups[key, *row_of(run)][fraction_of(run)][run.setting].append(run)
     return {
         row: {
-            fraction: Setting(records=tuple(sorted(_most(found), key=lambda r: r.repeat)))
-            for fraction, found in sorted(fractions.items())
+            # Where a row was run with several configurations, the one with the most seeds.
+            fraction: max(
+                (
+                    Setting(records=tuple(sorted(records, key=lambda r: r.repeat)))
+                    for records in settings.values()
+                ),
+                key=lambda setting: setting.seeds,
+            )
+            for fraction, settings in sorted(fractions.items())
         }
         for row, fractions in groups.items()
         if len(fractions) > 1
     }
 
 
-def _most(found: Mapping[str, list[Record]]) -> list[Record]:
-    """The configuration with the most seeds, where a row was run with several."""
-    return max(found.values(), key=len)
-
-
-class _Medians:
-    """Medians of runs under the same draws of poses."""
-
-    def __init__(self, study: Study) -> None:
-        self.files = JointErrors(study)
-        self._counts: dict[tuple[str, ...], npt.NDArray[np.integer[Any]]] = {}
-
-    def of(self, record: Record) -> FloatArray | None:
-        """(draws,) the run's median error, cm; None without usable errors."""
-        errors = self.files.of(record)
-        if errors is None:
-            return None
-        if errors.poses not in self._counts:
-            generator = np.random.default_rng(_SEED)
-            self._counts[errors.poses] = pose_counts(len(errors.poses), _DRAWS, generator)
-        medians = pose_medians(errors, self._counts[errors.poses])
-        return medians if np.isfinite(medians).all() else None
-
-    def mean(self, records: Sequence[Record]) -> FloatArray | None:
-        """(draws,) mean over seeds; None unless every one has usable errors."""
-        found = [self.of(record) for record in records]
-        known = [own for own in found if own is not None]
-        return np.mean(known, axis=0) if len(known) == len(found) and known else None
-
-
-def _with_seeds(
-    poses: FloatArray | None, mean: float, seeds: int, spread: Spread | None
+def _interval(
+    poses: Draws | None, mean_cm: float, seeds: int, spread: Spread | None
 ) -> tuple[Interval | None, str]:
-    """Interval of a mean over seeds, and what it covers."""
-    draws, covers = (poses, "poses") if poses is not None else (np.full(_DRAWS, mean), "")
+    """Interval of a mean over seeds, and its sources of variation."""
+    draws = poses
     if spread is not None:
-        generator = np.random.default_rng(_SEED + 1)
-        scales = spread.scales(_DRAWS, generator)
-        moved = scales / math.sqrt(seeds) * generator.standard_normal(_DRAWS)
-        draws, covers = draws + moved, "poses and seeds" if covers else "seeds"
-    return (interval(draws), covers) if covers else (None, "")
+        generator = np.random.default_rng(SEED + 1)
+        scales = spread.scales(DRAWS, generator)
+        shift = scales / math.sqrt(seeds) * generator.standard_normal(DRAWS)
+        draws = with_seeds(poses, mean_cm, shift)
+    return (interval(draws.median_cm), draws.interval_sources) if draws else (None, "")
 
 
-def _values(setting: Setting) -> dict[int, float]:
-    return {record.repeat: record.metrics[RANKED_BY] for record in setting.records}
-
-
-def _curves(study: Study, settings: _Settings, reader: _Medians) -> list[Curve]:
-    alike: dict[_Kind, list[list[float]]] = defaultdict(list)
+def _curves(study: Study, settings: _Settings, bootstrap: PoseBootstrap) -> list[LabelCurve]:
+    groups: dict[_Kind, list[list[float]]] = defaultdict(list)
     for (key, row, _), fractions in settings.items():
         for fraction, setting in fractions.items():
-            alike[_kind(key, row, fraction)].append(list(_values(setting).values()))
-    spreads = {kind: pooled_spread(groups) for kind, groups in alike.items()}
+            groups[key, _frozen(row), fraction].append(setting.errors_cm)
+    spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
     curves = []
     for (key, row, title), fractions in sorted(settings.items(), key=lambda item: item[0]):
         points = []
         for fraction, setting in fractions.items():
-            poses = reader.mean(setting.records)
-            found, _ = _with_seeds(
-                poses, setting.score, setting.seeds, spreads[_kind(key, row, fraction)]
-            )
-            points.append(Point(fraction=fraction, setting=setting, interval=found))
-        curves.append(Curve(study=study, key=key, row=row, title=title, points=tuple(points)))
+            poses = bootstrap.draws(study, setting.records)
+            spread = spreads[key, _frozen(row), fraction]
+            span, _ = _interval(poses, setting.score, setting.seeds, spread)
+            points.append(FractionResult(fraction=fraction, setting=setting, interval=span))
+        curves.append(LabelCurve(study=study, key=key, row=row, title=title, points=tuple(points)))
     return curves
-
-
-_Kind = tuple[TransferKey, bool, float]
-"""Where seeds may be pooled: encoder and data sets, whether the encoder is frozen, the labels."""
-
-
-def _kind(key: TransferKey, row: str, fraction: float) -> _Kind:
-    return key, _frozen(row), fraction
 
 
 def _frozen(row: str) -> bool:
@@ -229,62 +178,61 @@ def _from_random(row: str) -> bool:
     return row == "supervised" or row.startswith("random:")
 
 
-def _against(row: str) -> str:
-    """The row from random weights that a row is measured against; "" for those themselves."""
-    if _from_random(row):
-        return ""
-    return "random:frozen" if _frozen(row) else "supervised"
+def _baseline(curve: LabelCurve, curves: Sequence[LabelCurve]) -> LabelCurve | None:
+    """The curve of the same encoder from random weights; None for such a curve itself."""
+    row = "random:frozen" if curve.frozen else "supervised"
+    matches = (c for c in curves if c.key == curve.key and c.row == row)
+    return None if curve.from_random else next(matches, None)
 
 
-def _margins(curves: Sequence[Curve], reader: _Medians) -> list[Margin]:
+def _margins(curves: Sequence[LabelCurve], bootstrap: PoseBootstrap) -> list[Margin]:
     """Margins of one study; the spread between seeds is pooled over those of one kind."""
     pairs = []
-    for curve in curves:
-        other = next(
-            (c for c in curves if c.key == curve.key and c.row == _against(curve.row)), None
-        )
-        for point in curve.points if other else ():
-            setting = other.at(point.fraction) if other else None
-            shared = _shared(point.setting, setting) if setting else []
-            if other and shared:
-                pairs.append((curve, other, point.fraction, shared))
     groups: dict[_Kind, list[list[float]]] = defaultdict(list)
-    for curve, _, fraction, shared in pairs:
-        groups[_kind(curve.key, curve.row, fraction)].append(_differences(shared))
-    spreads = {kind: pooled_spread(found) for kind, found in groups.items()}
+    for curve in curves:
+        baseline = _baseline(curve, curves)
+        for point in curve.points if baseline else ():
+            setting = baseline.at(point.fraction) if baseline else None
+            shared = _shared(point.setting, setting) if setting else []
+            if baseline and shared:
+                differences = [a.metrics[RANKED_BY] - b.metrics[RANKED_BY] for a, b in shared]
+                groups[curve.key, curve.frozen, point.fraction].append(differences)
+                pairs.append((curve, baseline, point.fraction, shared, differences))
+    spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
     margins = []
-    for curve, other, fraction, shared in pairs:
-        first = reader.mean([a for a, _ in shared])
-        second = reader.mean([b for _, b in shared])
-        known = first is not None and second is not None
-        value = float(np.mean(_differences(shared)))
-        found, covers = _with_seeds(
-            first - second if known else None,  # type: ignore[operator]
-            value,
-            len(shared),
-            spreads[_kind(curve.key, curve.row, fraction)],
-        )
+    for curve, baseline, fraction, shared, differences in pairs:
+        value = float(np.mean(differences))
+        spread = spreads[curve.key, curve.frozen, fraction]
+        poses = _difference(curve.study, shared, bootstrap)
+        span, sources = _interval(poses, value, len(shared), spread)
         margins.append(
             Margin(
                 study=curve.study,
                 key=curve.key,
                 title=curve.title,
-                against=other.title,
+                against=baseline.title,
                 fraction=fraction,
                 value_cm=value,
                 seeds=len(shared),
-                interval=found,
-                covers=covers,
+                interval=span,
+                interval_sources=sources,
             )
         )
     return margins
 
 
 def _shared(first: Setting, second: Setting) -> list[tuple[Record, Record]]:
-    """Runs of the same repeat: fitted to the same labels."""
+    """Pairs of runs of one repeat, which were fitted to the same labels."""
     others = {record.repeat: record for record in second.records}
-    return [(own, others[own.repeat]) for own in first.records if own.repeat in others]
+    return [(run, others[run.repeat]) for run in first.records if run.repeat in others]
 
 
-def _differences(shared: Sequence[tuple[Record, Record]]) -> list[float]:
-    return [a.metrics[RANKED_BY] - b.metrics[RANKED_BY] for a, b in shared]
+def _difference(
+    study: Study, shared: Sequence[tuple[Record, Record]], bootstrap: PoseBootstrap
+) -> Draws | None:
+    """Draws over poses of first minus second, mean over the shared repeats."""
+    first = bootstrap.draws(study, [a for a, _ in shared])
+    second = bootstrap.draws(study, [b for _, b in shared])
+    if first is None or second is None:
+        return None
+    return replace(first, median_cm=first.median_cm - second.median_cm)

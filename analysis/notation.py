@@ -1,4 +1,4 @@
-"""The study's notation: composition labels, objective variants, the order of table 5's rows."""
+"""The paper's notation: composition labels, objective variants, the order of table 5's rows."""
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
@@ -15,13 +15,13 @@ TOKENS: dict[str, str] = {
     "sobel": "So",
     "crop": "Cr",
 }
-"""Augmentation name to the token of its label; the first four are the study's, in its order."""
+"""Augmentation name to the token in labels; the first four are the paper's, in its order."""
 
-STUDY_ROWS: tuple[str, ...] = (
+PAPER_ROWS: tuple[str, ...] = (
     "CJ", "CJ+S", "CJ+S+Ro", "CJ+Ro", "S", "S+Ro", "Ro", "T",
     "T+CJ", "T+CJ+S", "T+CJ+S+Ro", "T+CJ+Ro", "T+S", "T+S+Ro", "T+Ro",
 )  # fmt: skip
-"""The 15 compositions in the order of the study's table 5."""
+"""The 15 compositions in the order of the paper's table 5."""
 
 _TITLES: dict[str, str] = {
     "relative": "Relative",
@@ -38,7 +38,7 @@ _FORMS = {
     "mixed": ("mixture", "targets"),
     "equivariant": ("equivariance",),
 }
-"""Options that change what an objective means, not only how well it works."""
+"""Options that change the meaning of an objective, not only its quality."""
 
 _ASSIGNED = {"contrastive": "c", "relative": "r", "equivariant": "e"}
 """Objective of an augmentation in a mixed composition to its letter in the label."""
@@ -47,16 +47,19 @@ _TOKEN_ORDER = {token: position for position, token in enumerate(TOKENS.values()
 
 
 def composition_tokens(composition: str) -> tuple[str, ...]:
-    """The tokens of a composition in the study's order: ``"scale+T:relative"`` gives ("T", "S").
+    """The tokens of a composition in the paper's order, without assigned objectives.
 
-    Names and tokens are both understood; an assigned objective after a colon is left out; a name
-    that is not known here stands for itself, after the known ones.
+    Names and tokens are both accepted. Unknown names are their own tokens and come last.
+
+    Example:
+        >>> composition_tokens("scale+T:relative")
+        ('T', 'S')
     """
     return tuple(assignment(composition))
 
 
 def assignment(composition: str) -> dict[str, str]:
-    """Token to the letter of the objective it is assigned, "" for none, in the study's order."""
+    """Token to the letter of the assigned objective, "" for none, in the paper's order."""
     parts = composition.replace("/", "+").split("+")
     pairs = [part.strip().partition(":") for part in parts if part.strip()]
     assigned = {
@@ -64,41 +67,43 @@ def assignment(composition: str) -> dict[str, str]:
     }
     known = len(TOKENS)
     return dict(
-        sorted(assigned.items(), key=lambda own: (_TOKEN_ORDER.get(own[0], known), own[0]))
+        sorted(assigned.items(), key=lambda item: (_TOKEN_ORDER.get(item[0], known), item[0]))
     )
 
 
 def composition_label(composition: str) -> str:
-    """The study's label: ``"scale+translate"`` gives ``"T+S"``, ``"scale/"`` gives ``"S/"``.
+    """The paper's label of a composition, followed by letters for assigned objectives.
 
-    Assigned objectives follow as letters: ``"scale:relative+T:contrastive"`` gives ``"T:c+S:r"``.
+    Example:
+        >>> composition_label("scale+translate"), composition_label("scale:relative+T:contrastive")
+        ('T+S', 'T:c+S:r')
     """
     return "/".join(
-        "+".join(f"{token}:{own}" if own else token for token, own in assignment(view).items())
+        "+".join(f"{token}:{key}" if key else token for token, key in assignment(view).items())
         for view in composition.split("/")
     )
 
 
 def is_assignment(label: str) -> bool:
-    """Whether an augmentation is assigned an objective, as in ``"T:e+S:r"``."""
+    """Whether an augmentation has an assigned objective, as in `"T:e+S:r"`."""
     return any(assignment(label).values())
 
 
 def is_subset(label: str) -> bool:
-    """Whether a label is a plain set of augmentations: of both views, under one objective."""
+    """Whether a label is one set of augmentations for both views, under one objective."""
     return bool(label) and "/" not in label and ":" not in label
 
 
 def sort_compositions(labels: Iterable[str]) -> list[str]:
-    """Labels in table 5's order; others follow by size, then by name."""
-    known = {label: position for position, label in enumerate(STUDY_ROWS)}
+    """Labels in the order of table 5; others follow by size, then by name."""
+    known = {label: position for position, label in enumerate(PAPER_ROWS)}
     return sorted(
         set(labels), key=lambda label: (known.get(label, len(known)), label.count("+"), label)
     )
 
 
 def full_factorial(labels: Iterable[str]) -> tuple[str, ...] | None:
-    """The tokens whose every non-empty subset is among the labels, or None if some is missing."""
+    """The tokens of the labels if all their non-empty subsets are among the labels, else None."""
     present = {frozenset(composition_tokens(label)) for label in labels if is_subset(label)}
     tokens = sorted(frozenset().union(*present), key=lambda t: (_TOKEN_ORDER.get(t, 99), t))
     subsets = (
@@ -110,28 +115,28 @@ def full_factorial(labels: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def objective_variant(label: str, options: object) -> str:
-    """The objective with what changes its meaning, as in ``"relative:released"``.
+    """The objective with the options that change its meaning, as in `"relative:released"`.
 
     Args:
         label: The record's objective: the name under which the search ran it.
-        options: The record's ``config["objective"]``: its ``name``, and ``targets`` (relative and
-            mixed), ``mixture`` or ``equivariance``. A label that these do not explain is kept.
+        options: The record's `config["objective"]`: its `name`, and `targets` (relative and
+            mixed), `mixture` or `equivariance`. A label that these do not explain is appended.
     """
     if not isinstance(options, Mapping):
         return label
     name = str(options.get("name") or label)
-    found = [str(options[key]) for key in _FORMS.get(name, ()) if options.get(key)]
-    explained = {name, "_".join([name, *found])} | {f"{name}_{part}" for part in found}
-    return ":".join([name, *found] if label in explained else [name, *found, label])
+    forms = [str(options[key]) for key in _FORMS.get(name, ()) if options.get(key)]
+    explained = {name, "_".join([name, *forms])} | {f"{name}_{form}" for form in forms}
+    return ":".join([name, *forms] if label in explained else [name, *forms, label])
 
 
 def objective_base(variant: str) -> str:
-    """The objective of a variant: ``"relative:released"`` gives ``"relative"``."""
+    """The objective of a variant: `"relative:released"` gives `"relative"`."""
     return variant.split(":", 1)[0]
 
 
 def objective_title(variant: str) -> str:
-    """A heading: ``"relative:released"`` gives ``"Relative (released targets)"``."""
+    """A heading: `"relative:released"` gives `"Relative (released targets)"`."""
     base, *rest = variant.split(":")
     title = _TITLES.get(base, base.replace("_", " ").capitalize())
     if base == "relative" and rest:
@@ -140,7 +145,7 @@ def objective_title(variant: str) -> str:
 
 
 def sort_variants(variants: Iterable[str]) -> list[str]:
-    """Variants in the study's column order: relative, contrastive, then the project's own."""
+    """Variants in the paper's column order: relative, contrastive, then this project's."""
     order = {name: position for position, name in enumerate(_TITLES)}
     return sorted(
         set(variants),

@@ -1,7 +1,6 @@
-"""Every number that the study published, as typed data (Dahiya, Spurr, Hilliges).
+"""Every number that the paper published (Dahiya, Spurr, Hilliges), as printed, never recomputed.
 
-Distances in centimetres, areas under the curve as fractions. A number is a printed one, never
-recomputed. None stands where the study prints a dash.
+Distances are in centimetres, areas under the curve are fractions. None means a printed dash.
 """
 
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ class Published:
     """One published result of a composition.
 
     Attributes:
-        mpjpe_cm: Mean per-joint error (the study's MPJE), cm.
+        mpjpe_cm: Mean per-joint error (the paper's MPJE), cm.
         median_pje_cm: Median per-joint error, cm.
-        reference: Where it is printed.
+        reference: Its table in the paper.
     """
 
     mpjpe_cm: float
@@ -63,8 +62,8 @@ class TransferRow:
 
     Attributes:
         model: The row's name as printed.
-        key: What identifies our run of it: ``supervised``, ``frozen``, ``unfrozen``, or "" for
-            another system's published number.
+        key: Key of our matching runs: `supervised`, `frozen`, `unfrozen`, or "" for the published
+            number of another system.
         values: Metric name to the printed value, None for a dash.
     """
 
@@ -78,9 +77,9 @@ class TransferTable:
     """One half of a printed table: fitted on one data set, evaluated on one.
 
     Attributes:
-        number: The table's number in the study.
+        number: The table's number in the paper.
         heading: The half's heading as printed, "" where the table has only one part.
-        encoder, fit, evaluate: What our runs must match: ``resnet`` or ``hrnet``, ``FH``, ``IH``.
+        encoder, fit, evaluate: Must match our runs: `resnet` or `hrnet`, `FH`, `IH`.
         rows: The rows in the printed order.
     """
 
@@ -103,7 +102,7 @@ def _rows(
 
 _RAW = ("mpjpe_cm", "median_pje_cm", "auc_50cm")
 _PA = ("pa_mpjpe_cm", "pa_median_pje_cm", "pa_auc_50cm")
-_RAW_FH = ("mpjpe_cm", "auc_5cm")  # the contest's own range; its median is not published
+_RAW_FH = ("mpjpe_cm", "auc_5cm")  # the contest's range; its median is not published
 _PA_FH = ("pa_mpjpe_cm", "pa_auc_5cm")
 _RA = ("ra_mpjpe_cm", "ra_auc_50cm")
 
@@ -194,8 +193,8 @@ TRANSFER: tuple[TransferTable, ...] = (
             ("Li et al. (2020)", "", (0.80, 0.84)),
             ("Pose2Mesh (Choi et al., 2020)", "", (0.77, None)),
             ("I2L-MeshNet (Moon and Lee, 2020)", "", (0.74, None)),
-            ("PeCLR, ResNet-50 (released after the study)", "", (0.71, None)),
-            ("PeCLR, ResNet-152 (released after the study)", "", (0.66, None)),
+            ("PeCLR, ResNet-50 (released after the paper)", "", (0.71, None)),
+            ("PeCLR, ResNet-152 (released after the paper)", "", (0.66, None)),
             ("HRNet", "supervised", (1.08, 0.79)),
             ("+ Contrastive", "unfrozen", (0.95, 0.81)),
         ),

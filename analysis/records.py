@@ -136,19 +136,19 @@ class Study:
         return label or sizes or "fidelity not recorded"
 
     @property
-    def credentials(self) -> str:
+    def title(self) -> str:
         """The study's name and fidelity; the name once, where the fidelity begins with it."""
         own = self.fidelity
         return own if own.startswith(self.name) else f"{self.name}: {own}"
 
     @property
-    def family(self) -> tuple[str, str]:
+    def comparable_key(self) -> tuple[str, str]:
         """Data and fidelity: errors of studies of one family may be compared."""
         fidelity = sorted(self.section("fidelity").items())
         return str(self.section("data").get("fingerprint")), repr(fidelity)
 
     @property
-    def standing(self) -> str:
+    def summary(self) -> str:
         """The fidelity and what may be concluded from it, as a sentence."""
         return f"{self.fidelity}." + (
             ""
@@ -157,7 +157,7 @@ class Study:
         )
 
     @property
-    def waiting(self) -> str:
+    def progress(self) -> str:
         """What has no record yet, as a sentence; "" for a complete study."""
         here, running, to_come = len(self.records), len(self.unfinished), len(self.missing)
         if not running and not to_come:

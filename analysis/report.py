@@ -1,4 +1,4 @@
-"""``report.html``: one file, no network, readable without scripts except the list of trials."""
+"""`report.html`: one file, no network, readable without scripts except the list of trials."""
 
 import json
 import re
@@ -19,13 +19,13 @@ from analysis.trials import COLUMNS, NUMERIC, trial_rows
 
 
 def _script_json(value: object) -> Markup:
-    """JSON for a script element: no text in it can end the element."""
+    """JSON for a script element, escaped so that no text can close the element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - escaped in this line
 
 
 def _typeset(plain: str) -> Markup:
-    """A sentence with true minus signs, equations that do not break, and `code` set as such."""
+    """A sentence with real minus signs, unbroken equations and `code` elements."""
     text = re.sub(r"(?<![\w.])-(?=\d)", "−", str(escape(plain)))
     text = re.sub(r"(?<=\w) (=|&lt;) (?=[\d+−])", "\u00a0\\1\u00a0", text)
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", text))  # noqa: S704 - escaped above
@@ -58,10 +58,11 @@ def write_report(
     coverage: Table,
     problems: Mapping[str, Sequence[Problem]],
 ) -> Path:
-    """Writes the report and returns its path."""
+    """Write the report and return its path."""
+    template = _environment().get_template("report.html.j2")
     names = ", ".join(study.name for study in studies)
     command = "python -m analysis " + " ".join(shlex.quote(s.source.uri) for s in studies)
-    html = _environment().get_template("report.html.j2").render(
+    html = template.render(
         title=names,
         studies=studies,
         chapters=chapters,
@@ -72,6 +73,6 @@ def write_report(
         trial_numbers=NUMERIC,
         whole=not any(map(is_compact, studies)),
         trials=trial_rows(studies, path.parent.absolute()),
-    )  # fmt: skip
+    )
     path.write_text(html, encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in a sampled study: fANOVA importances and partial dependence."""
+"""Hyperparameters of a sampled study: fANOVA importances and partial dependence."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from analysis.notation import assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
 
-LEAST_TRIALS = 20
-"""Below so many finished trials a forest only repeats them."""
+MIN_TRIALS = 20
+"""With fewer finished trials, a forest only memorises them."""
 
-_MOST_TRIALS = 500  # drawn from more; the time grows faster than their number
-_MOST_CHOICES = 12
+_MAX_TRIALS = 500  # a random sample of more: the time grows faster than their number
+_MAX_CHOICES = 12
 _POINTS = 40
 _SEED = 3
 _IGNORED = ("composition", "seed", "repeat", "trial", "name", "targets", "mixture", "equivariance")
-"""Keys that are no parameters, or that the objective variant already says."""
+"""Keys that are not parameters, or that are part of the objective variant."""
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -31,10 +31,10 @@ class Parameter:
     """One searched parameter.
 
     Attributes:
-        name: Dotted key of the configuration, ``with T`` for an augmentation, or ``objective``.
-        values: One per trial, as used.
+        name: Dotted key of the configuration, `with T` for an augmentation, or `objective`.
+        values: One per trial.
         choices: Categories in the order of their codes, empty for a number.
-        log: Whether it is scaled logarithmically: positive, over more than a factor of ten.
+        log: Whether it is on a log scale: positive, over more than a factor of ten.
     """
 
     name: str
@@ -53,22 +53,22 @@ class Parameter:
         return scaled
 
     def at(self, scaled: FloatArray) -> FloatArray:
-        """Values of a number at places in [0, 1]."""
+        """Values of a number from their scaled positions in [0, 1]."""
         raw = np.array(self.values, dtype=float)
         raw = np.log(raw) if self.log else raw
-        place = raw.min() + scaled * (raw.max() - raw.min())
-        values: FloatArray = np.exp(place) if self.log else place
+        unscaled = raw.min() + scaled * (raw.max() - raw.min())
+        values: FloatArray = np.exp(unscaled) if self.log else unscaled
         return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """Partial dependence of the median error on one number.
+class PartialDependence:
+    """Dependence of the median error on one number.
 
     Attributes:
         parameter: The parameter.
         x: Its values.
-        mean_cm, low_cm, high_cm: Mean of the forest and the 10th and 90th percentile of its trees.
+        mean_cm, low_cm, high_cm: Mean of the forest, 10th and 90th percentile of its trees.
     """
 
     parameter: Parameter
@@ -84,7 +84,7 @@ class Sampling:
 
     Attributes:
         study: The study.
-        trials: Number of finished trials that the forest saw.
+        trials: Number of finished trials in the forest's training data.
         importances: Parameter to share of the variance, largest first.
         curves: Partial dependence of every number, in the same order.
     """
@@ -92,7 +92,7 @@ class Sampling:
     study: Study = field(repr=False)
     trials: int
     importances: tuple[tuple[Parameter, float], ...]
-    curves: tuple[Curve, ...] = field(repr=False)
+    curves: tuple[PartialDependence, ...] = field(repr=False)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -107,13 +107,13 @@ def _parameters(records: Sequence[Record]) -> list[Parameter]:
     flat = [dict(_flat(record.config)) for record in records]
     used = [assignment(record.composition) for record in records]
     columns: dict[str, list[Any]] = {"objective": [record.variant for record in records]}
-    for token in dict.fromkeys(token for own in used for token in own):
-        # An augmentation that objectives are assigned to has one level for each of them.
+    for token in dict.fromkeys(token for tokens in used for token in tokens):
+        # An augmentation with assigned objectives has one level for each objective.
         columns[f"with {token}"] = [
-            (own[token] or "yes") if token in own else "no" for own in used
+            (tokens[token] or "yes") if token in tokens else "no" for tokens in used
         ]
-    for key in dict.fromkeys(key for own in flat for key in own):
-        columns[key] = [own.get(key) for own in flat]
+    for key in dict.fromkeys(key for config in flat for key in config):
+        columns[key] = [config.get(key) for config in flat]
     return [
         parameter
         for name, values in columns.items()
@@ -122,10 +122,10 @@ def _parameters(records: Sequence[Record]) -> list[Parameter]:
 
 
 def _parameter(name: str, values: Sequence[Any]) -> Parameter | None:
-    """A parameter that varies, None for one that does not, or has too many choices to compare.
+    """A parameter that varies, None for a constant one or one with too many choices.
 
-    A number that some trials do not have (a magnitude of an augmentation they lack) takes the
-    median of the others there.
+    Trials without a number (the magnitude of an augmentation that they lack) get the median of the
+    others.
     """
     present = [value for value in values if value is not None]
     if present and all(_is_number(value) for value in present):
@@ -136,7 +136,7 @@ def _parameter(name: str, values: Sequence[Any]) -> Parameter | None:
         filled = tuple(middle if value is None else value for value in values)
         return Parameter(name=name, values=filled, log=low > 0 and high > 10 * low)
     choices = sorted({str(value) for value in values})
-    if not 2 <= len(choices) <= _MOST_CHOICES:
+    if not 2 <= len(choices) <= _MAX_CHOICES:
         return None
     return Parameter(name=name, values=tuple(values), choices=tuple(choices))
 
@@ -150,17 +150,17 @@ def _is_sampled(parameters: Sequence[Parameter]) -> bool:
 
 
 def sampling(study: Study) -> Sampling | None:
-    """Importances of a study whose numbers vary between trials, None for a plain grid."""
+    """Importances for a study whose numbers vary between trials, None for a plain grid."""
     records = [
         r
         for r in study.records
         if r.status == "finished" and RANKED_BY in r.metrics and not is_transfer(r)
     ]
     generator = np.random.default_rng(_SEED)
-    if len(records) > _MOST_TRIALS:
-        chosen = np.sort(generator.choice(len(records), _MOST_TRIALS, replace=False))
+    if len(records) > _MAX_TRIALS:
+        chosen = np.sort(generator.choice(len(records), _MAX_TRIALS, replace=False))
         records = [records[index] for index in chosen]
-    if len(records) < LEAST_TRIALS:
+    if len(records) < MIN_TRIALS:
         return None
     parameters = _parameters(records)
     if not _is_sampled(parameters):
@@ -177,13 +177,13 @@ def sampling(study: Study) -> Sampling | None:
     )
 
 
-def _curve(x: FloatArray, y: FloatArray, parameter: Parameter, feature: int) -> Curve:
-    places = np.linspace(0, 1, _POINTS)
-    trees = partial_dependence(x, y, feature, places, seed=_SEED)
+def _curve(x: FloatArray, y: FloatArray, parameter: Parameter, feature: int) -> PartialDependence:
+    scaled = np.linspace(0, 1, _POINTS)
+    trees = partial_dependence(x, y, feature, scaled, seed=_SEED)
     low, high = np.percentile(trees, (10, 90), axis=0)
-    return Curve(
+    return PartialDependence(
         parameter=parameter,
-        x=parameter.at(places),
+        x=parameter.at(scaled),
         mean_cm=trees.mean(axis=0),
         low_cm=low,
         high_cm=high,

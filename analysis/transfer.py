@@ -1,10 +1,10 @@
 """Our runs of the cross-dataset and supervised experiments (tables 2 to 4 and 6 to 9).
 
-Such a record's configuration has a part ``transfer``: ``{"pretrain": "FH+IH", "fit": "FH",
+The configuration of such a record has a part `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
 "evaluate": ["IH"], "mode": "supervised|frozen|unfrozen", "label_fraction": 1.0, "layer_decay":
-1.0}``. A run that was evaluated on several data sets has the metrics of each under
-``evaluations``; in ``metrics`` stand those of the first. A pretraining that several runs start
-from has mode ``pretrain`` and no row of its own.
+1.0}`. A run that was evaluated on several data sets has the metrics of each in `evaluations`, and
+those of the first in `metrics`. A pretraining that several runs share has mode `pretrain` and no
+row.
 """
 
 from collections import defaultdict
@@ -16,13 +16,13 @@ from analysis.grid import Setting, is_transfer
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
-FLOORS = ("random", "imagenet")
-"""What a run may start from instead of a pretraining of ours."""
+BASELINES = ("random", "imagenet")
+"""Initial weights of the baselines: runs without a pretraining of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class TransferKey:
-    """Which half of a table a run belongs to: ``resnet``, ``FH``, ``IH``."""
+    """The half of a table that a run belongs to: `resnet`, `FH`, `IH`."""
 
     encoder: str
     fit: str
@@ -30,15 +30,15 @@ class TransferKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One row of ours.
+class MeasuredRow:
+    """One row of our results.
 
     Attributes:
-        key: ``supervised``, ``frozen`` or ``unfrozen`` where the study has such a row, else the
-            objective with the mode, as in ``relative:frozen``.
-        title: How the row is called where the study has none.
+        key: `supervised`, `frozen` or `unfrozen` where the paper has such a row, else the
+            objective with the mode, as in `relative:frozen`.
+        title: Name of the row where the paper has none.
         setting: The runs.
-        study: Where they come from.
+        study: Their study.
     """
 
     key: str
@@ -56,7 +56,7 @@ def _data_set(name: object) -> str:
 
 
 def encoder_name(config: Mapping[str, object]) -> str:
-    """The encoder of a run, as its configuration names it."""
+    """The encoder's name in a run's configuration."""
     encoder = config.get("encoder")
     return str(encoder.get("name") if isinstance(encoder, Mapping) else encoder)
 
@@ -74,12 +74,12 @@ def row_of(record: Record) -> tuple[str, str]:
     if "supervised" in (base, mode):
         return "supervised", "Supervised"
     decay = float(part.get("layer_decay") or 1.0)
-    how = mode if decay == 1 else f"{mode}, layer decay {decay:g}"
-    if base in FLOORS:
-        return f"{base}:{how}", f"{objective_title(base)} ({how})"
+    mode = mode if decay == 1 else f"{mode}, layer decay {decay:g}"
+    if base in BASELINES:
+        return f"{base}:{mode}", f"{objective_title(base)} ({mode})"
     if base == "contrastive":
-        return how, f"+ Contrastive ({how})"
-    return f"{record.variant}:{how}", f"+ {objective_title(record.variant)} ({how})"
+        return mode, f"+ Contrastive ({mode})"
+    return f"{record.variant}:{mode}", f"+ {objective_title(record.variant)} ({mode})"
 
 
 def fraction_of(record: Record) -> float:
@@ -88,18 +88,18 @@ def fraction_of(record: Record) -> float:
 
 
 def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
-    """A run once for each data set that it was evaluated on, as if on that alone.
+    """One copy of a run for each data set that it was evaluated on.
 
-    Runs that differ in nothing but what else they were evaluated on then have equal settings.
+    The copies keep one evaluation only, so runs that differ in the others have equal settings.
     """
     part: Mapping[str, Any] = record.config["transfer"]
     if record.status != "finished" or part.get("mode") == "pretrain":
         return []
     names = part.get("evaluate")
-    found = []
+    copies = []
     for number, name in enumerate(names if isinstance(names, list) else [names]):
         config = {**record.config, "transfer": {**part, "evaluate": name}}
-        own = replace(
+        copy = replace(
             record,
             config=config,
             setting=setting_of(config, record.setting),
@@ -109,26 +109,26 @@ def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
         key = TransferKey(
             encoder=_encoder(config), fit=_data_set(part.get("fit")), evaluate=_data_set(name)
         )
-        found.append((key, own))
-    return found
+        copies.append((key, copy))
+    return copies
 
 
-def find_runs(studies: Iterable[Study]) -> dict[TransferKey, list[Run]]:
-    """All runs with all labels, repeats joined, by the half of a table that they belong to."""
+def measured_rows(studies: Iterable[Study]) -> dict[TransferKey, list[MeasuredRow]]:
+    """All runs with all labels, repeats grouped, by the half of a table that they belong to."""
     groups: dict[tuple[TransferKey, str, str, str], list[Record]] = defaultdict(list)
     owners: dict[str, Study] = {}
     for study in studies:
         owners[study.name] = study
         for record in filter(is_transfer, study.records):
-            for key, own in evaluated(record):
-                if fraction_of(own) == 1:
-                    groups[key, *row_of(own), study.name].append(own)
-    runs: dict[TransferKey, list[Run]] = defaultdict(list)
+            for key, run in evaluated(record):
+                if fraction_of(run) == 1:
+                    groups[key, *row_of(run), study.name].append(run)
+    rows: dict[TransferKey, list[MeasuredRow]] = defaultdict(list)
     for (key, row, title, study_name), records in groups.items():
         by_setting: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             by_setting[record.setting].append(record)
         settings = [Setting(records=tuple(group)) for group in by_setting.values()]
         best = min(settings, key=lambda setting: (-setting.seeds, setting.score))
-        runs[key].append(Run(key=row, title=title, setting=best, study=owners[study_name]))
-    return runs
+        rows[key].append(MeasuredRow(key=row, title=title, setting=best, study=owners[study_name]))
+    return rows

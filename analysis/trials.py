@@ -1,4 +1,4 @@
-"""Every trial in one list: for the report's table, and as CSV."""
+"""All trials in one list, for the report's table and as CSV."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ COLUMNS = (
 )  # fmt: skip
 
 NUMERIC = COLUMNS[5:11]
-"""Those that hold numbers."""
+"""The columns of numbers."""
 
 
 def _row(study: Study, record: Record, start: Path | None) -> list[str | float | int | None]:
@@ -49,7 +49,7 @@ def trial_rows(
 
 
 def write_trials(studies: Sequence[Study], path: Path) -> Path:
-    """Writes all trials as CSV; returns the path."""
+    """Write all trials as CSV and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")

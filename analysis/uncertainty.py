@@ -1,42 +1,38 @@
-"""Joint draws of every cell's median error: what the spread over poses and seeds leaves open."""
+"""Bootstrap of poses and seeds: joint draws of the median error of every cell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.grid import RANKED_BY, Column, Grid, Setting
+from analysis.grid import Grid, GridColumn
 from analysis.joint_errors import JointErrors
-from analysis.records import Problem, Study
-from analysis.statistics import (
-    pooled_spread,
-    pose_counts,
-    pose_medians,
-)
+from analysis.records import Problem, Record, Study
+from analysis.statistics import pooled_spread, pose_counts, pose_medians
 
 DRAWS = 1000
-_SEED = 20260101
+SEED = 20260101
 FloatArray = npt.NDArray[np.floating[Any]]
 CellKey = tuple[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """Draws of one cell.
+    """Bootstrap draws of a median error, or of a difference of two.
 
     Attributes:
-        median_cm: (DRAWS,) the cell's median error.
+        median_cm: (DRAWS,) the median error.
         per_pose_cm: (poses,) median error of each pose, mean over seeds; None where unknown.
-        poses: Names of the poses; cells with equal names were drawn together.
-        covers: What the draws vary: ``"poses and seeds"``, ``"poses"`` or ``"seeds"``.
+        poses: Names of the poses; cells with equal names share their draws of poses.
+        interval_sources: Sources of variation: `"poses and seeds"`, `"poses"` or `"seeds"`.
     """
 
     median_cm: FloatArray
-    per_pose_cm: FloatArray | None
-    poses: tuple[str, ...]
-    covers: str
+    per_pose_cm: FloatArray | None = None
+    poses: tuple[str, ...] = ()
+    interval_sources: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +47,13 @@ class Uncertainty:
     cells: Mapping[CellKey, Draws] = field(repr=False)
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
-    def of(self, column: Column, label: str) -> Draws | None:
+    def of(self, column: GridColumn, label: str) -> Draws | None:
         """Draws of a cell."""
         return self.cells.get((column.key, label))
 
 
-class _Reader:
-    """Draws poses; equal sets of poses share their draws."""
+class PoseBootstrap:
+    """Draws of poses with replacement; runs on equal sets of poses share their draws."""
 
     def __init__(self) -> None:
         self._files: dict[str, JointErrors] = {}
@@ -68,70 +64,71 @@ class _Reader:
         """Study name to the error files that could not be used."""
         return {name: tuple(files.problems) for name, files in self._files.items()}
 
-    def draws(self, study: Study, setting: Setting) -> Draws | None:
+    def draws(self, study: Study, records: Sequence[Record]) -> Draws | None:
         """Draws over poses of the mean over seeds; None without usable errors of every seed."""
         per_seed, per_pose, poses = [], [], None
         files = self._files.setdefault(study.name, JointErrors(study))
-        for record in setting.records:
+        for record in records:
             errors = files.of(record)
             if errors is None or (poses is not None and errors.poses != poses):
                 return None
             poses = errors.poses
             if poses not in self._counts:
-                fixed = np.random.default_rng(_SEED)
-                self._counts[poses] = pose_counts(len(poses), DRAWS, fixed)
+                generator = np.random.default_rng(SEED)
+                self._counts[poses] = pose_counts(len(poses), DRAWS, generator)
             per_seed.append(pose_medians(errors, self._counts[poses]))
             per_pose.append(errors.median_per_pose())
         if poses is None or not np.isfinite(per_seed).all():
             return None
         return Draws(
-            median_cm=np.mean(per_seed, axis=0),
-            per_pose_cm=np.mean(per_pose, axis=0),
+            median_cm=np.mean(per_seed, axis=0),  # (seeds, DRAWS) -> (DRAWS,)
+            per_pose_cm=np.mean(per_pose, axis=0),  # (seeds, poses) -> (poses,)
             poses=poses,
-            covers="poses",
+            interval_sources="poses",
         )
 
 
-def common_cover(draws: Iterable[Draws | None]) -> str:
-    """What all of the draws vary, "" where one is missing or they have nothing in common."""
-    parts = [set(own.covers.split(" and ")) if own else set() for own in draws]
+def with_seeds(draws: Draws | None, mean_cm: float, shift_cm: FloatArray) -> Draws:
+    """Add the spread between seeds to draws over poses.
+
+    Args:
+        draws: Draws over poses; None where there are none, so that seeds alone vary.
+        mean_cm: The mean over seeds.
+        shift_cm: (DRAWS,) draws of the deviation of that mean.
+    """
+    if draws is None:
+        return Draws(median_cm=np.full(DRAWS, mean_cm) + shift_cm, interval_sources="seeds")
+    return replace(draws, median_cm=draws.median_cm + shift_cm, interval_sources="poses and seeds")
+
+
+def common_sources(draws: Iterable[Draws | None]) -> str:
+    """Sources of variation that all draws share, "" for none or where draws are missing."""
+    parts = [set(d.interval_sources.split(" and ")) if d else set() for d in draws]
     return " and ".join(sorted(set.intersection(*parts))) if parts else ""
 
 
 def estimate(grid: Grid) -> Uncertainty:
     """Draws of every finished cell: poses from its errors, seeds from the objective's spread.
 
-    The spread between seeds is pooled over the compositions of a column, so that one that was run
-    once is as uncertain as the repeated ones say it must be. Where nothing in a column was
-    repeated, its draws cover poses alone.
+    The spread between seeds is pooled over the compositions of a column, so a composition that was
+    run once is as uncertain as the repeated ones. Without any repeat in a column, its draws vary
+    poses alone.
     """
-    reader = _Reader()
-    generator = np.random.default_rng(_SEED)
+    bootstrap = PoseBootstrap()
+    generator = np.random.default_rng(SEED)
     cells: dict[CellKey, Draws] = {}
     for column in grid.columns:
         finished = grid.finished(column)
-        seeds = {label: _values(setting) for label, setting in finished.items()}
+        seeds = {label: setting.errors_cm for label, setting in finished.items()}
         spread = pooled_spread(seeds.values())
         scales = None if spread is None else spread.scales(DRAWS, generator)
         for label, setting in finished.items():
-            draws = reader.draws(column.study, setting)
+            draws = bootstrap.draws(column.study, setting.records)
             if scales is not None:
-                draws = draws or Draws(
-                    median_cm=np.full(DRAWS, setting.score),
-                    per_pose_cm=None,
-                    poses=(),
-                    covers="",
-                )
-                moved = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
-                draws = replace(
-                    draws,
-                    median_cm=np.maximum(draws.median_cm + moved, 0),  # a distance
-                    covers="poses and seeds" if draws.covers else "seeds",
-                )
+                shift = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
+                draws = with_seeds(draws, setting.score, shift)
+                # A distance is not negative.
+                draws = replace(draws, median_cm=np.maximum(draws.median_cm, 0))
             if draws is not None:
                 cells[column.key, label] = draws
-    return Uncertainty(cells=cells, problems=reader.problems)
-
-
-def _values(setting: Setting) -> list[float]:
-    return [r.metrics[RANKED_BY] for r in setting.records if RANKED_BY in r.metrics]
+    return Uncertainty(cells=cells, problems=bootstrap.problems)

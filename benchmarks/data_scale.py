@@ -27,7 +27,7 @@ import psutil
 from PIL import Image
 from rich.console import Console
 
-from handssl.data import build_store, open_store
+from handssl.data import StoreOptions, build_store, open_store
 from handssl.data.raw.datasets import DATASETS
 from handssl.skeleton import INTERHAND_TO_FREIHAND
 
@@ -160,7 +160,7 @@ def opened_mb(store: Path, answer: "multiprocessing.Queue[tuple[float, float]]")
     for labels in (opened.joints_m, opened.intrinsics, opened.valid, opened.groups):
         assert len(labels) == len(opened)
     for row in range(0, len(opened), 97):
-        opened.images[row].sum()  # pages of the memory map, which must not count
+        opened.pixels(np.array([row])).sum()  # pages of the memory map, which must not count
     answer.put((before, _private_mb()))
 
 
@@ -191,7 +191,7 @@ def main() -> None:
         manifest = build_store(
             source,
             out,
-            source_px=STORED_PX[arguments.dataset],
+            StoreOptions(stored_px=STORED_PX[arguments.dataset]),
             processes=arguments.processes,
             announce=lambda expected: console.print(f"expected: {expected}"),
         )

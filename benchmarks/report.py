@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from analysis.notation import PAPER_ROWS
 from benchmarks.figure import ROOT, Row, row
-from tests.analysis.conftest import STUDY_ROWS, StudyMaker, planted_median
+from tests.analysis.conftest import StudyMaker, planted_median
 
 
 def sampled_study(folder: Path, trials: int) -> Path:
@@ -23,8 +24,8 @@ def sampled_study(folder: Path, trials: int) -> Path:
     study = StudyMaker(folder=folder / "generated", name="generated")
     random = np.random.default_rng(0)
     for index in range(trials):
-        composition = STUDY_ROWS[index % len(STUDY_ROWS)]
-        objective = ("contrastive", "relative")[index // len(STUDY_ROWS) % 2]
+        composition = PAPER_ROWS[index % len(PAPER_ROWS)]
+        objective = ("contrastive", "relative")[index // len(PAPER_ROWS) % 2]
         rate, temperature = 10 ** random.uniform(-5, -2), 10 ** random.uniform(-1.5, 0)
         options: dict[str, Any] = {"name": objective}
         if objective == "contrastive":

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handssl.augment import AUGMENTATIONS, Composition, make_views
 from handssl.data import Store, open_store, read_interhand
-from handssl.data.raw.plausibility import project_px
+from handssl.data.camera import project_px
 from handssl.drawing import draw_skeleton
 
 IMAGES = Path(__file__).parent / "images"
@@ -80,7 +80,7 @@ def real_samples(folder: Path, path: Path) -> None:
     sheet = Image.new("RGB", (4 * (2 * 224 + GAP_PX), 2 * (2 * 224 + GAP_PX) + 1024), "white")
     for number, (image, points, valid) in enumerate(drawn):
         large = image.resize((2 * image.width, 2 * image.height))
-        draw_skeleton(ImageDraw.Draw(large), points, valid, scale=2)
+        draw_skeleton(ImageDraw.Draw(large), points, valid, scale=2, width_px=6)
         row, column = divmod(number, 4)
         side = 2 * 224 + GAP_PX if row < 2 else sheet.width // 2
         sheet.paste(large, (column * side, row * (2 * 224 + GAP_PX)))

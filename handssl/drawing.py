@@ -1,25 +1,27 @@
-"""Contact sheets: images with their skeletons, or one image a row with its views."""
+"""Draw skeletons on images, and contact sheets of a store or of its augmented views."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from handssl.data.raw.plausibility import project_px
+from handssl.augment import Composition, make_views
+from handssl.data.camera import project_px
 from handssl.data.store.store import Store
-from handssl.errors import ConfigError
-from handssl.skeleton import BONES, FINGERS, JOINT_NAMES
+from handssl.errors import require
+from handssl.skeleton import BONES, FINGERS, JOINT_NAMES, NUM_JOINTS
 
 _CELL: Final = 256
 _LINE: Final = 15
 _GAP: Final = 8
 _SHARP: Final = 3
-"""Cells are drawn this much larger and reduced, which smooths the lines."""
+"""Cells are drawn at this multiple of their size and then reduced, which smooths the lines."""
 
 _CLOSE_UP: Final = 1.3
-"""Shown side over the side of the hand's box; stored squares have more around it than that."""
+"""Ratio of the drawn side to the side of the hand's box; stored squares have more context."""
 
 _PAPER: Final = (250, 250, 250)
 _INK: Final = (40, 40, 40)
@@ -31,7 +33,7 @@ _COLOURS: Final = {
     "ring": (60, 150, 240),
     "pinky": (190, 100, 230),
 }
-"""One colour a finger, so that a wrong joint order is seen at a glance."""
+"""One colour a finger, so that a wrong joint order is visible at once."""
 
 _UNITS: Final = {"rotate": "°", "scale": " (margin)", "translate": " of the side"}
 
@@ -48,37 +50,38 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw images spread evenly over a store, with their skeletons.
 
-    With `views`, each row starts with a source image and the hand's box, and continues with
-    augmented views of it, the skeleton mapped by each view's own matrix, its parameters below.
+    With `views`, each row starts with a source image and the hand's box, followed by augmented
+    views of it. Each view's matrix maps the skeleton; its parameters are below the view.
 
     Args:
-        store: What to show.
+        store: The store or subset to draw.
         count: Number of images; with views, of cells.
         columns: Cells in a row.
         views: A composition, such as "T+S+Ro".
-        seed: Of the views.
+        seed: Seed of the views.
 
     Raises:
-        ConfigError: A count that cannot be used, or no such composition.
+        ConfigError: A count that cannot be used, or an unknown composition.
     """
-    least = 1 if views is None else 2
-    if count < 1 or columns < least:
-        raise ConfigError(
-            f"count must be >= 1 and columns >= {least}, but got count={count}, columns={columns}"
-        )
-    shown = count if views is None else max(1, count // columns)
-    rows = np.unique(np.linspace(0, len(store) - 1, min(shown, len(store))).round().astype(int))
+    min_columns = 1 if views is None else 2
+    require(
+        count >= 1 and columns >= min_columns,
+        f"count must be >= 1 and columns >= {min_columns}, but got count={count}, "
+        f"columns={columns}",
+    )
+    n_images = count if views is None else max(1, count // columns)
+    rows = np.unique(np.linspace(0, len(store) - 1, min(n_images, len(store))).round().astype(int))
     cells: list[Image.Image] = []
     for row in rows:
         sample = store[int(row)]
-        words = [sample.source_id, f"{store.splits[row]}, {sample.side} hand"]
+        lines = [sample.source_id, f"{store.splits[row]}, {sample.side} hand"]
         points = project_px(sample.joints_m, sample.intrinsics)
         centre, side = store.centre_px[row].astype(float), float(store.side_px[row])
         if views is None:
             pixels, moved = _close_up(sample.image, points, centre, _CLOSE_UP * side)
-            cells.append(_cell(pixels, moved, sample.valid, words))
+            cells.append(_cell(pixels, moved, sample.valid, lines))
         else:
-            cells.append(_cell(sample.image, points, sample.valid, words, box=(centre, side)))
+            cells.append(_cell(sample.image, points, sample.valid, lines, box=(centre, side)))
             cells += _views(store, int(row), points, views, number=columns - 1, seed=seed)
     return _arrange(cells, min(columns, len(cells)))
 
@@ -86,7 +89,7 @@ def contact_sheet(
 def _close_up(
     image: NDArray[np.uint8], points: Points, centre: Points, side: float
 ) -> tuple[NDArray[np.uint8], Points]:
-    """The square about the hand, moved into the image; all of it where that is no larger."""
+    """The square around the hand, moved into the image; the whole image if it is no larger."""
     size = round(side)
     if size >= image.shape[0]:
         return image, points
@@ -99,15 +102,10 @@ def _views(
     store: Store, row: int, points: Points, views: str, *, number: int, seed: int
 ) -> list[Image.Image]:
     """Views of one image, each with the source's joints mapped by its matrix."""
-    # Here: a plain contact sheet needs no torch.
-    import torch  # noqa: PLC0415
-
-    from handssl.augment import Composition, make_views  # noqa: PLC0415
-
     composition = Composition.parse(views)
     generator = torch.Generator().manual_seed(seed + row)
     same = np.full(number, row)
-    made = make_views(
+    augmented = make_views(
         store.batch(same),
         composition,
         generator,
@@ -115,17 +113,18 @@ def _views(
         centre_px=torch.from_numpy(store.centre_px[same]),
         side_px=torch.from_numpy(store.side_px[same]),
     )
-    images = (made.images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    images = (augmented.images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     cells = []
     for index in range(number):
-        matrix = made.matrix[index].double().numpy()
+        matrix = augmented.matrix[index].double().numpy()
+        # (21, 3) homogeneous pixel coordinates of the view
         moved = np.column_stack([points, np.ones(len(points))]) @ matrix.T
-        words = [
+        lines = [
             f"{name} {_numbers(values[index].reshape(-1).tolist())}{_UNITS.get(name, '')}"
-            for name, values in made.parameters.items()
+            for name, values in augmented.parameters.items()
             if name in composition.names
         ]
-        cells.append(_cell(images[index], moved[:, :2], store.valid[row], words))
+        cells.append(_cell(images[index], moved[:, :2], store.valid[row], lines))
     return cells
 
 
@@ -137,11 +136,11 @@ def _cell(
     pixels: NDArray[np.uint8],
     points: Points,
     valid: NDArray[np.bool_],
-    words: list[str],
+    lines: list[str],
     *,
     box: tuple[Points, float] | None = None,
 ) -> Image.Image:
-    """One image with its skeleton, and words below."""
+    """One image with its skeleton, and lines of text below."""
     scale = _CELL * _SHARP / pixels.shape[0]
     image = Image.fromarray(pixels).resize((_CELL * _SHARP,) * 2, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(image)
@@ -149,17 +148,17 @@ def _cell(
         (u, v), half = box[0], box[1] / 2
         corners = [(u - half, v - half), (u + half, v + half)]
         draw.rectangle([_enlarged(corner, scale) for corner in corners], outline=_BOX, width=3)
-    draw_skeleton(draw, points, valid, scale=scale)
-    cell = Image.new("RGB", (_CELL, _CELL + _LINE * len(words) + 4), _PAPER)
+    draw_skeleton(draw, points, valid, scale=scale, width_px=2 * _SHARP)
+    cell = Image.new("RGB", (_CELL, _CELL + _LINE * len(lines) + 4), _PAPER)
     cell.paste(image.resize((_CELL, _CELL), Image.Resampling.LANCZOS))
     text = ImageDraw.Draw(cell)
     font = ImageFont.load_default(11)
-    for number, full in enumerate(words):
-        word = full
-        while font.getlength(word) > _CELL - 4:
-            # The end of a name tells images apart.
-            word = "…" + word.lstrip("…")[1:]
-        text.text((2, _CELL + 2 + _LINE * number), word, fill=_INK, font=font)
+    for number, full in enumerate(lines):
+        line = full
+        while font.getlength(line) > _CELL - 4:
+            # Cut at the start, because names of images differ at the end.
+            line = "…" + line.lstrip("…")[1:]
+        text.text((2, _CELL + 2 + _LINE * number), line, fill=_INK, font=font)
     return cell
 
 
@@ -171,25 +170,38 @@ def _enlarged(
 
 
 def draw_skeleton(
-    draw: ImageDraw.ImageDraw, points: Points, valid: NDArray[np.bool_], *, scale: float = 1.0
+    draw: ImageDraw.ImageDraw,
+    points: Points,
+    valid: NDArray[np.bool_] | None = None,
+    *,
+    scale: float = 1.0,
+    width_px: int = 1,
 ) -> None:
     """Draw the bones between valid joints, a colour a finger, and the joints as dots.
 
     Args:
-        draw: On an image enlarged by `scale`.
+        draw: Draws on an image enlarged by `scale`.
         points: (21, 2) pixel coordinates in the image before enlarging.
-        valid: (21,) joints that have a label.
-        scale: See above.
+        valid: (21,) joints that have a label; default all.
+        scale: See `draw`.
+        width_px: Width of a bone and radius of a joint, in pixels of the enlarged image.
+
+    Example:
+        >>> image = Image.new("RGB", (64, 64))
+        >>> draw_skeleton(ImageDraw.Draw(image), np.linspace(4, 60, 42).reshape(21, 2))
+        >>> image.getbbox() is None
+        False
     """
-    thick = max(1, round(2 * _SHARP * (scale > 1)))
+    valid = np.ones(NUM_JOINTS, dtype=np.bool_) if valid is None else valid
     for number, (start, end) in enumerate(BONES):
         if valid[start] and valid[end]:
-            ends = [_enlarged(points[start], scale), _enlarged(points[end], scale)]
-            draw.line(ends, fill=_COLOURS[FINGERS[number // 4]], width=thick)
+            line = [_enlarged(points[start], scale), _enlarged(points[end], scale)]
+            draw.line(line, fill=_COLOURS[FINGERS[number // 4]], width=width_px)
     for joint in np.flatnonzero(valid):
         u, v = _enlarged(points[joint], scale)
         finger = JOINT_NAMES[joint].split("_")[0]
-        draw.ellipse((u - thick, v - thick, u + thick, v + thick), fill=_COLOURS.get(finger, _BOX))
+        dot = (u - width_px, v - width_px, u + width_px, v + width_px)
+        draw.ellipse(dot, fill=_COLOURS.get(finger, _BOX))
 
 
 def _arrange(cells: list[Image.Image], columns: int) -> Image.Image:

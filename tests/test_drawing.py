@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -7,25 +5,28 @@ from PIL import Image, ImageDraw
 from handssl.data import Store, open_or_build_store
 from handssl.drawing import contact_sheet, draw_skeleton
 from handssl.errors import ConfigError
+from handssl.synthetic import generate_freihand
 
 
-@pytest.fixture
-def store(freihand_root: Path, tmp_path: Path) -> Store:
-    return open_or_build_store(freihand_root, tmp_path / "s", processes=1)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("drawing")
+    generate_freihand(folder / "raw", poses=12, versions=2, workers=1)
+    return open_or_build_store(folder / "raw", folder / "store", source_px=64, processes=1)
 
 
-def test_a_sheet_has_the_cells_asked_for(store: Store) -> None:
+def test_a_sheet_has_the_requested_cells(store: Store) -> None:
     sheet = contact_sheet(store, count=6, columns=3)
     assert sheet.width == 3 * 264 + 8
     assert 2 * 264 < sheet.height < 2 * 320
     assert contact_sheet(store, count=100, columns=30).width == 24 * 264 + 8
 
 
-def test_views_stand_beside_their_source(store: Store) -> None:
+def test_views_are_drawn_beside_their_source(store: Store) -> None:
     sheet = contact_sheet(store, count=8, columns=4, views="T+S+Ro", seed=1)
     assert sheet.width == 4 * 264 + 8
-    again = contact_sheet(store, count=8, columns=4, views="T+S+Ro", seed=1)
-    np.testing.assert_array_equal(np.asarray(sheet), np.asarray(again))
+    same = contact_sheet(store, count=8, columns=4, views="T+S+Ro", seed=1)
+    np.testing.assert_array_equal(np.asarray(sheet), np.asarray(same))
     other = contact_sheet(store, count=8, columns=4, views="T+S+Ro", seed=2)
     assert (np.asarray(sheet) != np.asarray(other)).any()
 

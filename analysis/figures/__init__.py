@@ -1,4 +1,4 @@
-"""The figures: what they show (`compositions`, …) and how they are drawn, saved and inlined."""
+"""The figures (`compositions`, …), and `canvas`, which draws, saves and inlines them."""
 
 from analysis.figures.ablation import ablation_drawings
 from analysis.figures.canvas import Drawing, inline_svg, write_drawing

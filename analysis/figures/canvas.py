@@ -1,9 +1,9 @@
 """One drawing, three files, and an inline SVG that follows the report's colours.
 
-Matplotlib draws with the light palette below. The inline form swaps each palette colour for a CSS
-variable of the report (``#2563a8`` becomes ``var(--s1)``), so that one drawing serves light and
-dark, and turns the texts given to `Drawing.tip` into SVG ``<title>`` elements, which browsers show
-as tooltips. Who cannot point has the same numbers in the tables, and the figure's alt text.
+Matplotlib draws with the light palette below. The inline form replaces each palette colour by a
+CSS variable of the report (`#2563a8` becomes `var(--s1)`), so one drawing serves the light and the
+dark theme, and turns the texts of `Drawing.tip` into SVG `<title>` elements, which browsers show
+as tooltips. Without a pointer, the same numbers are in the tables and in the alt text.
 """
 
 import io
@@ -68,8 +68,8 @@ class Drawing:
     Attributes:
         key: File name without suffix.
         title: Heading.
-        alt: What it shows, in words, for who cannot see it.
-        caption: What the marks mean, n, units.
+        alt: Description in words for screen readers.
+        caption: Meaning of the marks, n, units.
         figure: The matplotlib figure.
         tips: Artist gid to tooltip.
         cache: Its SVG, once drawn.
@@ -84,7 +84,7 @@ class Drawing:
     cache: list[bytes] = field(default_factory=list, repr=False)
 
     def tip(self, artist: Artist, text: str) -> None:
-        """Gives an artist a tooltip in the inline form."""
+        """Give an artist a tooltip in the inline form."""
         gid = f"tip{len(self.tips)}"
         artist.set_gid(gid)
         self.tips[gid] = text
@@ -104,17 +104,17 @@ def new_figure(
 
 
 def slug(*parts: str) -> str:
-    """A file name from names: letters and digits kept, everything else an underscore."""
+    """A file name from names: every character but letters and digits becomes an underscore."""
     return "".join(c if c.isalnum() else "_" for c in "_".join(parts))
 
 
 def wrapped(title: str, width_in: float) -> str:
-    """A panel's title in as many lines as its width needs."""
+    """A panel's title, wrapped to its width."""
     return "\n".join(textwrap.wrap(title, max(12, int(width_in * 11))))
 
 
 def _svg(drawing: Drawing) -> bytes:
-    """The figure as matplotlib writes it, once; its layout is settled by then for all formats."""
+    """The figure's SVG, drawn once; this fixes the layout for all formats."""
     if not drawing.cache:
         raw = io.BytesIO()
         with mpl.rc_context(_STYLE):
@@ -126,9 +126,9 @@ def _svg(drawing: Drawing) -> bytes:
 
 
 def write_drawing(drawing: Drawing, folder: Path) -> tuple[Path, ...]:
-    """Writes ``<key>.svg``, ``<key>.png`` (200 dpi) and ``<key>.pdf``; returns their paths."""
+    """Write `<key>.svg`, `<key>.png` (200 dpi) and `<key>.pdf` and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    vector, pixels, page = (folder / f"{drawing.key}.{end}" for end in ("svg", "png", "pdf"))
+    vector, pixels, page = (folder / f"{drawing.key}.{suffix}" for suffix in ("svg", "png", "pdf"))
     vector.write_bytes(_svg(drawing))
     with mpl.rc_context(_STYLE):
         drawing.figure.savefig(pixels, dpi=200)
@@ -137,7 +137,7 @@ def write_drawing(drawing: Drawing, folder: Path) -> tuple[Path, ...]:
 
 
 def inline_svg(drawing: Drawing) -> str:
-    """The figure as an ``<svg>`` element for the report: themed, labelled, with tooltips."""
+    """The figure as an `<svg>` element for the report: themed, labelled, with tooltips."""
     raw = _svg(drawing)
     root = ET.fromstring(raw)  # noqa: S314 - written above
     used = set(re.findall(rb"#([\w-]+)", raw))
@@ -160,7 +160,7 @@ def inline_svg(drawing: Drawing) -> str:
 
 def _theme(element: ET.Element, drawing: Drawing, used: set[bytes]) -> None:
     identity = element.get("id", "")
-    if identity == _GROUND:  # the page shows through, and with it the mark of more to scroll to
+    if identity == _GROUND:  # transparent, so that the scroll shadow stays visible
         for path in element:
             path.set("style", "fill: none")
     if identity in drawing.tips:

@@ -1,21 +1,21 @@
-"""The composition search as bars: ours, and the published results as markers in the same rows."""
+"""The composition search: our errors as bars, the published ones as markers in the same rows."""
 
 from matplotlib.axes import Axes
 
 from analysis.figures.canvas import GRID, INK, MUTED, PAPER, SERIES, Drawing, new_figure, slug
 from analysis.figures.rows import ROW_IN
-from analysis.grid import RANKED_BY, Column, Grid
+from analysis.grid import RANKED_BY, Grid, GridColumn
 from analysis.notation import objective_base
 from analysis.published import COMPOSITIONS
 from analysis.statistics import Summary
 
 
 def composition_drawings(grid: Grid) -> list[Drawing]:
-    """One figure per objective: median error of every composition, in the study's order."""
+    """One figure per objective: median error of every composition, in the paper's order."""
     return [_drawing(grid, column, position) for position, column in enumerate(grid.columns)]
 
 
-def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
+def _drawing(grid: Grid, column: GridColumn, position: int) -> Drawing:
     labels = grid.rows(column)
     published = {
         label: value.median_pje_cm
@@ -30,15 +30,15 @@ def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
         alt=_alt(grid, column, best[0] if best else None),
         caption=(
             f"Median per-joint error of the linear probe (cm, lower is better); "
-            f"{column.study.credentials}. Bars: mean over seeds, whiskers: one standard "
+            f"{column.study.title}. Bars: mean over seeds, whiskers: one standard "
             "deviation. "
             + (
-                "Diamonds: table 5 of the study, on an axis of its own: data and budget differ, "
-                "so compare the order. "
+                "Diamonds: table 5 of the paper, on a separate axis: data and budget differ, so "
+                "compare the order only. "
                 if published
                 else ""
             )
-            + "In full colour: the best."
+            + "Full colour: the best composition."
         ),
         figure=figure,
     )
@@ -51,9 +51,9 @@ def _drawing(grid: Grid, column: Column, position: int) -> Drawing:
     return drawing
 
 
-def _bars(drawing: Drawing, axes: Axes, grid: Grid, column: Column, *, colour: str) -> None:
+def _bars(drawing: Drawing, axes: Axes, grid: Grid, column: GridColumn, *, colour: str) -> None:
     best = (grid.best(column) or ("",))[0]
-    axes.set_title("This study")
+    axes.set_title("Ours")
     axes.set_xlabel("median PJE (cm)")
     axes.grid(visible=False, axis="y")
     for row, label in enumerate(grid.rows(column)):
@@ -67,7 +67,7 @@ def _bars(drawing: Drawing, axes: Axes, grid: Grid, column: Column, *, colour: s
         (bar,) = axes.barh(
             row, summary.mean, height=0.62, color=colour, alpha=1.0 if label == best else 0.55
         )
-        drawing.tip(bar, f"{label}: {_spoken(summary)}")
+        drawing.tip(bar, f"{label}: {_in_words(summary)}")
         if summary.sd is not None:
             axes.errorbar(summary.mean, row, xerr=summary.sd, color=INK, capsize=2, linewidth=1)
     axes.set_xlim(left=0)
@@ -85,20 +85,20 @@ def _markers(
             continue
         value = published[label]
         axes.plot([0, value], [row, row], color=GRID, linewidth=1.2, zorder=1)
+        size, face = (6, INK) if label == best else (5, "none")
         (marker,) = axes.plot(
-            value, row, "D", color=INK, markersize=6 if label == best else 5,
-            markerfacecolor=INK if label == best else "none", zorder=2,
-        )  # fmt: skip
+            value, row, "D", color=INK, markersize=size, markerfacecolor=face, zorder=2
+        )
         drawing.tip(marker, f"{label}, published: {value:.2f} cm")
     axes.set_xlim(left=0)
 
 
-def _spoken(summary: Summary) -> str:
+def _in_words(summary: Summary) -> str:
     spread = "one seed" if summary.sd is None else f"± {summary.sd:.2f} over {summary.n} seeds"
     return f"{summary.mean:.2f} cm, {spread}"
 
 
-def _alt(grid: Grid, column: Column, best: str | None) -> str:
+def _alt(grid: Grid, column: GridColumn, best: str | None) -> str:
     finished = grid.finished(column)
     if best is None:
         return f"Bar chart of {column.title}: nothing has finished yet."

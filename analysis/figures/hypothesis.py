@@ -1,23 +1,25 @@
-"""Diagnostics of the features against the probe's error."""
+"""Diagnostics of the features against the error of the probe."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from analysis.figures.canvas import INK, SERIES, Drawing, new_figure
-from analysis.hypothesis import Point
+from analysis.hypothesis import DiagnosedSetting
 from analysis.notation import objective_title, sort_variants
 
-_MOST = 400
+_MAX_MARKS = 400
 _MARKS = "osD^vP"
 
 
-def scatter_drawing(clouds: Mapping[str, Sequence[Point]], position: int = 0) -> Drawing | None:
+def scatter_drawing(
+    clouds: Mapping[str, Sequence[DiagnosedSetting]], position: int = 0
+) -> Drawing | None:
     """One panel a diagnostic; objectives differ by colour and mark.
 
     Args:
         clouds: Diagnostic to configurations of one data set and fidelity.
-        position: Which of several such figures it is.
+        position: Index among such figures of the report.
     """
     clouds = {name: points for name, points in clouds.items() if points}
     if not clouds:
@@ -31,25 +33,26 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]], position: int = 0) ->
         alt=f"Scatter plots of {' and '.join(clouds)} against the median error of {total} "
         f"configurations of "
         f"{', '.join(map(objective_title, variants))}.",
-        caption="One mark a configuration, mean over seeds. Equivariance: held-out R² of "
-        "predicting the relative transformation from both views' features, below 0 counted as 0; "
+        caption="One mark for each configuration, mean over seeds. Equivariance: held-out R² of "
+        "predicting the relative transformation from the features of both views, below 0 counted "
+        "as 0; "
         "invariance: cosine similarity of the features of two views; both are means over the "
         "geometric augmentations."
-        + (f" A random {_MOST} of {total} are drawn." if total > _MOST else ""),
+        + (f" A random {_MAX_MARKS} of {total} are drawn." if total > _MAX_MARKS else ""),
         figure=figure,
     )
     generator = np.random.default_rng(0)
     for axes, (name, points) in zip(panels, clouds.items(), strict=True):
-        shown = list(points)
-        if len(shown) > _MOST:
-            chosen = generator.choice(len(shown), _MOST, replace=False)
-            shown = [shown[index] for index in sorted(chosen)]
-        for point in shown:
+        drawn = list(points)
+        if len(drawn) > _MAX_MARKS:
+            chosen = generator.choice(len(drawn), _MAX_MARKS, replace=False)
+            drawn = [drawn[index] for index in sorted(chosen)]
+        for point in drawn:
             style = variants.index(point.title)
+            shape, colour = _MARKS[style % len(_MARKS)], SERIES[style % len(SERIES)]
             (mark,) = axes.plot(
-                point.x, point.error_cm, _MARKS[style % len(_MARKS)],
-                color=SERIES[style % len(SERIES)], markersize=5.5, alpha=0.75,
-            )  # fmt: skip
+                point.x, point.error_cm, shape, color=colour, markersize=5.5, alpha=0.75
+            )
             drawing.tip(
                 mark,
                 f"{objective_title(point.title)}, {point.setting.first.label}: "
@@ -59,9 +62,7 @@ def scatter_drawing(clouds: Mapping[str, Sequence[Point]], position: int = 0) ->
         axes.locator_params(axis="x", nbins=5)
     panels[0].set_ylabel("median PJE (cm)")
     for style, variant in enumerate(variants):
-        panels[0].plot(
-            [], [], _MARKS[style % len(_MARKS)], color=SERIES[style % len(SERIES)],
-            label=objective_title(variant),
-        )  # fmt: skip
+        shape, colour = _MARKS[style % len(_MARKS)], SERIES[style % len(SERIES)]
+        panels[0].plot([], [], shape, color=colour, label=objective_title(variant))
     figure.legend(loc="outside upper left", ncols=2, fontsize=8.5, frameon=False, labelcolor=INK)
     return drawing

@@ -1,26 +1,26 @@
-"""The error over the share of the labels, a line a row.
+"""Error against the share of the labels, one line a row.
 
-A colour for what the encoder was pretrained with, black for random weights; dashed where it is
-frozen.
+The colour is that of the pretraining, black for random weights; lines of frozen encoders are
+dashed.
 """
 
 import re
 from itertools import groupby
 
 from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
-from analysis.lowshot import Curve, LowShot
+from analysis.lowshot import LabelCurve, LowShot
 
 _MARKS = "osD^vP"
 _MODE = re.compile(r" \((?:un)?frozen[^()]*\)$")
 
 
-def low_shot_drawings(found: LowShot) -> list[Drawing]:
+def low_shot_drawings(results: LowShot) -> list[Drawing]:
     """One for each encoder and pair of data sets."""
-    groups = groupby(found.curves, key=lambda curve: (curve.study.name, curve.key))
+    groups = groupby(results.curves, key=lambda curve: (curve.study.name, curve.key))
     return [_drawing(list(curves)) for _, curves in groups]
 
 
-def _drawing(curves: list[Curve]) -> Drawing:
+def _drawing(curves: list[LabelCurve]) -> Drawing:
     key, study = curves[0].key, curves[0].study
     figure, (axes,) = new_figure(6.8, 4.6)
     names = [curve.title.removeprefix("+ ") for curve in curves]
@@ -33,33 +33,32 @@ def _drawing(curves: list[Curve]) -> Drawing:
             + ", ".join(f"{p.setting.score:.2f} cm at {p.fraction:.0%}" for p in curve.points)
             for name, curve in zip(names, curves, strict=True)
         ),
-        caption=f"Median error (cm), mean over seeds, over the share of the labels of {key.fit} "
-        "that a row was fitted with; bars: 95% interval over validation poses and, where rows "
-        f"were repeated, seeds. {study.standing}",
+        caption=f"Median error (cm), mean over seeds, against the share of the labels of "
+        f"{key.fit} in the fit; bars: 95% interval over validation poses and, where rows were "
+        f"repeated, seeds. {study.summary}",
         figure=figure,
     )
     pretrained = [_MODE.sub("", name) for name in names]
     both = zip(pretrained, curves, strict=True)
-    series = list(dict.fromkeys(own for own, curve in both if not curve.from_random))
+    series = list(dict.fromkeys(title for title, curve in both if not curve.from_random))
     for position, (name, curve) in enumerate(zip(names, curves, strict=True)):
         style = -1 if curve.from_random else series.index(pretrained[position])
         colour = INK if style < 0 else SERIES[style % len(SERIES)]
-        nudge = 1.04 ** (position - (len(curves) - 1) / 2)  # so that bars stand side by side
+        nudge = 1.04 ** (position - (len(curves) - 1) / 2)  # keeps the bars side by side
         x = [point.fraction * nudge for point in curve.points]
         y = [point.setting.score for point in curve.points]
+        dashes, mark = "--" if curve.frozen else "-", _MARKS[style % len(_MARKS)]
         axes.plot(
-            x, y, color=colour, linewidth=1.5, marker=_MARKS[style % len(_MARKS)],
-            markersize=4.5, linestyle="--" if curve.frozen else "-",
-            label=name,
-        )  # fmt: skip
+            x, y, dashes, color=colour, linewidth=1.5, marker=mark, markersize=4.5, label=name
+        )
         for at, value, point in zip(x, y, curve.points, strict=True):
             text = f"{name}, {point.fraction:.0%} of the labels: {value:.2f} cm"
             if point.interval is not None:
                 low, high = point.interval.low, point.interval.high
                 axes.vlines(at, low, high, color=colour, linewidth=1.2)
                 text += f", 95% interval {low:.2f} to {high:.2f}"
-            (mark,) = axes.plot(at, value, "o", color=colour, markersize=2)
-            drawing.tip(mark, text)
+            (dot,) = axes.plot(at, value, "o", color=colour, markersize=2)
+            drawing.tip(dot, text)
     fractions = sorted({point.fraction for curve in curves for point in curve.points})
     axes.set_xscale("log")
     axes.set_xticks(fractions, [f"{fraction:.0%}" for fraction in fractions])

@@ -1,33 +1,36 @@
-"""Rankings with intervals, differences between objectives, and agreement with the published."""
+"""Rankings with intervals, differences between objectives, agreement with the paper."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from scipy import stats
 
-from analysis.comparison import Agreement, Difference, Standing, published_scores
+from analysis.comparison import Agreement, Difference, RankedComposition, published_scores
 from analysis.figures.canvas import INK, MUTED, SERIES, Drawing, new_figure, slug, wrapped
 from analysis.figures.rows import ROW_IN, Row, draw_rows
-from analysis.grid import Column, Grid
+from analysis.grid import Grid, GridColumn
 
 
 def ranking_drawing(
-    column: Column, standings: Sequence[Standing], position: int
+    column: GridColumn, ranking: Sequence[RankedComposition], position: int
 ) -> Drawing | None:
     """Compositions of one objective, best first, with intervals and P(best)."""
-    if not standings:
+    if not ranking:
         return None
-    figure, (axes,) = new_figure(6.4, 0.9 + ROW_IN * len(standings))
+    figure, (axes,) = new_figure(6.4, 0.9 + ROW_IN * len(ranking))
     rows = []
-    for standing in standings:
-        share = standing.rank.best if standing.rank else None
-        note = f"P(best) {share:.2f}" if share is not None and share >= 0.005 else ""
+    for ranked in ranking:
+        share = ranked.rank.best if ranked.rank else None
         rows.append(
             Row(
-                label=standing.label, value=standing.setting.score, interval=standing.interval,
-                note=note, strong=standing.behind is None,
+                label=ranked.label,
+                value=ranked.setting.score,
+                interval=ranked.interval,
+                note=f"P(best) {share:.2f}" if share is not None and share >= 0.005 else "",
+                strong=ranked.behind is None,
             )
-        )  # fmt: skip
-    covers = sorted({standing.covers for standing in standings if standing.covers})
+        )
+    sources = sorted({r.interval_sources for r in ranking if r.interval_sources})
     drawing = Drawing(
         key=f"ranking_{slug(column.study.name, column.variant)}",
         title=f"{column.title}: ranking with its uncertainty",
@@ -38,9 +41,9 @@ def ranking_drawing(
         ),
         caption=(
             "Median per-joint error (cm, lower is better), mean over seeds, with 95% intervals "
-            + (f"over {' or '.join(covers)}." if covers else "where they can be known: nowhere.")
-            + " P(best): share of the bootstrap draws in which the composition is the best; not "
-            "written where it is below 0.005."
+            + (f"over {' or '.join(sources)}." if sources else "where available: nowhere.")
+            + " P(best): share of the bootstrap draws in which the composition is the best; "
+            "omitted below 0.005."
         ),
         figure=figure,
     )
@@ -50,7 +53,7 @@ def ranking_drawing(
 
 
 def difference_drawing(
-    first: Column, second: Column, differences: Sequence[Difference]
+    first: GridColumn, second: GridColumn, differences: Sequence[Difference]
 ) -> Drawing | None:
     """First minus second, composition by composition."""
     if not differences:
@@ -68,24 +71,24 @@ def difference_drawing(
         caption=(
             f"Difference of the median errors (cm) with 95% intervals{_over(differences)}. "
             f"Right of zero: {second.title} has the lower error; left of zero: {first.title} has. "
-            "Intervals that cross zero decide nothing."
+            "Intervals that include zero show no significant difference."
         ),
         figure=figure,
     )
     rows = [Row(label=d.label, value=d.value_cm, interval=d.interval) for d in differences]
     draw_rows(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
     axes.set_xlabel("difference of median PJE (cm)")
-    left, right = f"← lower: {first.title}", f"lower: {second.title} →"
-    axes.set_title(wrapped(left, 2.6), loc="left", fontsize=8.5, color=MUTED)
-    axes.set_title(wrapped(right, 2.6), loc="right", fontsize=8.5, color=MUTED)
+    style: Any = {"fontsize": 8.5, "color": MUTED}
+    axes.set_title(wrapped(f"← lower: {first.title}", 2.6), loc="left", **style)
+    axes.set_title(wrapped(f"lower: {second.title} →", 2.6), loc="right", **style)
     return drawing
 
 
 def _over(differences: Sequence[Difference]) -> str:
-    covers = {difference.covers for difference in differences if difference.interval}
-    if covers == {"poses"}:
-        return " over poses alone: how seeds differ is not known"
-    return f" over {' or '.join(sorted(filter(None, covers)))}" if any(covers) else ""
+    sources = {difference.interval_sources for difference in differences if difference.interval}
+    if sources == {"poses"}:
+        return " over poses only: the spread between seeds is unknown"
+    return f" over {' or '.join(sorted(filter(None, sources)))}" if any(sources) else ""
 
 
 def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | None:
@@ -103,7 +106,7 @@ def agreement_drawing(grid: Grid, item: Agreement, position: int) -> Drawing | N
         alt=f"Scatter plot of our rank against the published rank of {len(labels)} compositions; "
         f"Spearman's rho {value:+.2f}.",
         caption=f"Spearman's ρ = {value:+.2f}. Rank 1 is the lowest median error; on the dotted "
-        "line both rankings agree; below it a composition does better here than published.",
+        "line both rankings agree; below it a composition ranks better here than in the paper.",
         figure=figure,
     )
     axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED, linewidth=0.9)

@@ -1,7 +1,8 @@
-"""Values with their intervals, one a row: the form of the ranking, the differences, the shares."""
+"""Values with intervals, one a row: used for ranking, differences and contributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -20,8 +21,8 @@ class Row:
         label: Its name on the axis.
         value: The value, None where there is none.
         interval: Its interval.
-        note: Text behind it, as in ``P(best) 0.62``.
-        strong: Whether it is set off.
+        note: Text after the mark, as in `P(best) 0.62`.
+        strong: Whether the mark is emphasised.
     """
 
     label: str
@@ -34,7 +35,7 @@ class Row:
 def draw_rows(
     drawing: Drawing, axes: Axes, rows: Sequence[Row], *, colour: str, unit: str, zero: bool
 ) -> None:
-    """Draws the rows top down; a line marks zero where that is what counts."""
+    """Draw the rows from top to bottom, with a line at zero if `zero`."""
     axes.grid(visible=False, axis="y")
     if zero:
         axes.axvline(0, color=MUTED, linewidth=1)
@@ -46,21 +47,20 @@ def draw_rows(
         text = f"{row.label}: {row.value:.2f} {unit}"
         if row.interval:
             text += f", 95% interval {row.interval.low:.2f} to {row.interval.high:.2f}"
-            axes.plot(
-                [row.interval.low, row.interval.high], [position] * 2, color=colour, linewidth=2.2,
-                alpha=0.55, solid_capstyle="butt",
-            )  # fmt: skip
+            span_cm = [row.interval.low, row.interval.high]
+            (line,) = axes.plot(span_cm, [position] * 2, color=colour, linewidth=2.2, alpha=0.55)
+            line.set_solid_capstyle("butt")
+        size, edge = (7, INK) if row.strong else (5.5, colour)
         (mark,) = axes.plot(
-            row.value, position, "o", color=colour, markersize=7 if row.strong else 5.5,
-            markeredgecolor=INK if row.strong else colour,
-        )  # fmt: skip
+            row.value, position, "o", color=colour, markersize=size, markeredgecolor=edge
+        )
         drawing.tip(mark, f"{text}{'; ' if row.note else ''}{row.note}")
         if row.note:
-            end = row.interval.high if row.interval else row.value
+            x = row.interval.high if row.interval else row.value
+            text_style: Any = {"va": "center", "color": MUTED, "fontsize": 8}
             axes.annotate(
-                row.note, (end, position), (5, 0), textcoords="offset points", va="center",
-                color=MUTED, fontsize=8,
-            )  # fmt: skip
+                row.note, (x, position), (5, 0), textcoords="offset points", **text_style
+            )
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.margins(x=0.12)

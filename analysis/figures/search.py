@@ -1,8 +1,9 @@
-"""Best so far against encoder steps, and partial dependence of the searched numbers."""
+"""Best error so far against encoder steps, and partial dependence of the searched numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from analysis.efficiency import Progress
+from analysis.efficiency import Efficiency
 from analysis.figures.canvas import GRID, INK, MUTED, SERIES, Drawing, new_figure, slug
 from analysis.sampling import Sampling
 
@@ -10,44 +11,42 @@ _PANELS = 3
 _STYLES = ("-", "--", "-.", ":")
 
 
-def efficiency_drawing(progress: Sequence[Progress], position: int = 0) -> Drawing | None:
-    """The lowest median error found so far against encoder steps, a line for every study.
+def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Drawing | None:
+    """Lowest median error so far against encoder steps, one line for every study.
 
     Args:
-        progress: Studies of one data set and fidelity.
-        position: Which of several such figures it is.
+        searches: Studies of one data set and fidelity.
+        position: Index among such figures of the report.
     """
-    shown = [item for item in progress if any(best is not None for best in item.best_cm)]
-    if not shown:
+    searches = [s for s in searches if any(best is not None for best in s.best_cm)]
+    if not searches:
         return None
     figure, (axes,) = new_figure(6.4, 3.6)
     drawing = Drawing(
         key="efficiency" + (f"_{position + 1}" if position else ""),
         title="Best so far against encoder steps",
         alt="Line chart of the best median error so far; "
-        + "; ".join(f"{p.study.name} ({p.sampler}) ends at {p.best_cm[-1]:.2f} cm" for p in shown),
-        caption="Lowest median error (cm) of the trials that had finished by then, against "
-        "encoder steps summed over trials, those of pruned and failed ones included. A dot marks "
-        "every improvement.",
+        + "; ".join(
+            f"{p.study.name} ({p.sampler}) ends at {p.best_cm[-1]:.2f} cm" for p in searches
+        ),
+        caption="Lowest median error (cm) of the trials finished so far, against encoder steps "
+        "summed over all trials, including pruned and failed ones. A dot marks every improvement.",
         figure=figure,
     )
-    for line, item in enumerate(shown):
+    for line, item in enumerate(searches):
         colour = SERIES[line % len(SERIES)]
-        found = [
+        improvements = [
             (done, best, name)
             for i, (done, best, name) in enumerate(
                 zip(item.steps, item.best_cm, item.names, strict=True)
             )
             if best is not None and (i == 0 or best != item.best_cm[i - 1])
         ]
-        x = [done for done, _, _ in found] + [item.steps[-1]]
-        y = [best for _, best, _ in found]
-        axes.step(
-            x, [*y, y[-1]], where="post", color=colour, linewidth=1.6,
-            linestyle=_STYLES[line % len(_STYLES)],
-            label=f"{item.study.name} ({item.sampler})",
-        )  # fmt: skip
-        for done, best, name in found:
+        x = [done for done, _, _ in improvements] + [item.steps[-1]]
+        y = [best for _, best, _ in improvements]
+        style, label = _STYLES[line % len(_STYLES)], f"{item.study.name} ({item.sampler})"
+        axes.step(x, [*y, y[-1]], style, where="post", color=colour, linewidth=1.6, label=label)
+        for done, best, name in improvements:
             (mark,) = axes.plot(done, best, "o", color=colour, markersize=4.5)
             drawing.tip(mark, f"{item.study.name}: {best:.2f} cm after {done:,.0f} steps, {name}")
     axes.set_xlabel("encoder steps")
@@ -59,22 +58,22 @@ def efficiency_drawing(progress: Sequence[Progress], position: int = 0) -> Drawi
 
 
 def dependence_drawing(sampling: Sampling) -> Drawing | None:
-    """Partial dependence of the median error on the numbers that mattered most."""
+    """Partial dependence of the median error on the most important numbers."""
     curves = sampling.curves[:_PANELS]
     if not curves:
         return None
     figure, panels = new_figure(0.6 + 2.6 * len(curves), 3.0, len(curves), sharey=True)
     drawing = Drawing(
         key=f"dependence_{slug(sampling.study.name)}",
-        title=f"{sampling.study.name}: how the error depends on each number",
+        title=f"{sampling.study.name}: dependence of the error on each number",
         alt="; ".join(
             f"{c.parameter.name}: lowest predicted error {c.mean_cm.min():.2f} cm at "
             f"{c.x[c.mean_cm.argmin()]:.3g}"
             for c in curves
         ),
-        caption="Partial dependence: predicted median error with everything else as it was "
-        "in the trials; band: 10th to 90th percentile of the forest's trees; ticks below: "
-        f"values that were tried. The {len(curves)} numbers that explain most.",
+        caption="Partial dependence: predicted median error with all other parameters as in the "
+        "trials; band: 10th to 90th percentile of the forest's trees; ticks below: values of the "
+        f"trials. The {len(curves)} most important numbers.",
         figure=figure,
     )
     for position, (curve, axes) in enumerate(zip(curves, panels, strict=True)):
@@ -82,10 +81,9 @@ def dependence_drawing(sampling: Sampling) -> Drawing | None:
         axes.fill_between(curve.x, curve.low_cm, curve.high_cm, color=colour, alpha=0.18, lw=0)
         axes.plot(curve.x, curve.mean_cm, color=colour, linewidth=1.8)
         tried = curve.parameter.values[:: max(1, len(curve.parameter.values) // 150)]
-        axes.plot(
-            tried, [0.015] * len(tried), "|", color=MUTED, markersize=5, alpha=0.6,
-            transform=axes.get_xaxis_transform(),
-        )  # fmt: skip
+        ticks: Any = {"color": MUTED, "markersize": 5, "alpha": 0.6}
+        below = axes.get_xaxis_transform()
+        axes.plot(tried, [0.015] * len(tried), "|", transform=below, **ticks)
         if curve.parameter.log:
             axes.set_xscale("log")
         axes.set_xlabel(curve.parameter.name, fontsize=8.5)

@@ -1,6 +1,5 @@
 """Statistics over arrays; each is tested against scipy or a hand-computed case."""
 
-from analysis.statistics.agreement import Correlation, kendall, spearman
 from analysis.statistics.bootstrap import (
     Interval,
     PoseErrors,
@@ -8,12 +7,12 @@ from analysis.statistics.bootstrap import (
     pose_counts,
     pose_medians,
 )
+from analysis.statistics.correlation import Correlation, kendall, spearman, spearman_within
 from analysis.statistics.differences import holm, signed_rank_p, welch_p
 from analysis.statistics.importances import fanova, partial_dependence
 from analysis.statistics.ranking import Rank, rank_draws
 from analysis.statistics.seeds import Spread, Summary, pooled_spread, summarise
 from analysis.statistics.shapley import interactions, shapley_values
-from analysis.statistics.stratified import spearman_within
 
 __all__ = [
     "Correlation",

@@ -1,8 +1,8 @@
 """Bootstrap over validation poses.
 
-The unit that is drawn is the pose (`group`): images of one pose on other backgrounds, and the 21
-joints of one hand, are not independent. All runs are evaluated under the same draws of poses, so
-that differences between them are paired.
+The resampled unit is the pose (`group`), because images of one pose on several backgrounds, and
+the 21 joints of one hand, are not independent. All runs share the draws of poses, so differences
+between them are paired.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
-_WINDOW = 0.2  # share of the sorted errors, around the middle, that nearly always holds the median
-_CHUNK = 1_000_000  # weights in memory at a time: 4 MB, which caches hold
+_WINDOW = 0.2  # middle share of the sorted errors, which nearly always contains the median
+_CHUNK = 1_000_000  # weights in memory at a time: 4 MB, which fit a cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,48 +66,52 @@ def interval(draws: FloatArray) -> Interval:
 
 
 def pose_counts(poses: int, draws: int, generator: np.random.Generator) -> IntArray:
-    """(draws, poses) how often each pose is drawn when as many as there are are drawn."""
+    """(draws, poses) number of times that each pose is drawn, with `poses` draws in total."""
     return generator.multinomial(poses, np.full(poses, 1 / poses), size=draws)
 
 
 def pose_medians(errors: PoseErrors, counts: IntArray) -> FloatArray:
     """(draws,) pooled median of the valid errors under each draw of poses, cm.
 
-    Equals ``np.median`` of the errors with every image repeated as often as its pose was drawn.
-    Only the middle of the sorted errors is walked through; draws whose median lies outside (few
-    poses) are done again in full.
+    Equals `np.median` of the errors with every image repeated as often as its pose was drawn. Only
+    the middle of the sorted errors is searched; draws whose median lies outside (with few poses)
+    are repeated over all errors.
     """
+    # (n, 21) errors to (valid,) sorted values, each with the index of its pose.
     valid = np.isfinite(errors.error_cm)
     value = errors.error_cm[valid].astype(float)
-    owner = np.broadcast_to(errors.pose[:, None], valid.shape)[valid]
+    pose = np.broadcast_to(errors.pose[:, None], valid.shape)[valid]
     order = np.argsort(value, kind="stable")
-    value, owner = value[order], owner[order]
+    value, pose = value[order], pose[order]
     half = int(len(value) * _WINDOW / 2)
     window = slice(len(value) // 2 - half, len(value) // 2 + half)
-    medians = _walk(value, owner, counts, window)
+    medians = _search(value, pose, counts, window)
     outside = np.isnan(medians)
     if outside.any():
-        medians[outside] = _walk(value, owner, counts[outside], slice(0, len(value)))
+        medians[outside] = _search(value, pose, counts[outside], slice(0, len(value)))
     return medians
 
 
-def _walk(value: FloatArray, owner: IntArray, counts: IntArray, window: slice) -> FloatArray:
+def _search(value: FloatArray, pose: IntArray, counts: IntArray, window: slice) -> FloatArray:
+    """(draws,) weighted medians, NaN for those outside the window."""
+    # (draws, poses) @ (poses,): errors below the window and in total, repeated as drawn.
     poses = counts.shape[1]
-    below = counts @ np.bincount(owner[: window.start], minlength=poses)
-    total = counts @ np.bincount(owner, minlength=poses)
-    inside, middle = value[window], owner[window]
+    below = counts @ np.bincount(pose[: window.start], minlength=poses)
+    total = counts @ np.bincount(pose, minlength=poses)
+    inside, middle = value[window], pose[window]
     medians = np.full(len(counts), np.nan)
     if not len(inside):
         return medians
     narrow = counts.astype(np.int32)
     step = max(1, _CHUNK // len(inside))
     for start in range(0, len(counts), step):
+        # (rows, window) errors up to each value; the median is where these reach the middle ranks.
         rows = slice(start, start + step)
         reached = np.cumsum(narrow[rows][:, middle], axis=1, dtype=np.int32)
         ranks = np.stack([(total[rows] + 1) // 2, total[rows] // 2 + 1])  # the two middle ranks
         ranks -= below[rows]
-        found = (ranks[0] > 0) & (ranks[1] <= reached[:, -1])
-        for row in np.flatnonzero(found):
+        within = (ranks[0] > 0) & (ranks[1] <= reached[:, -1])
+        for row in np.flatnonzero(within):
             low, high = reached[row].searchsorted(ranks[:, row])
             medians[start + row] = (inside[low] + inside[high]) / 2
     return medians

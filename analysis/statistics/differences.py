@@ -11,9 +11,13 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjusted p-values, in the given order; None stays None and does not count.
+    """Holm's step-down adjusted p-values, in the order of the input; None stays None, uncounted.
 
     Sorted ascending, p_(i) is multiplied by (m - i + 1) and made monotone (Holm 1979).
+
+    Example:
+        >>> holm([0.04, None, 0.01])
+        [0.04, None, 0.02]
     """
     known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

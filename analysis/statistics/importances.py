@@ -13,10 +13,10 @@ _DEPTH = 64  # Optuna's
 
 
 def fanova(x: FloatArray, y: FloatArray, choices: Sequence[int], *, seed: int) -> FloatArray:
-    """(features,) share of the variance that each feature explains by itself.
+    """(features,) share of the variance that each feature explains alone.
 
     Hutter, Hoos and Leyton-Brown (2014), as Optuna computes it: the variance is that over the
-    whole space, every feature uniform in [0, 1]. What is missing to 1 is interactions.
+    whole space, every feature uniform in [0, 1]. The rest, up to 1, are interactions.
 
     Args:
         x: (n, features) in [0, 1]; category k of K lies at (k + 1/2)/K.
@@ -74,7 +74,7 @@ def partial_dependence(
     Args:
         x: (n, features) observations.
         y: (n,) targets.
-        feature: Which one.
+        feature: Index of the feature.
         at: (points,) its values.
         seed: Of the forest.
     """
@@ -83,7 +83,7 @@ def partial_dependence(
     forest = RandomForestRegressor(_TREES, min_samples_leaf=3, random_state=seed).fit(x, y)
     changed = np.repeat(x[None], len(at), axis=0)
     changed[:, :, feature] = at[:, None]
-    rows = changed.reshape(-1, x.shape[1]).astype(np.float32)  # what trees are made for
+    rows = changed.reshape(-1, x.shape[1]).astype(np.float32)  # the trees' dtype
     return np.stack(
         [tree.predict(rows).reshape(len(at), len(x)).mean(axis=1) for tree in forest.estimators_]
     )

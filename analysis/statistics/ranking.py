@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rank:
-    """How one entrant ranks over the draws.
+    """Rank of one entrant over the draws.
 
     Attributes:
         best: Share of the draws in which its score is the lowest; ties are shared.
@@ -25,7 +25,13 @@ class Rank:
 
 
 def rank_draws(draws: FloatArray) -> list[Rank]:
-    """Ranks of the rows of ``draws`` (entrants, draws), lower scores being better."""
+    """Ranks of the rows of `draws` (entrants, draws); lower scores are better.
+
+    Example:
+        >>> import numpy as np
+        >>> rank_draws(np.array([[1.0, 1.0, 3.0, 1.0], [2.0, 2.0, 2.0, 2.0]]))[0].best
+        0.75
+    """
     lowest = draws == draws.min(axis=0)
     best = (lowest / lowest.sum(axis=0)).mean(axis=1)
     ranks = stats.rankdata(draws, method="min", axis=0)

@@ -21,7 +21,12 @@ class Summary:
 
 
 def summarise(values: Sequence[float]) -> Summary | None:
-    """Summary of the finite values, or None where there is none."""
+    """Summary of the finite values, or None where there is none.
+
+    Example:
+        >>> summarise([1.0, 3.0])
+        Summary(mean=2.0, sd=1.4142135623730951, n=2)
+    """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return None
@@ -40,26 +45,31 @@ class Spread:
     freedom: int
 
     def scales(self, count: int, generator: np.random.Generator) -> FloatArray:
-        """(count,) standard deviations that the values allow: sd · sqrt(freedom / χ²(freedom)).
+        """(count,) draws of the standard deviation: sd · sqrt(freedom / χ²(freedom)).
 
-        Shared by all cells of the pool: with one standard normal a cell, scale / sqrt(seeds) times
-        it draws the mean of that cell, and a difference of two follows Student's t exactly.
+        All cells of the pool share them. Times one standard normal a cell, divided by
+        sqrt(seeds), they are draws of the mean of that cell, and a difference of two cells follows
+        Student's t exactly.
         """
-        found: FloatArray = self.sd * np.sqrt(
+        scales: FloatArray = self.sd * np.sqrt(
             self.freedom / generator.chisquare(self.freedom, size=count)
         )
-        return found
+        return scales
 
 
 def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:
     """Spread of values about the mean of their group; None where no group has two values.
 
-    A few seeds a cell say little about that cell's own spread; those of all cells of an objective
-    together say much, if the spread is about the same in each, which is assumed.
+    A few seeds estimate the spread of one cell badly. All cells of an objective together estimate
+    it well, if the spread is about the same in each, which is assumed.
+
+    Example:
+        >>> pooled_spread([[1.0, 3.0], [5.0], [2.0, 4.0]])
+        Spread(sd=1.4142135623730951, freedom=2)
     """
-    found = [summary for group in groups if (summary := summarise(group)) is not None]
-    freedom = sum(summary.n - 1 for summary in found)
+    summaries = [summary for group in groups if (summary := summarise(group)) is not None]
+    freedom = sum(summary.n - 1 for summary in summaries)
     if freedom < 1:
         return None
-    squares = sum((s.n - 1) * s.sd**2 for s in found if s.sd is not None)
+    squares = sum((s.n - 1) * s.sd**2 for s in summaries if s.sd is not None)
     return Spread(sd=math.sqrt(squares / freedom), freedom=freedom)

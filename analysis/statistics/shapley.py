@@ -1,9 +1,8 @@
-"""What each augmentation contributes: exact Shapley values and interactions of a full factorial.
+"""Contribution of each augmentation: Shapley values and interactions of a full factorial.
 
-The game is v(S) = error of the composition S. The study has no run of the empty composition; its
-value enters every Shapley value alike (by -v(∅)/n), so differences between augmentations do not
-depend on it. Where it is unknown the values are centred (their sum is zero), and interactions are
-taken over non-empty contexts only.
+The game is v(S) = error of the composition S. The empty composition is not run. Its value adds the
+same -v(∅)/n to every Shapley value, so differences between augmentations do not depend on it.
+Without v(∅) the values are centred (their sum is zero), and interactions use non-empty contexts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating[Any]]
 Game = Mapping[frozenset[str], Any]
-"""Coalition to its value, a number or an array of bootstrap draws."""
+"""Coalition to its value: a number or an array of bootstrap draws."""
 
 
 def _contexts(players: Sequence[str], left_out: Sequence[str]) -> Iterator[frozenset[str]]:
@@ -34,6 +33,11 @@ def shapley_values(players: Sequence[str], game: Game) -> dict[str, Any]:
 
     Returns:
         Player to value; they sum to v(all) - v(∅), or to 0 where v(∅) is unknown.
+
+    Example:
+        >>> game = {frozenset("T"): 3.0, frozenset("S"): 5.0, frozenset("TS"): 2.0}
+        >>> shapley_values(["T", "S"], game)
+        {'T': -1.0, 'S': 1.0}
     """
     n = len(players)
     empty = game.get(frozenset(), game[frozenset(players)])
@@ -56,7 +60,7 @@ def interactions(players: Sequence[str], game: Game) -> dict[tuple[str, str], An
     context is left out and the other weights are scaled to sum to one.
 
     Returns:
-        Pair to index: negative where the two together lower the error by more than alone.
+        Pair to index: negative where both together lower the error by more than each alone.
     """
     n = len(players)
     values = {}

@@ -1,4 +1,4 @@
-"""The tables: what they say (`compositions`, …), their model, and how they are written."""
+"""The tables (`compositions`, …), their `model`, and `render`, which writes them."""
 
 from analysis.tables.ablation import ablation_table
 from analysis.tables.compositions import best_table, composition_tables

@@ -1,27 +1,26 @@
-"""Figure 3 as numbers: each augmentation alone, under each objective."""
+"""Figure 3 as numbers: each single augmentation under each objective."""
 
 from analysis.grid import Grid
 from analysis.notation import TOKENS, is_assignment, objective_base
 from analysis.published import FIGURE_3
-from analysis.tables import model
 from analysis.tables.compositions import METRICS, run_caption
-from analysis.tables.model import Entry, Table, number, one_section, result
+from analysis.tables.model import Column, Entry, Table, number, one_section, result
 
 REGRESSABLE = frozenset({"T", "CJ", "S", "Ro"})
-"""Tokens whose parameters the relative objective can predict; the others have none to predict."""
+"""Tokens with parameters that the relative objective can predict."""
 
 
 def ablation_table(grid: Grid) -> Table:
-    """Single augmentations, all that the project knows, run or not; assignments are none."""
+    """All single augmentations of the project, run or not, without assigned objectives."""
     tried = {label for _, label in grid.cells if not is_assignment(label)}
     singles = sorted(label for label in tried if "+" not in label and "/" not in label)
     names = {token: name.replace("_", " ") for name, token in TOKENS.items()}
     labels = [*names, *(label for label in singles if label not in names)]
-    columns = [model.Column(name="Augmentation", numeric=False)]
+    columns = [Column(name="Augmentation", numeric=False)]
     for column in grid.plain:
         for name, _ in METRICS:
-            columns.append(model.Column(name=name, group=column.title, unit="cm", better="↓"))
-        columns.append(model.Column(name="median, published", group=column.title, unit="cm"))
+            columns.append(Column(name=name, group=column.title, unit="cm", better="↓"))
+        columns.append(Column(name="median, published", group=column.title, unit="cm"))
     rows = []
     for label in labels:
         row = [Entry(text=f"{names.get(label, label)} ({label})")]
@@ -41,5 +40,5 @@ def ablation_table(grid: Grid) -> Table:
         columns=tuple(columns),
         sections=one_section(rows),
         caption=run_caption(grid, grid.plain)
-        + " The study's figure 3 prints no numbers; four of its bars are rows of its table 5.",
+        + " The paper's figure 3 prints no numbers; four of its bars are rows of its table 5.",
     )

@@ -1,27 +1,26 @@
-"""Tables 1 and 5: the composition search, ours beside the published."""
+"""Tables 1 and 5: errors of the augmentation compositions, ours beside the published."""
 
 from collections.abc import Sequence
 
-from analysis.grid import Cell, Column, Grid
-from analysis.notation import STUDY_ROWS, is_assignment, objective_base, objective_title
+from analysis.grid import Cell, Grid, GridColumn
+from analysis.notation import PAPER_ROWS, is_assignment, objective_base, objective_title
 from analysis.published import COMPOSITIONS
-from analysis.tables import model
-from analysis.tables.model import Entry, Table, number, one_section, result
+from analysis.tables.model import ONE_SEED, Column, Entry, Table, number, one_section, result
 
 METRICS = (("MPJE", "mpjpe_cm"), ("median PJE", "median_pje_cm"))
 
 
-def run_caption(grid: Grid, shown: Sequence[Column]) -> str:
-    """What every caption of the composition tables says: n, seeds, fidelity, marks."""
+def run_caption(grid: Grid, columns: Sequence[GridColumn]) -> str:
+    """Caption of the composition tables: fidelity, n, seeds, meaning of the marks."""
     sentences = []
-    for study in {column.study.name: column.study for column in shown}.values():
-        columns = [column for column in shown if column.study is study]
-        cells = [grid.cell(column, label) for column in columns for label in grid.compositions]
+    for study in {column.study.name: column.study for column in columns}.values():
+        members = [column for column in columns if column.study is study]
+        cells = [grid.cell(column, label) for column in members for label in grid.compositions]
         seeds = sorted({cell.best.seeds for cell in cells if cell.best})
         finished = sum(cell.best.seeds for cell in cells if cell.best)
         data = study.section("data")
         images = data.get("images_val")
-        parts = [study.credentials]
+        parts = [study.title]
         if data.get("name"):
             parts.append(f"data {data['name']}")
         if isinstance(images, int):
@@ -31,25 +30,25 @@ def run_caption(grid: Grid, shown: Sequence[Column]) -> str:
             spread = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
             runs += f", {spread} seed{'s' if seeds[-1] != 1 else ''} a cell"
         parts.append(runs)
-        again = sum(cell.best.first.stage > 1 for cell in cells if cell.best)
-        if again:
+        repeated = sum(cell.best.first.stage > 1 for cell in cells if cell.best)
+        if repeated:
             parts.append(
-                f"{again} cell{'s' if again != 1 else ''} from a second stage alone, whose seeds "
-                "had no part in the choice; the others from the search"
+                f"{repeated} cell{'s' if repeated != 1 else ''} from the second stage only, whose "
+                "seeds were not used for the selection; the others from the search"
             )
         if any(cell.settings > 1 for cell in cells):
-            parts.append("each cell shows the best of several configurations, so partly luck")
+            parts.append("each cell shows the best of several configurations (selection bias)")
         sentences.append("; ".join(parts) + ".")
     if not sentences:
         return "Nothing has been run yet."
-    if any(is_assignment(label) for column in shown for label in grid.rows(column)):
+    if any(is_assignment(label) for column in columns for label in grid.rows(column)):
         sentences.append(
-            "After a colon, the objective that an augmentation is assigned: c contrastive, "
-            "r relative, e equivariant."
+            "The letter after a colon is the objective assigned to the augmentation: "
+            "c contrastive, r relative, e equivariant."
         )
-    sentences.append(f"Mean ± standard deviation over seeds; {model.ONE_SEED} one seed only.")
-    if any(_has_published(column.variant) for column in shown):
-        sentences.append("Published: table 5 of the study (FreiHAND, ResNet-18).")
+    sentences.append(f"Mean ± standard deviation over seeds; {ONE_SEED} one seed only.")
+    if any(_has_published(column.variant) for column in columns):
+        sentences.append("Published: table 5 of the paper (FreiHAND, ResNet-18).")
     return " ".join(sentences)
 
 
@@ -59,12 +58,12 @@ def _ours(cell: Cell | None, metric: str, *, best: bool) -> Entry:
     return result(cell.best.summary(metric) if cell.best else None, cell.state, best=best)
 
 
-def _columns(title: str, *, published: bool) -> list[model.Column]:
+def _columns(title: str, *, published: bool) -> list[Column]:
     columns = []
     for name, _ in METRICS:
-        columns.append(model.Column(name=name, group=title, unit="cm", better="↓"))
+        columns.append(Column(name=name, group=title, unit="cm", better="↓"))
         if published:
-            columns.append(model.Column(name=f"{name}, published", group=title, unit="cm"))
+            columns.append(Column(name=f"{name}, published", group=title, unit="cm"))
     return columns
 
 
@@ -73,37 +72,37 @@ def _has_published(variant: str) -> bool:
 
 
 def composition_tables(grid: Grid) -> tuple[Table, ...]:
-    """Table 5, every composition and objective; then one of assignments, where any were tried.
+    """Table 5 with every composition and objective; then one of assigned objectives, if any.
 
-    The lowest median of each objective is bold. Where nothing has been run, the study's own
-    objectives stand in table 5 as not run.
+    The lowest median of each objective is bold. Before any run, table 5 lists the paper's
+    objectives as not run.
     """
     assigning = [column for column in grid.columns if grid.assigns(column)]
-    found = []
+    result = []
     if grid.plain or not assigning:
         title = "Table 5: hand pose error of each augmentation composition"
-        found.append(_table(grid, grid.plain, "table5_compositions", title, "Augmentation"))
+        result.append(_table(grid, grid.plain, "table5_compositions", title, "Augmentation"))
     if assigning:
-        title = "Hand pose error where each augmentation has an objective of its own"
-        found.append(_table(grid, assigning, "assignments", title, "Assignment"))
-    return tuple(found)
+        title = "Hand pose error with one objective assigned to each augmentation"
+        result.append(_table(grid, assigning, "assignments", title, "Assignment"))
+    return tuple(result)
 
 
-def _table(grid: Grid, shown: Sequence[Column], key: str, title: str, first: str) -> Table:
-    headed: list[tuple[Column | None, str, str]] = [
-        (column, column.variant, column.title) for column in shown
+def _table(grid: Grid, tried: Sequence[GridColumn], key: str, title: str, first: str) -> Table:
+    headed: list[tuple[GridColumn | None, str, str]] = [
+        (column, column.variant, column.title) for column in tried
     ]
     if not headed:
         objectives = dict.fromkeys(objective for objective, _ in COMPOSITIONS)
         headed = [(None, objective, objective_title(objective)) for objective in objectives]
-    columns = [model.Column(name=first, numeric=False)]
+    columns = [Column(name=first, numeric=False)]
     for _, variant, name in headed:
         columns += _columns(name, published=_has_published(variant))
-    best = {column.key: (grid.best(column) or ("",))[0] for column in shown}
-    own = {label for column in shown for label in grid.rows(column)} or set(STUDY_ROWS)
+    best = {column.key: (grid.best(column) or ("",))[0] for column in tried}
+    labels = {label for column in tried for label in grid.rows(column)} or set(PAPER_ROWS)
     rows = []
     for label in grid.compositions:
-        if label not in own:
+        if label not in labels:
             continue
         row = [Entry(text=label)]
         for column, variant, _ in headed:
@@ -121,7 +120,7 @@ def _table(grid: Grid, shown: Sequence[Column], key: str, title: str, first: str
         title=title,
         columns=tuple(columns),
         sections=one_section(rows),
-        caption=run_caption(grid, shown),
+        caption=run_caption(grid, tried),
     )
 
 
@@ -140,8 +139,8 @@ def best_table(grid: Grid) -> Table:
         printed = COMPOSITIONS.get((base, label))
         summaries = [best[1].summary(metric) if best else None for _, metric in METRICS]
         finished = grid.finished(column)
-        tried = len(finished) if grid.assigns(column) else len(set(finished) & set(STUDY_ROWS))
-        count = str(tried) if grid.assigns(column) else f"{tried} of {len(STUDY_ROWS)}"
+        tried = len(finished) if grid.assigns(column) else len(set(finished) & set(PAPER_ROWS))
+        count = str(tried) if grid.assigns(column) else f"{tried} of {len(PAPER_ROWS)}"
         state = "finished" if finished else "not run"
         rows.append(
             [
@@ -157,12 +156,12 @@ def best_table(grid: Grid) -> Table:
         key="table1_best",
         title="Table 1: the best augmentation composition of each objective",
         columns=(
-            model.Column(name="Objective", numeric=False),
-            model.Column(name="Best composition", numeric=False),
-            *(model.Column(name=name, unit="cm", better="↓") for name, _ in METRICS),
-            model.Column(name="Compositions run"),
-            model.Column(name="Best composition", group="Published", numeric=False),
-            *(model.Column(name=name, group="Published", unit="cm") for name, _ in METRICS),
+            Column(name="Objective", numeric=False),
+            Column(name="Best composition", numeric=False),
+            *(Column(name=name, unit="cm", better="↓") for name, _ in METRICS),
+            Column(name="Compositions run"),
+            Column(name="Best composition", group="Published", numeric=False),
+            *(Column(name=name, group="Published", unit="cm") for name, _ in METRICS),
         ),
         sections=one_section(rows),
         caption=run_caption(grid, grid.columns),

@@ -1,4 +1,4 @@
-"""A table: columns with units, sections of rows, a caption. How it is written is `render`'s."""
+"""A table: columns with units, sections of rows, a caption. `render` writes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Column:
     Attributes:
         name: Heading.
         group: Heading over neighbouring columns of the same group, "" for none.
-        unit: Unit, shown in brackets.
-        better: ``"↓"``, ``"↑"`` or "".
+        unit: Unit, printed in brackets.
+        better: `"↓"`, `"↑"` or "".
         numeric: Whether it is aligned and sorted as numbers.
     """
 
@@ -30,7 +30,7 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """``"MPJE (cm) ↓"``."""
+        """Name, unit and direction, as in `"MPJE (cm) ↓"`."""
         return " ".join(
             part for part in (self.name, self.unit and f"({self.unit})", self.better) if part
         )
@@ -46,13 +46,13 @@ class Entry:
     """One cell.
 
     Attributes:
-        text: As shown.
-        value: The number behind it, for sorting and CSV.
+        text: Printed text.
+        value: Its number, for sorting and CSV.
         sd, n: Standard deviation over seeds and number of seeds, where the value is a mean.
-        high: The upper end, where the value is the lower end of a range.
+        high: Upper end of a range, where the value is the lower end.
         best: Whether it is the best of its column.
-        href: What it links to in the report.
-        absent: Whether it says why there is no number.
+        href: Target of its link in the report.
+        absent: Whether the text replaces a number.
     """
 
     text: str
@@ -80,9 +80,9 @@ class Table:
     Attributes:
         key: File name without suffix, LaTeX label.
         title: One line.
-        columns: Columns; every row has as many entries.
+        columns: Columns; every row has one entry for each.
         sections: Rows in their sections.
-        caption: What the numbers are: data, n, seeds, fidelity, marks.
+        caption: Data, n, seeds, fidelity, meaning of the marks.
     """
 
     key: str
@@ -125,7 +125,7 @@ def number(value: float | None, digits: int = 2, *, absent: str = "–") -> Entr
 
 
 def result(summary: Summary | None, state: str, digits: int = 2, *, best: bool = False) -> Entry:
-    """A mean over seeds as ``12.05 ± 0.31``; one seed is marked; without a number, the state."""
+    """A mean over seeds as `12.05 ± 0.31`; one seed is marked; without a number, the state."""
     if summary is None:
         return Entry(text=state if state != "finished" else "not recorded", absent=True)
     spread = ONE_SEED if summary.sd is None else f" ± {summary.sd:.{digits}f}"
@@ -145,16 +145,16 @@ def signed(value: float | None, digits: int = 2, *, absent: str = "n/a") -> Entr
     return Entry(text=f"{value:+.{digits}f}".replace("-", "−"), value=value)
 
 
-def span(found: Interval | None, digits: int = 2) -> Entry:
-    """An interval as ``[1.20, 1.45]``; it sorts by its lower end."""
-    if found is None:
+def span(interval: Interval | None, digits: int = 2) -> Entry:
+    """An interval as `[1.20, 1.45]`; it sorts by its lower end."""
+    if interval is None:
         return Entry(text="n/a", absent=True)
-    text = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "−")
-    return Entry(text=text, value=found.low, high=found.high)
+    text = f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]".replace("-", "−")
+    return Entry(text=text, value=interval.low, high=interval.high)
 
 
 def p_value(p: float | None) -> Entry:
-    """A p-value to three digits, small ones as a bound."""
+    """A p-value to three digits, below 0.001 as a bound."""
     if p is None:
         return Entry(text="n/a", absent=True)
     return Entry(text="<0.001" if p < 0.001 else f"{p:.3f}", value=p)

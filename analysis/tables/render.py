@@ -1,4 +1,4 @@
-"""A table as Markdown and CSV, on the console, and in files."""
+"""A table as Markdown, as CSV, on the console and in files."""
 
 import csv
 import io
@@ -10,12 +10,11 @@ from rich.table import Table as ConsoleTable
 from rich.text import Text
 
 from analysis.tables.latex import to_latex
-from analysis.tables.layout import cell_width, panels
 from analysis.tables.model import Entry, Table
 
 
 def to_markdown(table: Table) -> str:
-    """A GitHub table with its title and caption; the best of a column is bold."""
+    """A GitHub table with title and caption; the best of a column is bold."""
 
     def cell(entry: Entry) -> str:
         text = entry.text.replace("|", "\\|")
@@ -32,7 +31,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Numbers in full; a mean over seeds takes three columns (value, sd, seeds), a range two."""
+    """All digits; a mean over seeds has three columns (value, sd, seeds), a range two."""
     kinds = [_parts(table, index) for index in range(len(table.columns))]
     sectioned = any(section.title for section in table.sections)
     header = ["section"] if sectioned else []
@@ -55,7 +54,7 @@ def to_csv(table: Table) -> str:
 
 
 def _parts(table: Table, index: int) -> tuple[str, ...]:
-    """Endings of the columns that a column takes in CSV."""
+    """Suffixes of the CSV columns of a column."""
     entries = [row[index] for row in table.rows]
     if any(entry.high is not None for entry in entries):
         return " low", " high"
@@ -63,41 +62,69 @@ def _parts(table: Table, index: int) -> tuple[str, ...]:
 
 
 def to_console(table: Table, width: int = 100) -> list[ConsoleTable]:
-    """Rich tables: one where it fits the width, else its groups of columns one below the other.
+    """Rich tables: one if it fits the width, else its groups of columns one below the other.
 
-    Numbers that are absent are dim, the best of a column is bold green.
+    Absent numbers are dim, the best of a column is bold green.
     """
-    parts = panels(table, width, [len(column.name) for column in table.columns])
+    parts = _panels(table, width)
     if len(parts) == 1:
         return [_console(table, parts[0], table.title, table.caption)]
-    shown = []
+    panels = []
     for chosen in parts:
         groups = dict.fromkeys(table.columns[index].group for index in chosen[1:])
         title = ": ".join([table.title, " and ".join(filter(None, groups))])
-        shown.append(_console(table, chosen, title, table.caption if chosen is parts[-1] else ""))
-    return shown
+        panels.append(_console(table, chosen, title, table.caption if chosen is parts[-1] else ""))
+    return panels
+
+
+def _cell_width(table: Table, index: int) -> int:
+    """Characters of the widest entry of a column."""
+    return max((len(row[index].text) for row in table.rows), default=0)
+
+
+def _panels(table: Table, width: int) -> list[list[int]]:
+    """Indices of the columns side by side: the first and as many groups as fit the width."""
+    widths = [2 + max(_cell_width(table, i), len(c.name)) for i, c in enumerate(table.columns)]
+    groups = [
+        [i for i in range(1, len(widths)) if table.columns[i].group == group]
+        for group in dict.fromkeys(column.group for column in table.columns[1:])
+    ]
+    panels = [[0]]
+    for members in groups:
+        fits = sum(widths[i] for i in [*panels[-1], *members]) <= width
+        if fits or panels[-1] == [0]:
+            panels[-1] += members
+        else:
+            panels.append([0, *members])
+    return panels
 
 
 def _console(table: Table, chosen: Sequence[int], title: str, caption: str) -> ConsoleTable:
-    shown = ConsoleTable(
-        title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left",
-        caption_justify="left", title_style="bold", pad_edge=False,
-    )  # fmt: skip
+    result = ConsoleTable(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        pad_edge=False,
+    )
     grouped = {table.columns[i].group for i in chosen} - {""}
     whole = len(grouped) > 1 or len(chosen) == len(table.columns)
     for index in chosen:
         column = table.columns[index]
         heading = f"{column.group}\n{column.heading}" if column.group and whole else column.heading
-        shown.add_column(
-            heading, justify="right" if column.numeric else "left",
-            min_width=cell_width(table, index) if column.numeric else None,
-        )  # fmt: skip
+        result.add_column(
+            heading,
+            justify="right" if column.numeric else "left",
+            min_width=_cell_width(table, index) if column.numeric else None,
+        )
     for section in table.sections:
         if section.title:
-            shown.add_row(Text(section.title, style="italic"), *[""] * (len(chosen) - 1))
+            result.add_row(Text(section.title, style="italic"), *[""] * (len(chosen) - 1))
         for row in section.rows:
-            shown.add_row(*(Text(row[i].text, style=_style(row[i])) for i in chosen))
-    return shown
+            result.add_row(*(Text(row[i].text, style=_style(row[i])) for i in chosen))
+    return result
 
 
 def _style(entry: Entry) -> str:
@@ -105,15 +132,11 @@ def _style(entry: Entry) -> str:
 
 
 def write_table(table: Table, folder: Path) -> tuple[Path, ...]:
-    """Writes ``<key>.md``, ``<key>.csv`` and ``<key>.tex``; returns their paths."""
+    """Write `<key>.md`, `<key>.csv` and `<key>.tex` and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for suffix, text in (
-        ("md", to_markdown(table)),
-        ("csv", to_csv(table)),
-        ("tex", to_latex(table)),
-    ):
+    paths = []
+    for suffix, write in (("md", to_markdown), ("csv", to_csv), ("tex", to_latex)):
         path = folder / f"{table.key}.{suffix}"
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
-    return tuple(written)
+        path.write_text(write(table), encoding="utf-8")
+        paths.append(path)
+    return tuple(paths)

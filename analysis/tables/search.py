@@ -1,44 +1,45 @@
-"""What ran, how efficiently it searched, and which hyperparameters mattered."""
+"""Trials by status, search efficiency, and importance of the hyperparameters."""
 
 from collections.abc import Iterable
 
-from analysis.efficiency import Progress
+from analysis.efficiency import Efficiency
 from analysis.grid import Grid
 from analysis.records import Study
 from analysis.sampling import Sampling
-from analysis.tables import model
-from analysis.tables.model import Entry, Section, Table, number, one_section
+from analysis.tables.model import Column, Entry, Section, Table, number, one_section
 
 
 def coverage_table(grid: Grid, studies: Iterable[Study]) -> Table:
-    """How many trials of each study and objective finished, failed, were pruned, are missing."""
+    """Number of finished, pruned and failed trials of each study and objective."""
     sections = []
     for study in studies:
         rows = []
         for column in grid.columns:
             if column.study is not study:
                 continue
-            own = [r for r in study.records if r.variant == column.variant]
-            counts = [sum(r.status == s for r in own) for s in ("finished", "pruned", "failed")]
+            records = [r for r in study.records if r.variant == column.variant]
+            counts = [
+                sum(r.status == s for r in records) for s in ("finished", "pruned", "failed")
+            ]
             rows.append((Entry(text=column.title), *(Entry(text=str(n), value=n) for n in counts)))
         sections.append(Section(title=_progress_line(study), rows=tuple(rows)))
     names = ("finished", "pruned", "failed")
     return Table(
         key="coverage",
-        title="What has run",
+        title="Trials by status",
         columns=(
-            model.Column(name="Objective", numeric=False),
-            *(model.Column(name=name, unit="trials") for name in names),
+            Column(name="Objective", numeric=False),
+            *(Column(name=name, unit="trials") for name in names),
         ),
         sections=tuple(sections),
-        caption="Failed and pruned trials are counted and never enter a mean.",
+        caption="Failed and pruned trials are counted here and never part of a mean.",
     )
 
 
 def _progress_line(study: Study) -> str:
     planned = study.description.get("plan")
     parts = [f"{study.name}: {len(study.records)} records"]
-    if isinstance(planned, list) and planned:  # a sampler plans none beforehand
+    if isinstance(planned, list) and planned:  # a sampler has no plan
         parts[0] += f" of {len(planned)} planned trials"
     if study.unfinished:
         parts.append(f"{len(study.unfinished)} running or interrupted")
@@ -49,14 +50,14 @@ def _progress_line(study: Study) -> str:
     return ", ".join(parts)
 
 
-def efficiency_table(progress: Iterable[Progress], price_per_hour: float | None) -> Table:
-    """Encoder steps, time and cost of each study, and how soon it came close to the best.
+def efficiency_table(searches: Iterable[Efficiency], price_per_hour: float | None) -> Table:
+    """Encoder steps, time and cost of each study, and its steps until close to the best.
 
-    Without a price there is no column of the cost.
+    Without a price there is no cost column.
     """
     priced = price_per_hour is not None
     rows = []
-    for item in progress:
+    for item in searches:
         hours = None if item.total_s is None else item.total_s / 3600
         done = item.steps[-1] if item.steps else 0.0
         row = [
@@ -74,24 +75,24 @@ def efficiency_table(progress: Iterable[Progress], price_per_hour: float | None)
             row.append(number(cost, absent="not recorded"))
         rows.append(row)
     columns = [
-        model.Column(name="Study", numeric=False),
-        model.Column(name="Sampler", numeric=False),
-        model.Column(name="trials", group="Search"),
-        model.Column(name="encoder steps", group="Search"),
-        model.Column(name="best median PJE", unit="cm", better="↓", group="Search"),
-        model.Column(name="steps to within 2%", group="Search", better="↓"),
-        model.Column(name="device hours", group="Cost"),
-        model.Column(name="time in the encoder", unit="%", better="↑", group="Cost"),
+        Column(name="Study", numeric=False),
+        Column(name="Sampler", numeric=False),
+        Column(name="trials", group="Search"),
+        Column(name="encoder steps", group="Search"),
+        Column(name="best median PJE", unit="cm", better="↓", group="Search"),
+        Column(name="steps to within 2%", group="Search", better="↓"),
+        Column(name="device hours", group="Cost"),
+        Column(name="time in the encoder", unit="%", better="↑", group="Cost"),
     ]
     return Table(
         key="efficiency",
-        title="How efficiently each study searched",
-        columns=(*columns, *([model.Column(name="cost", group="Cost")] if priced else [])),
+        title="Search efficiency of each study",
+        columns=(*columns, *([Column(name="cost", group="Cost")] if priced else [])),
         sections=one_section(rows),
-        caption="Best: the lowest of all single trials, so partly luck. Within 2%: of the best of "
-        "all given studies on the same data and fidelity; in brackets the share of the study's "
-        "own steps. Steps include those of pruned and failed trials. Device hours: the trials' "
-        "wall time added up" + (f", at {price_per_hour:g} an hour." if priced else "."),
+        caption="Best: the lowest error of a single trial, biased by selection. Within 2%: of the "
+        "best of all studies here on the same data and fidelity; in brackets the share of the "
+        "study's steps. Steps include those of pruned and failed trials. Device hours: sum of the "
+        "trials' wall times" + (f", at {price_per_hour:g} an hour." if priced else "."),
     )
 
 
@@ -102,7 +103,7 @@ def _close(steps: float | None, done: float) -> Entry:
 
 
 def importance_table(samplings: Iterable[Sampling]) -> Table:
-    """fANOVA: the share of the error's variance that each parameter explains by itself."""
+    """fANOVA: the share of the error's variance that each parameter explains alone."""
     sections = tuple(
         Section(
             title=f"{item.study.name}: {item.trials} finished trials",
@@ -119,17 +120,17 @@ def importance_table(samplings: Iterable[Sampling]) -> Table:
     )
     return Table(
         key="importances",
-        title="Which parameters mattered (fANOVA)",
+        title="Importance of the parameters (fANOVA)",
         columns=(
-            model.Column(name="Parameter", numeric=False),
-            model.Column(name="variance explained", unit="%"),
-            model.Column(name="tried", numeric=False),
+            Column(name="Parameter", numeric=False),
+            Column(name="variance explained", unit="%"),
+            Column(name="tried", numeric=False),
         ),
         sections=sections,
         caption="Share of the variance of the median error over the search space that the "
-        "parameter explains by itself (Hutter et al. 2014, Optuna's evaluator). "
-        "What is missing to 100% is interactions. Pruned trials have no final error and are left "
-        "out, and a sampler that looks where it is good sees less of the rest.",
+        "parameter explains alone (Hutter et al. 2014, Optuna's evaluator). The rest, up to 100%, "
+        "are interactions. Pruned trials have no final error and are left out, and a sampler that "
+        "prefers good regions leaves few trials in the others.",
     )
 
 

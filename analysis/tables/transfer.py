@@ -5,9 +5,8 @@ from itertools import groupby
 
 from analysis.published import TRANSFER, TransferRow, TransferTable
 from analysis.records import Study
-from analysis.tables import model
-from analysis.tables.model import ONE_SEED, Entry, Section, Table, number, result
-from analysis.transfer import Run, TransferKey, encoder_name, find_runs
+from analysis.tables.model import ONE_SEED, Column, Entry, Section, Table, number, result
+from analysis.transfer import MeasuredRow, TransferKey, encoder_name, measured_rows
 
 _TITLES = {
     2: "Table 2: across data sets, ResNet-18",
@@ -36,15 +35,15 @@ def _column(metric: str) -> tuple[str, str, str, int]:
 
 
 def transfer_tables(studies: Iterable[Study]) -> tuple[Table, ...]:
-    """All seven tables in the study's layout, ours beside the published; not run is said so."""
-    found = tuple(studies)
-    runs = find_runs(found)
+    """All seven tables in the paper's layout, ours (or `not run`) beside the published."""
+    studies = tuple(studies)
+    runs = measured_rows(studies)
     numbered = groupby(TRANSFER, key=lambda half: half.number)
-    return tuple(_table(number_, list(halves), runs, found) for number_, halves in numbered)
+    return tuple(_table(key, list(halves), runs, studies) for key, halves in numbered)
 
 
 def _metrics(halves: Sequence[TransferTable]) -> list[str]:
-    """Metrics of all halves: a half without a metric shows a dash, as the study does."""
+    """Metrics of all halves: a half without a metric shows a dash, as in the paper."""
     every = [metric for half in halves for metric in half.rows[-1].values]
     order = ["mpjpe", "median", "auc_50", "auc_5"]
     unique = list(dict.fromkeys(every))
@@ -54,15 +53,15 @@ def _metrics(halves: Sequence[TransferTable]) -> list[str]:
 def _table(
     table: int,
     halves: Sequence[TransferTable],
-    runs: Mapping[TransferKey, list[Run]],
+    runs: Mapping[TransferKey, list[MeasuredRow]],
     studies: Sequence[Study],
 ) -> Table:
     metrics = _metrics(halves)
-    columns = [model.Column(name="Model", numeric=False)]
+    columns = [Column(name="Model", numeric=False)]
     for metric in metrics:
         name, unit, better, _ = _column(metric)
-        columns.append(model.Column(name="ours", group=f"{name} {better}", unit=unit))
-        columns.append(model.Column(name="published", group=f"{name} {better}", unit=unit))
+        columns.append(Column(name="ours", group=f"{name} {better}", unit=unit))
+        columns.append(Column(name="published", group=f"{name} {better}", unit=unit))
     sections, used = [], []
     for half in halves:
         key = TransferKey(encoder=half.encoder, fit=half.fit, evaluate=half.evaluate)
@@ -79,7 +78,7 @@ def _table(
 
 
 def _rows(
-    half: TransferTable, runs: Sequence[Run], metrics: Sequence[str]
+    half: TransferTable, runs: Sequence[MeasuredRow], metrics: Sequence[str]
 ) -> Iterable[tuple[Entry, ...]]:
     for row in half.rows:
         matching = [run for run in runs if run.key == row.key]
@@ -95,7 +94,7 @@ def _rows(
 
 
 def _row(
-    name: str, printed: TransferRow | None, run: Run | None, metrics: Sequence[str]
+    name: str, printed: TransferRow | None, run: MeasuredRow | None, metrics: Sequence[str]
 ) -> tuple[Entry, ...]:
     entries = [Entry(text=name)]
     foreign = printed is not None and not printed.key
@@ -109,22 +108,20 @@ def _row(
     return tuple(entries)
 
 
-def _caption(runs: Sequence[Run], studies: Sequence[Study]) -> str:
+def _caption(runs: Sequence[MeasuredRow], studies: Sequence[Study]) -> str:
     words = (
-        "PA: Procrustes-aligned, RA: root-aligned. AUC 0–50 cm is the study's own range, "
+        "PA: Procrustes-aligned, RA: root-aligned. AUC 0–50 cm is the paper's range, "
         "AUC 0–5 cm FreiHAND's official one; they are never mixed. A dash: not published."
     )
     if not runs:
         names = ", ".join(study.name for study in studies)
-        return (
-            f"Not run in {names}. Published: the study's own runs on the full data sets. {words}"
-        )
-    fidelities = dict.fromkeys(run.study.credentials for run in runs)
+        return f"Not run in {names}. Published: the paper's runs on the full data sets. {words}"
+    fidelities = dict.fromkeys(run.study.title for run in runs)
     encoders = dict.fromkeys(encoder_name(run.setting.first.config) for run in runs)
     seeds = sorted({run.setting.seeds for run in runs})
     spread = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     return (
         f"Ours: {'; '.join(fidelities)}; {', '.join(encoders)}; seeds a row: {spread}; mean ± "
-        f"standard deviation, {ONE_SEED} one seed only. Published: the study's own runs on the "
+        f"standard deviation, {ONE_SEED} one seed only. Published: the paper's runs on the "
         f"full data sets. {words}"
     )

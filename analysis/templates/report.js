@@ -50,7 +50,7 @@
 
   const PAGE = 50;
   const RECORD = 11;
-  const shown = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12];
+  const visible = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12];
   const trials = JSON.parse(document.getElementById("trial-data").textContent);
   const texts = trials.map((row) => row.join(" ").toLowerCase());
   const table = document.getElementById("trials");
@@ -71,7 +71,7 @@
     const part = chosen.slice(page * PAGE, (page + 1) * PAGE);
     table.tBodies[0].replaceChildren(...part.map((index) => {
       const line = document.createElement("tr");
-      for (const column of shown) {
+      for (const column of visible) {
         const cell = line.insertCell();
         const value = trials[index][column];
         if (typeof value === "number") cell.className = "n";
@@ -101,7 +101,7 @@
       const down = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const column = shown[position];
+      const column = visible[position];
       const empty = (index) => trials[index][column] === null || trials[index][column] === "";
       order = trials.map((_, index) => index).sort((a, b) => {
         if (empty(a) !== empty(b)) return empty(a) ? 1 : -1;

@@ -8,10 +8,15 @@ from typing import Final
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
-from handssl.data import Store, build_store, open_store, write_joined
-from handssl.data.doctor.doctor import examine
-from handssl.data.doctor.finding import Finding
-from handssl.data.raw.datasets import dataset_of
+from handssl.data import (
+    RawFolder,
+    Store,
+    StoreOptions,
+    build_store,
+    open_store,
+    write_joined,
+)
+from handssl.data.doctor.examine import examine
 from handssl.data.store.boxes import BOX_KINDS
 from handssl.drawing import contact_sheet
 from handssl.errors import ConfigError
@@ -23,13 +28,13 @@ _STAGES: Final = {
     "check": "checking",
 }
 _SYNTHETIC: Final = {"freihand": "synthetic", "interhand": "synthetic-interhand"}
-"""Names of the stores of both looks."""
+"""Names of the stores of both domains."""
 
 _STYLES: Final = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of all four."""
+    """Add the four actions and their arguments."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _configure_build(actions.add_parser("build", help="convert a raw data set to a store"))
     _configure_join(actions.add_parser("join", help="combine several stores into one"))
@@ -41,35 +46,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_build(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("dataset", choices=("synthetic", "freihand", "interhand"), help="what to build")
-    add("--root", type=Path, required=True, help="raw folder (synthetic: generated there)")
+    add("dataset", choices=("synthetic", "freihand", "interhand"), help="data set to build")
+    add("--root", type=Path, required=True, help="raw folder (synthetic: written by this command)")
     add("--out", type=Path, required=True, help="the store's folder")
     add("--splits", nargs="+", help="raw splits; default training, or train and val")
     add("--annotator", default="all", help="InterHand v0: all, human_annot or machine_annot")
-    add("--boxes", choices=BOX_KINDS, default="joints", help="joints (as the study, uses labels)")
+    add(
+        "--boxes",
+        choices=BOX_KINDS,
+        default="joints",
+        help="joints (as in the paper, uses labels)",
+    )
     add("--boxes-file", type=Path, help="JSON of [x, y, width, height] by source id")
-    add("--source-px", type=int, default=224, help="largest side of a stored image")
+    add("--stored-px", type=int, default=224, help="largest side of a stored image, pixels")
     add("--name", help="the store's name")
     add("--strict", action="store_true", help="refuse unusable images instead of skipping them")
     add("--processes", type=int, help="worker processes; default every core")
-    add("--no-decode", action="store_true", help="leave decoding the pixels to the first use")
-    made = parser.add_argument_group("synthetic hands")
-    made.add_argument("--poses", type=int, default=1500, help="unique training poses")
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--look", choices=("freihand", "interhand"), default="freihand")
-    made.add_argument("--versions", type=int, default=4, help="backgrounds of a pose (freihand)")
-    made.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
-    made.add_argument(
-        "--uniform-views", type=float, help="share of views from anywhere (freihand); default 0.15"
+    add("--no-decode", action="store_true", help="decode the pixels later, at their first use")
+    synthetic = parser.add_argument_group("synthetic hands")
+    synthetic.add_argument("--poses", type=int, default=1500, help="unique training poses")
+    synthetic.add_argument("--seed", type=int, default=0)
+    synthetic.add_argument("--domain", choices=("freihand", "interhand"), default="freihand")
+    synthetic.add_argument(
+        "--versions", type=int, default=4, help="backgrounds of a pose (freihand)"
     )
-    made.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
+    synthetic.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
+    synthetic.add_argument(
+        "--uniform-views", type=float, help="share of random viewpoints (freihand); default 0.15"
+    )
+    synthetic.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
     parser.set_defaults(run=_build)
 
 
 def _configure_join(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("stores", nargs="+", type=Path, help="folders of stores with different names")
-    add("--shares", nargs="+", type=float, help="of an epoch's training rows, with sum 1")
+    add(
+        "--weights",
+        nargs="+",
+        type=float,
+        help="share of each store in the training rows of an epoch, with sum 1; default every row "
+        "once",
+    )
     add("--out", type=Path, required=True, help="the combined store's folder")
     parser.set_defaults(run=_join)
 
@@ -78,11 +96,11 @@ def _configure_inspect(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("store", type=Path)
     add("--out", type=Path, required=True, help="the picture: .png or .jpg")
-    add("--count", type=int, default=24, help="images to show, spread over the store")
+    add("--count", type=int, default=24, help="number of images, spread over the store")
     add("--columns", type=int, default=6)
     add("--split", help="train, val or test; default all")
-    add("--views", help='composition to show views of, e.g. "T+S+Ro"')
-    add("--seed", type=int, default=0, help="of the views")
+    add("--views", help='draw augmented views of this composition, e.g. "T+S+Ro"')
+    add("--seed", type=int, default=0, help="seed of the views")
     parser.set_defaults(run=_inspect)
 
 
@@ -97,22 +115,25 @@ def _build(arguments: argparse.Namespace) -> int:
         name = arguments.name
         dataset = arguments.dataset
         if dataset == "synthetic":
-            dataset, name = arguments.look, name or _SYNTHETIC[arguments.look]
+            dataset, name = arguments.domain, name or _SYNTHETIC[arguments.domain]
             _generate(arguments, lambda done, total: report("generate", done, total))
-        kind = dataset_of(dataset)
-        sources = kind.read_all(
-            arguments.root,
-            arguments.splits,
+        raw = RawFolder(
+            root=arguments.root,
+            dataset=dataset,
+            splits=arguments.splits,
             annotator=arguments.annotator,
             strict=arguments.strict,
         )
-        build_store(
-            sources,
-            out,
+        options = StoreOptions(
+            name=name,
             boxes=arguments.boxes,
             boxes_file=arguments.boxes_file,
-            source_px=arguments.source_px,
-            name=name,
+            stored_px=arguments.stored_px,
+        )
+        build_store(
+            raw.readers(),
+            out,
+            options,
             processes=arguments.processes,
             announce=lambda expected: console.print(f"expected: {expected}", highlight=False),
             progress=report,
@@ -125,23 +146,23 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace, progress: Callable[[int, int], None]) -> None:
-    """Write the raw folder of embedded hands, unless it is there already."""
-    from handssl import synthetic  # noqa: PLC0415 - the renderer is not needed for real data
+    """Write the raw folder of synthetic hands, unless it exists."""
+    from handssl import synthetic  # noqa: PLC0415 -- real data need no renderer
 
-    same = {"poses": arguments.poses, "seed": arguments.seed, "workers": arguments.processes}
-    if arguments.look == "freihand":
+    shared = {"poses": arguments.poses, "seed": arguments.seed, "workers": arguments.processes}
+    if arguments.domain == "freihand":
         if arguments.uniform_views is not None:
-            same["uniform_views"] = arguments.uniform_views
+            shared["uniform_views"] = arguments.uniform_views
         synthetic.generate_freihand(
             arguments.root,
             versions=arguments.versions,
             evaluation=arguments.evaluation,
             progress=progress,
-            **same,
+            **shared,
         )
     else:
         synthetic.generate_interhand(
-            arguments.root, cameras=arguments.cameras, progress=progress, **same
+            arguments.root, cameras=arguments.cameras, progress=progress, **shared
         )
 
 
@@ -153,13 +174,13 @@ def _print_summary(console: Console, out: Path, store: Store) -> None:
     skipped = info["skipped"]
     if skipped:
         lines.append(f"skipped {len(skipped):,} unusable images; the first: {skipped[0][1]}")
-    lines.append(f"look at it: handssl data inspect {out} --out sheet.png")
+    lines.append(f"draw some images: handssl data inspect {out} --out sheet.png")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _join(arguments: argparse.Namespace) -> int:
-    store = write_joined(arguments.out, arguments.stores, shares=arguments.shares)
+    store = write_joined(arguments.out, arguments.stores, weights=arguments.weights)
     _print_summary(Console(), arguments.out, store)
     return 0
 
@@ -185,14 +206,13 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     console = Console()
-    findings: list[Finding] = []
     with progress_bars(console) as advance:
         findings = examine(
             arguments.root,
             progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
         )
     for finding in findings:
-        text = f"{finding.level:>7}  {finding.what}"
+        text = f"{finding.level:>7}  {finding.text}"
         console.print(
             text + (f"; {finding.advice}" if finding.advice else ""),
             style=_STYLES[finding.level],

@@ -1,4 +1,4 @@
-"""`handssl predict`: the pose in photographs."""
+"""`handssl predict`: estimate the hand pose in photographs."""
 
 import argparse
 import json
@@ -12,18 +12,18 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
+from handssl.drawing import draw_skeleton
 from handssl.errors import ConfigError, DataError
 from handssl.evaluation.contest import CONTEST_IMAGES, write_submission
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.prediction import PredictedPose, default_intrinsics, predict_pose
-from handssl.skeleton import BONES, JOINT_NAMES
-
-_COLOURS = ("#e6550d", "#31a354", "#3182bd", "#756bb1", "#dd1c77")
-"""Of the five fingers."""
+from handssl.skeleton import JOINT_NAMES
 
 _PICTURES: Final = (".jpg", ".jpeg", ".png")
 
-_GUESSED: Final = "; without --intrinsics the camera was guessed, so distances from it are rough"
+_GUESSED: Final = (
+    "; without --intrinsics the camera is assumed, so distances from it are inaccurate"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -78,17 +78,17 @@ def _run(arguments: argparse.Namespace) -> int:
     with progress_bars(console) as advance:
         for path, camera, scale_m in zip(images, cameras, scales, strict=True):
             image = _read(path)
-            known = default_intrinsics(*image.size) if camera is None else camera
+            intrinsics = default_intrinsics(*image.size) if camera is None else camera
             pose = predict_pose(
                 model,
                 np.array(image),
-                known,
+                intrinsics,
                 bone_m=arguments.bone_m,
                 scale_m=scale_m,
                 left=arguments.left,
             )
             if arguments.freihand_zip is None:
-                _save(arguments.out, path, image, pose, known)
+                _save(arguments.out, path, image, pose, intrinsics)
             poses.append(pose)
             advance("predicting", len(poses), len(images))
     if arguments.freihand_zip is None:
@@ -102,25 +102,28 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _images(given: list[Path], *, distinct: bool) -> list[Path]:
-    """The files, and those in folders by name; `distinct` if results are named after them."""
+def _images(paths: list[Path], *, distinct: bool) -> list[Path]:
+    """Files as they are, folders as their pictures in order of name.
+
+    With `distinct`, names without suffix must differ, because the results are named after them.
+    """
     images: list[Path] = []
-    for path in given:
+    for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES)
-            if not found:
+            pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES)
+            if not pictures:
                 raise DataError(
-                    f"IMAGE must be a picture or a folder of some, but {path} holds none of "
+                    f"IMAGE must be a picture or a folder of pictures, but {path} has no "
                     f"{', '.join(_PICTURES)}"
                 )
-            images += found
+            images += pictures
         else:
             images.append(path)
     ((stem, count),) = Counter(path.stem for path in images).most_common(1)
     if distinct and count > 1:
         raise ConfigError(
-            f"IMAGE names must differ, but {stem} comes more than once and results are named "
-            "after it; call predict for each folder with its own --out"
+            f"IMAGE names must differ, but {stem} occurs {count} times and results are named "
+            "after it; call predict once for each folder, with different --out"
         )
     return images
 
@@ -133,14 +136,19 @@ def _read(path: Path) -> Image.Image:
         raise DataError(f"IMAGE must be a picture, but {path} cannot be read ({error})") from error
 
 
+def _numbers(path: Path, name: str) -> NDArray[np.float64]:
+    """A JSON file of numbers as an array."""
+    try:
+        return np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{name} must be a JSON file of numbers, but {path}: {error}") from error
+
+
 def _scales(path: Path | None, count: int) -> list[float | None]:
-    """A length for each image, or None for each."""
+    """A bone length for each image, or None for each."""
     if path is None:
         return [None] * count
-    try:
-        lengths = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"scales must be a JSON file of lengths, but {path}: {error}") from error
+    lengths = _numbers(path, "scales")
     if lengths.shape != (count,) or not ((lengths > 0) & (lengths < 1)).all():
         raise ConfigError(
             f"scales must be a length in (0, 1) metres for each of the {count} images, but {path} "
@@ -153,12 +161,7 @@ def _cameras(path: Path | None, count: int) -> list[NDArray[np.float64] | None]:
     """A camera matrix for each image, or None for each."""
     if path is None:
         return [None] * count
-    try:
-        matrices = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"intrinsics must be a JSON file of matrices, but {path}: {error}") from (
-            error
-        )
+    matrices = _numbers(path, "intrinsics")
     if matrices.shape == (3, 3):
         return [matrices] * count
     if matrices.shape != (count, 3, 3):
@@ -177,12 +180,15 @@ def _save(
     intrinsics: NDArray[np.float64],
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    _draw(image, pose).save(folder / f"{source.stem}.png")
+    picture = image.copy()
+    width_px = max(2, max(image.size) // 150)
+    draw_skeleton(ImageDraw.Draw(picture), pose.joints_px, width_px=width_px)
+    picture.save(folder / f"{source.stem}.png")
     content: dict[str, Any] = {
         "image": source.name,
         "joints": [
-            {"name": name, "px": pixel, "m": place}
-            for name, pixel, place in zip(
+            {"name": name, "px": pixel, "m": position}
+            for name, pixel, position in zip(
                 JOINT_NAMES,
                 pose.joints_px.round(3).tolist(),
                 pose.joints_m.round(8).tolist(),
@@ -193,15 +199,3 @@ def _save(
         "intrinsics": intrinsics.tolist(),
     }
     (folder / f"{source.stem}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-
-
-def _draw(image: Image.Image, pose: PredictedPose) -> Image.Image:
-    drawn = image.copy()
-    draw = ImageDraw.Draw(drawn)
-    width = max(2, max(image.size) // 150)
-    points = [(float(u), float(v)) for u, v in pose.joints_px]
-    for index, (parent, child) in enumerate(BONES):
-        draw.line([points[parent], points[child]], fill=_COLOURS[index // 4], width=width)
-    for u, v in points:
-        draw.ellipse([u - width, v - width, u + width, v + width], fill="white", outline="black")
-    return drawn

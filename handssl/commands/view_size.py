@@ -1,4 +1,4 @@
-"""Default side of a command's views: that of the encoder's pretraining."""
+"""The default side of a view: that of the encoder's pretraining."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ _DEFAULT_PX: Final = 128
 
 
 def view_size(weights: str, size_px: int | None) -> int:
-    """`size_px` if set, else the side that the file of weights states, else 128."""
+    """`size_px` if set, else the side recorded in the file of weights, else 128."""
     if size_px is not None:
         return size_px
     if weights in ("random", "imagenet"):

@@ -1,4 +1,4 @@
-"""One labelled hand image, as every reader yields it and every store returns it."""
+"""One labelled hand image, as readers and stores return it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,13 +14,26 @@ class HandSample:
     """An image of one hand with its labels, always as a right hand.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB. A left hand arrives mirrored, camera and joints with it.
+        image: (H, W, 3) uint8 RGB. A left hand is mirrored: image, camera and joints.
         intrinsics: (3, 3) float64 camera matrix of `image`, pixels, first pixel's centre at 0.
         joints_m: (21, 3) float64, camera frame, metres, FreiHAND's order; NaN where not labelled.
-        valid: (21,) bool, False where the joint has no trustworthy label.
-        side: Which hand it was before mirroring.
-        group: What must not be split between training and validation: the pose, the capture.
-        source_id: The image's name within its data set, unique there.
+        valid: (21,) bool, False for a joint without a reliable label.
+        side: The hand before mirroring.
+        group: Pose or capture; all its images are in one split.
+        source_id: The image's name, unique within its data set.
+
+    Example:
+        >>> sample = HandSample(
+        ...     image=np.zeros((224, 224, 3), dtype=np.uint8),
+        ...     intrinsics=np.array([[480.0, 0, 112], [0, 480, 112], [0, 0, 1]]),
+        ...     joints_m=np.full((21, 3), 0.7),
+        ...     valid=np.ones(21, dtype=np.bool_),
+        ...     side="right",
+        ...     group="pose 1",
+        ...     source_id="00000001",
+        ... )
+        >>> sample.joints_m.shape
+        (21, 3)
     """
 
     image: NDArray[np.uint8]

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from handssl.augment.warp import warp
-from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
+from handssl.data.camera import mirror_intrinsics, mirror_joints
 from handssl.data.store.boxes import MARGIN, Box
 from handssl.errors import ConfigError
 from handssl.evaluation.pose_model import PoseModel

@@ -86,7 +86,7 @@ class Pretraining(EpochLoop):
         checkpoint: Path | None = None,
     ) -> None:
         self.config = config
-        source_px = store.images.shape[-1]
+        source_px = store.source_px
         if config.size_px > source_px:
             raise ConfigError(
                 f"size_px must be at most the side of the store's images, {source_px}, but got "

@@ -54,7 +54,7 @@ def _check_size(trial: Trial, source_px: int) -> None:
 
 def check_fits(trials: Iterable[Trial], store: Store) -> None:
     """Refuse a study whose trials could not take a single step on these images."""
-    images, source_px = len(store.split("train")), store.images.shape[-1]
+    images, source_px = len(store.split("train")), store.source_px
     for trial in trials:
         _check_size(trial, source_px)
         step = trial.pretrain.batch_size * trial.pretrain.accumulation

@@ -95,7 +95,7 @@ def joined(
         return stores[names[0]]
     return join_stores(
         [stores[name] for name in names],
-        shares=[shares[name] for name in names] if shares else None,
+        weights=[shares[name] for name in names] if shares else None,
     )
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from handssl.commands.progress import progress_bars
-from handssl.data import Store, open_or_build_store, open_store
-from handssl.data.raw.datasets import dataset_of
-from handssl.data.store.forecast import Forecast, forecast
+from handssl.data import RawFolder, Store, StoreOptions, open_or_build_store, open_store
+from handssl.data.store.build import forecast_store
+from handssl.data.store.forecast import Forecast
 from handssl.data.store.parallel import JobRunner
-from handssl.data.store.plan import plan_build
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.schema import DataConfig
 from search.storage.folder import local_store, upload_store
@@ -64,16 +63,10 @@ def open_data(
                 progress=generated,
             )
         store = open_or_build_store(
-            root,
+            _raw_folder(config),
             out,
-            dataset=_format(config),
-            name=config.name,
-            splits=config.splits,
-            annotator=config.annotator,
-            boxes=config.boxes,
-            boxes_file=config.boxes_file,
+            _options(config),
             source_px=config.source_px,
-            strict=config.strict,
             runner=runner,
             announce=announce,
             progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
@@ -97,12 +90,22 @@ def expected_size(config: DataConfig) -> Forecast:
     Raises:
         DataError: The raw data is missing or broken.
     """
-    sources = dataset_of(_format(config)).read_all(
-        config.root, config.splits, annotator=config.annotator, strict=config.strict
-    )
     out = local_store(config.store, missing_ok=True)
-    plan = plan_build(sources, out, boxes=config.boxes, name=config.name)
-    return forecast(plan, sources)
+    return forecast_store(_raw_folder(config).readers(), out, _options(config))
+
+
+def _raw_folder(config: DataConfig) -> RawFolder:
+    return RawFolder(
+        root=config.root,
+        dataset=_format(config),
+        splits=config.splits,
+        annotator=config.annotator,
+        strict=config.strict,
+    )
+
+
+def _options(config: DataConfig) -> StoreOptions:
+    return StoreOptions(name=config.name, boxes=config.boxes, boxes_file=config.boxes_file)
 
 
 def _format(config: DataConfig) -> str:

@@ -62,7 +62,7 @@ def _open(images: Images) -> Store:
     ]
     if images.count is not None:
         stores = [store.take(images.count) for store in stores]
-    return stores[0] if len(stores) == 1 else join_stores(stores, shares=images.shares)
+    return stores[0] if len(stores) == 1 else join_stores(stores, weights=images.shares)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-STUDY_ROWS = (
-    "CJ", "CJ+S", "CJ+S+Ro", "CJ+Ro", "S", "S+Ro", "Ro", "T",
-    "T+CJ", "T+CJ+S", "T+CJ+S+Ro", "T+CJ+Ro", "T+S", "T+S+Ro", "T+Ro",
-)  # fmt: skip
+from analysis.grid import Grid, arrange
+from analysis.notation import PAPER_ROWS
+from analysis.reading import read_study
+from analysis.records import Study
+
 EFFECTS = {"T": -2.0, "CJ": -1.0, "S": -3.0, "Ro": 1.5}
 """Planted change of the median error by each augmentation, cm; T and S together add -0.5."""
 
@@ -42,6 +43,15 @@ class StudyMaker:
     clock: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     plan: list[dict[str, Any]] = field(default_factory=list)
     count: int = 0
+
+    def read(self) -> Study:
+        """Write `study.json` and read the study."""
+        self.write_study()
+        return read_study(str(self.folder))
+
+    def grid(self) -> Grid:
+        """Write `study.json` and arrange the records."""
+        return arrange([self.read()])
 
     def write_study(self, **changes: Any) -> Path:
         """Writes study.json; the plan holds what was added so far."""
@@ -146,7 +156,7 @@ class StudyMaker:
         random = np.random.default_rng(7)
         hardness = random.gamma(4.0, 0.25, size=(self.images_val, 1))
         for objective in objectives:
-            for composition in STUDY_ROWS:
+            for composition in PAPER_ROWS:
                 for repeat in range(repeats):
                     truth = planted_median(composition, objective)
                     value = truth + (spread * random.standard_normal() if repeats > 1 else 0.0)
@@ -156,6 +166,9 @@ class StudyMaker:
                         composition, objective, repeat=repeat, median=median,
                         errors=poses if errors else None,
                     )  # fmt: skip
+
+
+Make = Callable[..., StudyMaker]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ from analysis.joint_errors import JointErrors
 from analysis.lowshot import low_shot
 from analysis.statistics import interval
 from analysis.uncertainty import estimate
-from tests.analysis.conftest import StudyMaker
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def compacted(study: StudyMaker, folder: Path) -> Path:
@@ -200,7 +197,7 @@ def test_the_command_writes_the_compact_form_and_names_what_not_to_publish(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{study}", "{study}", "--compact", "x"], "must be given one study"),
+        (["{study}", "{study}", "--compact", "x"], "--compact takes exactly one study, but got 2"),
         (["{study}", "--compact", "{study}"], "another folder than the study's"),
         (["{study}", "--compact", "{study}/study.json"], "can be written"),
         (["{empty}", "--compact", "x"], "at least one record"),

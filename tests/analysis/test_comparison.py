@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,19 +6,16 @@ import pytest
 from analysis.comparison import Agreement, agreement, compare_columns, rank_column
 from analysis.contribution import contribution
 from analysis.findings import agreement_sentences, best_sentences, contribution_sentences
-from analysis.grid import Grid, arrange
+from analysis.grid import Grid
+from analysis.notation import PAPER_ROWS
 from analysis.published import COMPOSITIONS
-from analysis.reading import read_studies
 from analysis.statistics import Correlation, Interval
 from analysis.uncertainty import Uncertainty, estimate
-from tests.analysis.conftest import EFFECTS, STUDY_ROWS, StudyMaker
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import EFFECTS, Make, StudyMaker
 
 
 def evaluated(study: StudyMaker) -> tuple[Grid, Uncertainty]:
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     return grid, estimate(grid)
 
 
@@ -31,7 +27,7 @@ def test_ranking_puts_the_planted_order_first_with_intervals_that_cover_it(
     grid, uncertainty = evaluated(study)
     standings = rank_column(grid, uncertainty, grid.columns[0])
     assert [standing.label for standing in standings[:2]] == ["T+CJ+S", "T+S"]
-    assert {standing.covers for standing in standings} == {"poses and seeds"}
+    assert {standing.interval_sources for standing in standings} == {"poses and seeds"}
     shares = [standing.rank.best for standing in standings if standing.rank]
     assert sum(shares) == pytest.approx(1.0)
     assert max(shares) == shares[0]
@@ -72,7 +68,7 @@ def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: 
     grid, uncertainty = evaluated(study)
     draws = uncertainty.of(grid.columns[0], "S")
     assert draws is not None
-    assert draws.covers == "seeds"
+    assert draws.interval_sources == "seeds"
     assert np.median(draws.median_cm) == pytest.approx(20.0, abs=0.2)
     assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
 
@@ -103,12 +99,12 @@ def test_columns_are_compared_on_the_same_poses(make_study: Make) -> None:
         assert difference.interval.low < difference.value_cm < difference.interval.high
         assert difference.interval.low > 0  # planted: relative is 4 cm worse everywhere
         assert difference.p_seeds is None
-        assert difference.covers == "poses"
+        assert difference.interval_sources == "poses"
 
 
 def test_agreement_of_the_published_numbers_with_themselves_is_perfect(make_study: Make) -> None:
     study = make_study()
-    for label in STUDY_ROWS:
+    for label in PAPER_ROWS:
         study.add(label, median=COMPOSITIONS["contrastive", label].median_pje_cm)
     grid, _ = evaluated(study)
     found = agreement(grid, grid.columns[0])
@@ -140,7 +136,7 @@ def test_shapley_values_are_the_planted_effects(make_study: Make) -> None:
 
 def test_an_incomplete_factorial_has_no_shapley_values(make_study: Make) -> None:
     study = make_study()
-    for label in STUDY_ROWS[1:]:
+    for label in PAPER_ROWS[1:]:
         study.add(label)
     grid, uncertainty = evaluated(study)
     assert contribution(grid, uncertainty, grid.columns[0]) is None
@@ -155,11 +151,11 @@ def test_what_stands_out_by_one_seed_is_said_of_these_encoders_alone(
     grid, uncertainty = evaluated(study)
     found = contribution(grid, uncertainty, grid.columns[0])
     assert found is not None
-    assert found.covers == covers
+    assert found.interval_sources == covers
     (said,) = contribution_sentences([found])
     assert "T (" in said
     assert "S (" in said
-    assert said.endswith("seeds differ is not known.") == (repeats == 1)
+    assert said.endswith("spread between seeds is unknown.") == (repeats == 1)
 
 
 def test_the_best_is_said_to_be_lucky_where_it_was_chosen_among_many(make_study: Make) -> None:
@@ -172,7 +168,7 @@ def test_the_best_is_said_to_be_lucky_where_it_was_chosen_among_many(make_study:
     grid, uncertainty = evaluated(study)
     column = grid.columns[0]
     (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
-    assert "S has the lowest median error of those run again, 9.00 cm" in said
+    assert "S has the lowest median error of the repeated ones, 9.00 cm" in said
 
     other = make_study("other")
     for index in range(3):
@@ -180,16 +176,16 @@ def test_the_best_is_said_to_be_lucky_where_it_was_chosen_among_many(make_study:
     grid, uncertainty = evaluated(other)
     column = grid.columns[0]
     (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
-    assert "from one seed; the best of 3 configurations, so partly luck" in said
+    assert "from one seed; the best of 3 configurations (selection bias)" in said
 
 
 @pytest.mark.parametrize(
     ("n", "low", "p", "words"),
     [
         (5, None, 0.01, "too few"),
-        (15, 0.2, 0.01, "goes with the published contrastive ranking"),
-        (15, -0.1, 0.01, "no agreement"),  # the interval includes zero
-        (15, 0.2, 0.2, "no agreement"),
+        (15, 0.2, 0.01, "agrees with the published contrastive ranking"),
+        (15, -0.1, 0.01, "no significant agreement"),  # the interval includes zero
+        (15, 0.2, 0.2, "no significant agreement"),
     ],
 )
 def test_agreement_is_claimed_only_with_p_and_interval(

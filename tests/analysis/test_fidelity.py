@@ -1,20 +1,18 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from analysis import read_study
 from analysis.fidelity import agreement_table, errors_table, main
-from tests.analysis.conftest import STUDY_ROWS, StudyMaker, planted_median
-
-Make = Callable[..., StudyMaker]
+from analysis.notation import PAPER_ROWS
+from tests.analysis.conftest import Make, planted_median
 
 
 @pytest.fixture
 def folders(make_study: Make) -> list[str]:
     """A study, one that keeps its order with two seeds, one that turns it round."""
     cheap, dear, other = (make_study(name) for name in ("cheap", "dear", "other"))
-    for row in STUDY_ROWS[:8]:
+    for row in PAPER_ROWS[:8]:
         truth = planted_median(row, "contrastive")
         cheap.add(row, median=truth)
         for repeat, offset in enumerate((-0.1, 0.1)):
@@ -50,8 +48,7 @@ def test_a_row_with_several_settings_speaks_through_the_best(make_study: Make) -
     study = make_study()
     for rate, median in ((1e-3, 30.0), (1e-2, 20.0)):
         study.add("T", median=median, config={"optimizer": {"base_lr": rate}})
-    study.write_study()
-    table = errors_table([read_study(str(study.folder))])
+    table = errors_table([study.read()])
     assert [row[2].text for row in table.rows] == ["20.00†"]
 
 
@@ -66,5 +63,5 @@ def test_one_study_or_none_is_refused(
     folders: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(folders[:1]) == 2
-    assert "study must be given at least two" in capsys.readouterr().err
+    assert "study takes at least two" in capsys.readouterr().err
     assert main([folders[0], "nowhere"]) == 2

@@ -1,22 +1,18 @@
-from collections.abc import Callable
-
 import pytest
 
-from analysis.grid import arrange
-from analysis.notation import STUDY_ROWS
-from analysis.reading import read_studies
+from analysis.efficiency import efficiencies
+from analysis.grid import arrange, config_section
+from analysis.notation import PAPER_ROWS
+from analysis.reading import read_studies, read_study
 from analysis.tables.compositions import run_caption
-from tests.analysis.conftest import StudyMaker, planted_median
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import Make, StudyMaker, planted_median
 
 
 def test_a_cell_is_the_mean_over_its_seeds(make_study: Make) -> None:
     study = make_study()
     for repeat, median in enumerate((10.0, 12.0, 14.0)):
         study.add("T+S", repeat=repeat, median=median)
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     best = grid.cell(grid.columns[0], "T+S").best
     assert best is not None
     summary = best.summary("median_pje_cm")
@@ -29,8 +25,7 @@ def test_states_without_a_number_are_told_apart(make_study: Make) -> None:
     study.add("T")
     study.add("S", status="failed")
     study.add("CJ", status="pruned")
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     states = [grid.cell(grid.columns[0], label).state for label in ("T", "S", "CJ", "Ro")]
     assert states == ["finished", "failed", "pruned", "not run"]
 
@@ -45,13 +40,29 @@ def test_a_planned_objective_has_its_column_before_it_has_run(make_study: Make) 
     assert [column.variant for column in columns] == ["relative:released:rel", "contrastive"]
 
 
+@pytest.mark.parametrize("renamed", [{"include": [], "single_augmentations": ["cutout"]},
+                                     {"only": [], "singles": ["cutout"]}])  # fmt: skip
+def test_the_configuration_is_read_alike_before_and_after_the_keys_were_renamed(
+    make_study: Make, renamed: dict[str, object]
+) -> None:
+    study = make_study()
+    study.plan.append({"trial": "x", "objective": "rel", "composition": "T"})
+    search = {"kind": "tpe", "objectives": {"rel": {"targets": "released"}}, **renamed}
+    trial = {"pretrain": {"objective": {"name": "relative", "targets": "standardised"}}}
+    study.write_study(config={"search": search, "trial": trial})
+    read = read_study(str(study.folder))
+    assert [column.variant for column in arrange([read]).columns] == ["relative:released:rel"]
+    assert [item.sampler for item in efficiencies([read])] == ["tpe"]
+    assert config_section(read, "search", "objectives", "rel") == {"targets": "released"}
+    assert config_section(read, "search", "kind") == config_section(read, "absent", "too") == {}
+
+
 def test_a_single_augmentation_of_no_composition_is_no_row_of_table_5(make_study: Make) -> None:
     study = make_study()
     for label in ("T", "cutout", "sobel", "T+sobel"):
         study.add(label, median=9.0)
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
-    assert grid.compositions == (*STUDY_ROWS, "So", "T+So")
+    grid = study.grid()
+    assert grid.compositions == (*PAPER_ROWS, "So", "T+So")
     assert grid.cell(grid.columns[0], "CO").best is not None
 
 
@@ -60,8 +71,7 @@ def test_the_best_setting_of_a_sampled_cell_speaks_for_it(make_study: Make) -> N
     for median, temperature in ((11.0, 0.1), (9.0, 0.5), (13.0, 1.0)):
         options = {"objective": {"name": "contrastive", "temperature": temperature}}
         study.add("T", median=median, config=options)
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     cell = grid.cell(grid.columns[0], "T")
     assert cell.settings == 3
     assert cell.best is not None
@@ -73,8 +83,7 @@ def test_where_some_were_repeated_a_single_lucky_run_is_not_the_best(make_study:
     study.add("S", median=8.0)
     study.add("T", median=9.0)
     study.add("T", repeat=1, median=9.4)
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     best = grid.best(grid.columns[0])
     assert best is not None
     assert best[0] == "T"
@@ -83,8 +92,7 @@ def test_where_some_were_repeated_a_single_lucky_run_is_not_the_best(make_study:
 def test_the_planted_best_is_found(make_study: Make) -> None:
     study = make_study()
     study.add_grid()
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     for column in grid.columns:
         best = grid.best(column)
         assert best is not None
@@ -99,8 +107,7 @@ def test_a_cell_that_was_run_again_speaks_from_the_second_stage_alone(make_study
     study.add("T", median=9.0)
     for repeat, median in ((1, 10.0), (2, 11.0)):
         study.add("T+S", median=median, repeat=repeat, changes={"stage": 2})
-    study.write_study()
-    grid = arrange(read_studies([str(study.folder)]))
+    grid = study.grid()
     (column,) = grid.columns
     again = grid.cell(column, "T+S")
     assert again.best is not None
@@ -109,7 +116,7 @@ def test_a_cell_that_was_run_again_speaks_from_the_second_stage_alone(make_study
     best = grid.best(column)
     assert best is not None
     assert best[0] == "T+S", "a single run does not compete with confirmed ones"
-    assert "1 cell from a second stage alone" in run_caption(grid, grid.columns)
+    assert "1 cell from the second stage only" in run_caption(grid, grid.columns)
 
 
 def test_a_heading_names_its_study_only_where_the_variant_would_not_tell(make_study: Make) -> None:

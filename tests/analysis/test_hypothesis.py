@@ -1,22 +1,17 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from analysis.findings import link_sentences
-from analysis.hypothesis import ALL, WITHIN, links, points
+from analysis.hypothesis import ALL, WITHIN, diagnosed_settings, links
 from analysis.reading import read_studies
-from tests.analysis.conftest import StudyMaker
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def test_diagnostics_are_averaged_over_geometric_augmentations(make_study: Make) -> None:
     study = make_study()
     study.add("T", metrics={"equivariance/translate": 0.2, "equivariance/rotate": 0.6,
                             "equivariance/color_jitter": 1.0})  # fmt: skip
-    study.write_study()
-    (point,) = points(read_studies([str(study.folder)]), "equivariance")
+    (point,) = diagnosed_settings([study.read()], "equivariance")
     assert point.x == pytest.approx(0.4)
 
 
@@ -25,8 +20,7 @@ def test_seeds_of_a_configuration_are_one_point(make_study: Make) -> None:
     for repeat, (error, value) in enumerate(((10.0, 0.2), (12.0, 0.4))):
         study.add("T", repeat=repeat, median=error, metrics={"equivariance/rotate": value})
     study.add("T", median=9.0, config={"epochs": 4}, metrics={"equivariance/rotate": 0.9})
-    study.write_study()
-    found = points(read_studies([str(study.folder)]), "equivariance")
+    found = diagnosed_settings([study.read()], "equivariance")
     assert [(p.x, p.error_cm) for p in found] == [(pytest.approx(0.3), 11.0), (0.9, 9.0)]
 
 
@@ -34,10 +28,9 @@ def test_how_far_an_r2_is_below_zero_does_not_count(make_study: Make) -> None:
     study = make_study()
     study.add("T", metrics={"equivariance/translate": -1500.0, "equivariance/rotate": 0.6,
                             "invariance/rotate": -0.2})  # fmt: skip
-    study.write_study()
-    studies = read_studies([str(study.folder)])
-    assert [point.x for point in points(studies, "equivariance")] == [0.3]
-    assert [point.x for point in points(studies, "invariance")] == [-0.2]
+    studies = [study.read()]
+    assert [point.x for point in diagnosed_settings(studies, "equivariance")] == [0.3]
+    assert [point.x for point in diagnosed_settings(studies, "invariance")] == [-0.2]
 
 
 def linked(study: StudyMaker, objectives: dict[str, float], slope: float) -> StudyMaker:
@@ -58,8 +51,8 @@ def linked(study: StudyMaker, objectives: dict[str, float], slope: float) -> Stu
 def test_a_planted_link_is_reported_and_noise_is_not(make_study: Make) -> None:
     study = linked(make_study(), {"contrastive": 0.0}, slope=-8.0)
     said = link_sentences(links(read_studies([str(study.folder)])))
-    assert said[0].startswith("More equivariance goes with a lower error under contrastive")
-    assert said[1].startswith("Invariance says nothing certain")
+    assert said[0].startswith("Higher equivariance goes with a lower error under contrastive")
+    assert said[1].startswith("Invariance has no significant relation")
 
 
 def test_a_link_between_objectives_alone_is_told_from_one_within_them(make_study: Make) -> None:
@@ -68,8 +61,8 @@ def test_a_link_between_objectives_alone_is_told_from_one_within_them(make_study
     found = {link.scope: link.correlation for link in links(studies)[:4]}
     assert list(found) == [ALL, WITHIN, "contrastive", "relative:standardised"]
     said = link_sentences(links(studies))
-    assert said[0].startswith("Equivariance says nothing certain about the error within the obj")
-    assert said[1].startswith("More equivariance goes with a lower error over all")
+    assert "no significant relation to the error within the objectives" in said[0]
+    assert said[1].startswith("Higher equivariance goes with a lower error over all")
     assert "not shown within the objectives" in said[1]
 
 
@@ -88,6 +81,5 @@ def test_a_diagnostic_that_never_varies_says_so(make_study: Make) -> None:
     study = make_study()
     for index in range(5):
         study.add("T", config={"epochs": index}, metrics={"equivariance/rotate": -1.0 - index})
-    study.write_study()
-    said = link_sentences(links(read_studies([str(study.folder)])))
+    said = link_sentences(links([study.read()]))
     assert said == ["Equivariance is the same in every configuration."]

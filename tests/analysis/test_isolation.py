@@ -1,16 +1,15 @@
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.analysis.conftest import StudyMaker
+from tests.analysis.conftest import Make
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = ("handssl", "search", "torch", "ray")
 
 
 def test_a_whole_compilation_loads_nothing_of_the_other_rooms(
-    make_study: Callable[..., StudyMaker],
+    make_study: Make,
 ) -> None:
     study = make_study()
     study.add("T")

@@ -1,6 +1,5 @@
 """Few labels, with planted answers."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,10 @@ import pytest
 from analysis.compilation import compile_study
 from analysis.findings import low_shot_sentences
 from analysis.lowshot import LowShot, low_shot
-from analysis.reading import read_studies
 from analysis.tables import low_shot_table, margin_table
-from analysis.transfer import TransferKey, evaluated, find_runs
-from tests.analysis.conftest import StudyMaker
+from analysis.transfer import TransferKey, evaluated, measured_rows
+from tests.analysis.conftest import Make, StudyMaker
 
-Make = Callable[..., StudyMaker]
 FRACTIONS = (0.01, 0.1, 1.0)
 LEVEL = {0.01: 30.0, 0.1: 20.0, 1.0: 10.0}
 """Median error from random weights at each share of the labels, cm."""
@@ -40,8 +37,7 @@ def add(study: StudyMaker, mode: str, objective: str, gain_cm: float, **changes:
 
 
 def found(study: StudyMaker) -> LowShot:
-    study.write_study()
-    return low_shot(read_studies([str(study.folder)]))
+    return low_shot([study.read()])
 
 
 def test_a_planted_margin_is_found_seed_by_seed_and_said(make_study: Make) -> None:
@@ -55,7 +51,7 @@ def test_a_planted_margin_is_found_seed_by_seed_and_said(make_study: Make) -> No
     for margin in own.margins:
         assert margin.value_cm == pytest.approx(-3.96)
         assert margin.seeds == 3
-        assert margin.covers == "poses and seeds"
+        assert margin.interval_sources == "poses and seeds"
         assert margin.interval is not None
         # Seeds lie 1 cm apart, yet the same in both: paired, they do not blur the margin.
         assert -4.6 < margin.interval.low < margin.interval.high < -3.3
@@ -77,7 +73,7 @@ def test_a_margin_within_the_spread_of_seeds_is_not_claimed(make_study: Make) ->
         study.add("T+S", "contrastive", config=config, median=median - 20, repeat=repeat)
     sentences = low_shot_sentences(found(study).margins)
     assert len(sentences) == 1
-    assert "does not beat it for certain" in sentences[0]
+    assert "no significant difference" in sentences[0]
 
 
 def test_frozen_rows_are_measured_against_the_probe_of_a_random_encoder(make_study: Make) -> None:
@@ -125,7 +121,7 @@ def test_one_seed_is_no_evidence(make_study: Make) -> None:
             study.add("T+S", objective, config=config, median=median)
     own = found(study)
     assert not any(margin.decided for margin in own.margins)
-    assert "without repeats nobody knows" in low_shot_sentences(own.margins)[0]
+    assert "significance is unknown without" in low_shot_sentences(own.margins)[0]
 
 
 def test_the_tables_and_the_figure_are_part_of_the_report(
@@ -155,9 +151,8 @@ def test_a_run_evaluated_on_several_counts_once_for_each(make_study: Make) -> No
     study.add("T+S", "contrastive", config=config, median=7.0, changes={"evaluations": values})
     again = {**config, "transfer": {**part, "evaluate": ["FH"]}}
     study.add("T+S", "contrastive", config=again, median=5.0, repeat=1)
-    study.write_study()
-    studies = read_studies([str(study.folder)])
-    runs = find_runs(studies)
+    studies = [study.read()]
+    runs = measured_rows(studies)
     across = runs[TransferKey(encoder="hrnet", fit="FH", evaluate="IH")]
     within = runs[TransferKey(encoder="hrnet", fit="FH", evaluate="FH")]
     assert [run.setting.score for run in across] == [7.0]
@@ -176,8 +171,7 @@ def test_pretrainings_and_runs_with_few_labels_have_no_row_in_the_study_s_tables
     ):
         config = {"encoder": {"name": "resnet18"}, "transfer": part}
         study.add("T+S", "contrastive", config=config)
-    study.write_study()
-    assert not find_runs(read_studies([str(study.folder)]))
+    assert not measured_rows([study.read()])
 
 
 def test_layer_decay_and_floors_have_rows_of_their_own(make_study: Make) -> None:
@@ -187,8 +181,7 @@ def test_layer_decay_and_floors_have_rows_of_their_own(make_study: Make) -> None
     study.add("T+S", "contrastive", config=config)
     config = {"encoder": {"name": "resnet18"}, "transfer": part, "objective": None}
     study.add("", "imagenet", config=config)
-    study.write_study()
-    runs = find_runs(read_studies([str(study.folder)]))
+    runs = measured_rows([study.read()])
     titles = {run.title for own in runs.values() for run in own}
     assert titles == {
         "+ Contrastive (unfrozen, layer decay 0.7)",

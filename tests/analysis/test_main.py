@@ -1,14 +1,13 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from analysis.__main__ import main
-from tests.analysis.conftest import StudyMaker
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def test_main_prints_the_best_compositions_and_the_paths(
-    make_study: Callable[..., StudyMaker], capsys: pytest.CaptureFixture[str]
+    make_study: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = make_study()
     study.add("T")
@@ -26,9 +25,7 @@ def test_main_prints_the_best_compositions_and_the_paths(
         assert list(figures.glob(f"compositions_*contrastive.{suffix}"))
 
 
-def test_main_writes_where_it_is_told(
-    make_study: Callable[..., StudyMaker], tmp_path: Path
-) -> None:
+def test_main_writes_where_it_is_told(make_study: Make, tmp_path: Path) -> None:
     study = make_study()
     study.add("T+S")
     study.write_study()

@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 
 from analysis.notation import (
-    STUDY_ROWS,
+    PAPER_ROWS,
     TOKENS,
     composition_label,
     composition_tokens,
@@ -40,13 +40,13 @@ def test_the_study_s_rows_are_all_subsets_and_come_first_in_its_order() -> None:
         for size in (1, 2, 3, 4)
         for subset in combinations(("T", "CJ", "S", "Ro"), size)
     }
-    assert {frozenset(composition_tokens(label)) for label in STUDY_ROWS} == subsets
-    assert sort_compositions(["CO", "T+CO", *reversed(STUDY_ROWS)]) == [*STUDY_ROWS, "CO", "T+CO"]
+    assert {frozenset(composition_tokens(label)) for label in PAPER_ROWS} == subsets
+    assert sort_compositions(["CO", "T+CO", *reversed(PAPER_ROWS)]) == [*PAPER_ROWS, "CO", "T+CO"]
 
 
 def test_full_factorial_needs_every_subset() -> None:
-    assert full_factorial(STUDY_ROWS) == ("T", "CJ", "S", "Ro")
-    assert full_factorial(STUDY_ROWS[1:]) is None
+    assert full_factorial(PAPER_ROWS) == ("T", "CJ", "S", "Ro")
+    assert full_factorial(PAPER_ROWS[1:]) is None
     assert full_factorial(["T", "S", "T+S"]) == ("T", "S")
     assert full_factorial(["T", "S", "T/S", "T:c+S:r"]) is None
     assert full_factorial([]) is None
@@ -80,4 +80,4 @@ def test_titles_and_order_of_variants() -> None:
 def test_the_notation_is_the_one_that_the_search_writes() -> None:
     assert list(TOKENS.items()) == [(name, kind.symbol) for name, kind in AUGMENTATIONS.items()]
     study = compositions(("scale", "translate", "color_jitter", "rotate"))
-    assert [composition.label for composition in study] == list(STUDY_ROWS)
+    assert [composition.label for composition in study] == list(PAPER_ROWS)

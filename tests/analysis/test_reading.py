@@ -1,6 +1,5 @@
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from analysis import RecordsError, read_studies, read_study
-from tests.analysis.conftest import StudyMaker
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def rewrite(folder: Path, **changes: object) -> None:

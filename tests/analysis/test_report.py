@@ -1,15 +1,13 @@
 import json
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from analysis import RecordsError, compile_study
-from tests.analysis.conftest import StudyMaker
+from tests.analysis.conftest import Make, StudyMaker
 
-Make = Callable[..., StudyMaker]
 VOID = {"meta", "input", "br", "hr", "link", "img"}
 
 

@@ -1,20 +1,17 @@
 """Search efficiency, importances and transfer runs, each with a planted answer."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis import compile_study
-from analysis.efficiency import progress
+from analysis.efficiency import efficiencies
 from analysis.reading import read_studies
 from analysis.sampling import sampling
 from analysis.tables import transfer_tables
-from analysis.transfer import TransferKey, find_runs
-from tests.analysis.conftest import StudyMaker
-
-Make = Callable[..., StudyMaker]
+from analysis.transfer import TransferKey, measured_rows
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def test_best_so_far_counts_the_steps_of_every_trial(make_study: Make) -> None:
@@ -23,8 +20,7 @@ def test_best_so_far_counts_the_steps_of_every_trial(make_study: Make) -> None:
     study.add("S", status="pruned")  # 16 steps
     study.add("CJ", median=10.0)
     study.add("Ro", median=11.0)
-    study.write_study()
-    (found,) = progress(read_studies([str(study.folder)]))
+    (found,) = efficiencies([study.read()])
     assert found.steps == (48, 64, 112, 160)
     assert found.best_cm == (12.0, 12.0, 10.0, 10.0)
     assert found.steps_to_close == 112
@@ -42,7 +38,7 @@ def test_studies_of_one_fidelity_share_the_target_and_others_do_not(make_study: 
     worse.write_study()
     other.write_study(data={"fingerprint": "another"})
     studies = read_studies([str(study.folder) for study in (good, worse, other)])
-    assert [item.steps_to_close for item in progress(studies)] == [48, None, 48]
+    assert [item.steps_to_close for item in efficiencies(studies)] == [48, None, 48]
 
 
 def sampled(study: StudyMaker, trials: int) -> None:
@@ -94,9 +90,8 @@ def test_transfer_runs_fill_the_rows_of_the_study_and_others_are_added(make_stud
     transfer(study, "frozen", "contrastive", median=15.0)
     transfer(study, "frozen", "contrastive", median=17.0, repeat=1)
     transfer(study, "frozen", "random", median=30.0)
-    study.write_study()
-    studies = read_studies([str(study.folder)])
-    runs = find_runs(studies)[TransferKey(encoder="resnet", fit="FH", evaluate="IH")]
+    studies = [study.read()]
+    runs = measured_rows(studies)[TransferKey(encoder="resnet", fit="FH", evaluate="IH")]
     assert {run.key for run in runs} == {"supervised", "frozen", "random:frozen"}
     tables = {table.key: table for table in transfer_tables(studies)}
     assert sorted(tables) == [f"table{n}_transfer" for n in (2, 3, 4, 6, 7, 8, 9)]

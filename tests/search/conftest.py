@@ -5,7 +5,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from handssl import records
-from handssl.data import open_or_build_store
+from handssl.data import RawFolder, StoreOptions, open_or_build_store
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.compose import compose_config
 from search.config.schema import Config
@@ -35,7 +35,9 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with an embedded data set `raw` of 30 poses and its store `store`."""
     folder = tmp_path_factory.mktemp("embedded")
     generate_freihand(folder / "raw", poses=30, workers=1)
-    open_or_build_store(folder / "raw", folder / "store", name="synthetic", processes=1)
+    open_or_build_store(
+        folder / "raw", folder / "store", StoreOptions(name="synthetic"), processes=1
+    )
     return folder
 
 
@@ -100,10 +102,9 @@ def embedded_interhand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("embedded-interhand")
     generate_interhand(folder / "raw", poses=30, cameras=2, workers=1)
     open_or_build_store(
-        folder / "raw",
+        RawFolder(root=folder / "raw", dataset="interhand"),
         folder / "store",
-        dataset="interhand",
-        name="synthetic_interhand",
+        StoreOptions(name="synthetic_interhand"),
         processes=1,
     )
     return folder

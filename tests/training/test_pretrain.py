@@ -145,7 +145,7 @@ def test_a_batch_larger_than_the_store_is_refused(store: Store, small_config: Sm
 def test_views_larger_than_the_stores_images_are_refused(
     store: Store, small_config: Small
 ) -> None:
-    side = store.images.shape[-1]
+    side = store.source_px
     with pytest.raises(ConfigError, match=f"images, {side}, but got size_px={side + 1}"):
         Pretraining(small_config(size_px=side + 1), store, seed=1)
 

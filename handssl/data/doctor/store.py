@@ -1,4 +1,4 @@
-"""The doctor's checks of a store: every row's checksum, the fingerprint, the splits."""
+"""Checks of a store: the checksum of every row, the fingerprint, the splits."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,47 +6,45 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from handssl.data.doctor.finding import Finding
+from handssl.data.doctor import Finding, check
 from handssl.data.store.manifest import Manifest, read_manifest
+from handssl.data.store.open import open_store
 from handssl.data.store.parallel import Progress
 from handssl.data.store.shard import row_digest, rows_digest
-from handssl.data.store.store import open_store
 from handssl.errors import DataError
 
 _BATCH = 64
 
 
 def examine_store(root: Path, progress: Progress | None) -> Iterator[Finding]:
-    """Everything that can be told without the raw data."""
+    """All checks that do not need the raw data."""
     try:
         manifest = read_manifest(root)
         store = open_store(root)
     except DataError as error:
-        yield Finding(level="error", what=str(error))
+        yield Finding(level="error", text=str(error))
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in manifest.counts.items())
-    yield Finding(level="ok", what=f"{manifest.name}: {counts}; boxes={manifest.boxes}")
+    yield Finding(level="ok", text=f"{manifest.name}: {counts}; boxes={manifest.boxes}")
     yield from _examine_rows(root, manifest, progress)
     groups = {name: set(store.split(name).groups.tolist()) for name in set(store.splits.tolist())}
     shared = groups.get("train", set()) & groups.get("val", set())
-    yield Finding(
-        level="error" if shared else "ok",
-        what=f"{len(shared)} groups are on both sides of the split",
-        advice="build the store again" if shared else "",
+    yield check(
+        not shared, f"{len(shared)} groups are in both train and val", "build the store again"
     )
     if "val" not in groups:
-        yield Finding(level="warning", what="no validation rows", advice="convert that split too")
+        yield Finding(level="warning", text="no validation rows", advice="convert that split too")
     if manifest.boxes == "joints":
         yield Finding(
             level="note",
-            what="the hand's boxes come from labels, as in the study: pretraining on them is not "
-            "label-free",
-            advice="boxes=centre or boxes=file is",
+            text="the hand's boxes come from labels, as in the paper, so pretraining on them is "
+            "not label-free",
+            advice="use boxes=centre or boxes=file for label-free pretraining",
         )
     if manifest.skipped:
         yield Finding(
             level="warning",
-            what=f"{len(manifest.skipped):,} images were unusable and skipped, the first: "
+            text=f"{len(manifest.skipped):,} images were unusable and skipped, the first: "
             f"{manifest.skipped[0][1]}",
         )
 
@@ -67,11 +65,8 @@ def _examine_rows(root: Path, manifest: Manifest, progress: Progress | None) -> 
         if progress is not None:
             progress("check", done, len(manifest.shards))
     whole = not damaged and rows_digest(digests) == manifest.fingerprint
-    yield Finding(
-        level="ok" if whole else "error",
-        what=f"checksums of {len(digests):,} rows agree with the fingerprint"
-        if whole
-        else f"the content is not what was written; damaged: {len(damaged)}"
-        + (f", the first: {damaged[0]}" if damaged else ""),
-        advice="" if whole else f"delete {root} and build it again",
-    )
+    text = f"checksums of {len(digests):,} rows agree with the fingerprint"
+    if not whole:
+        first = f", the first: {damaged[0]}" if damaged else ""
+        text = f"the content changed after it was written; damaged: {len(damaged)}{first}"
+    yield check(whole, text, f"delete {root} and build it again")

@@ -1,5 +1,6 @@
-"""What every reader of a raw data set yields before pixels are loaded, and how they are loaded."""
+"""`RawDataset`, the base of every reader; `Annotation`, its labels before pixels are loaded."""
 
+import hashlib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -17,27 +18,27 @@ from handssl.data.splits import Split
 from handssl.errors import DataError
 
 PARTIAL: Final = "synthetic.partial.json"
-"""Lies in a raw folder while it is being generated."""
+"""File in a raw folder that is still being generated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """One image's labels, always of a right hand, and where its pixels are.
+    """Labels of one image, mirrored to a right hand, and the path of its file.
 
     Attributes:
         file: The image.
-        name: The image's name in messages, relative to the data set.
+        name: The image's path relative to the data set, for messages.
         intrinsics: (3, 3) float64, of the image after mirroring.
         joints_m: (21, 3) float64, camera frame after mirroring; NaN where not labelled.
         valid: (21,) bool.
         side: Which hand it was before mirroring.
-        group: What must stay on one side of a split.
+        group: Pose or capture; all its images are in one split.
         source_id: Unique within the data set.
-        split: The side of the split.
-        mirror: Whether the pixels are still to be mirrored.
-        size_px: (width, height) that the labels assume, if they say so.
+        split: "train", "val" or "test".
+        mirror: Whether the pixels must be mirrored after loading.
+        size_px: (width, height) of the image according to the labels, if they state it.
         box_px: The published box of the hand, x, y, width, height in the unmirrored image.
-        problem: Why the reader already knows that it cannot be used.
+        problem: Reason why the labels are unusable, if the reader has detected one.
     """
 
     file: Path
@@ -56,11 +57,11 @@ class Annotation:
 
 
 class RawDataset(ABC):
-    """A raw data set on disk: iterates `HandSample`; what it cannot use is skipped and counted.
+    """A raw data set on disk: iterates `HandSample`, and skips and counts unusable samples.
 
     Args:
-        name: Of the data set.
-        strict: Refuse with `DataError` at the first unusable sample instead of skipping it.
+        name: Name of the data set.
+        strict: Raise `DataError` at the first unusable sample instead of skipping it.
     """
 
     def __init__(self, *, name: str, strict: bool) -> None:
@@ -74,20 +75,20 @@ class RawDataset(ABC):
 
     @abstractmethod
     def annotations(self, start: int = 0) -> Iterator[Annotation]:
-        """All annotations from the given one on, in a fixed order, without loading pixels."""
+        """All annotations from index `start` on, in a fixed order, without loading pixels."""
 
     @abstractmethod
     def signature(self) -> dict[str, str | int]:
-        """What tells cheaply that the raw files are still the same: counts, sizes, checksums."""
+        """Counts, sizes and checksums that change when the raw files change; cheap to compute."""
 
     @property
     def left_out(self) -> dict[str, int]:
-        """What does not belong in the task at all, and how many images that is."""
+        """Number of images outside the task by reason, such as two interacting hands."""
         return {}
 
     @property
     def skipped(self) -> list[tuple[str, str]]:
-        """(file, reason) of every sample that iteration met and could not use."""
+        """(file, reason) of every unusable sample so far in the iteration."""
         return list(self._skipped.items())
 
     def __iter__(self) -> Iterator[HandSample]:
@@ -103,23 +104,36 @@ class RawDataset(ABC):
 
 
 def refuse_partial(root: Path) -> None:
-    """Refuse a folder whose generation has not come to its end, whatever it already holds.
+    """Refuse a folder whose generation was interrupted.
 
     Raises:
-        DataError: It has not.
+        DataError: The marker of an unfinished generation exists.
     """
     if (root / PARTIAL).exists():
         raise DataError(
-            f"{root} is only partly generated ({PARTIAL} lies there); generate it again with the "
-            "same numbers, which continues where it stopped"
+            f"{root} is only partly generated ({PARTIAL} exists); run the same generation again, "
+            "which continues where it stopped"
         )
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}); unpack it again") from error
 
 
 def read_bytes(annotation: Annotation) -> bytes:
     """The image file's bytes.
 
     Raises:
-        DataError: The reader found the labels unusable, or the file cannot be read.
+        DataError: The labels are unusable, or the file cannot be read.
     """
     if annotation.problem:
         raise DataError(f"{annotation.name}: {annotation.problem}")
@@ -130,7 +144,7 @@ def read_bytes(annotation: Annotation) -> bytes:
 
 
 def decode_rgb(content: bytes, name: str) -> Image.Image:
-    """Decode a whole image to RGB; the file's orientation tag is ignored, as its labels do.
+    """Decode a whole image to RGB. The EXIF orientation is ignored: labels refer to raw pixels.
 
     Raises:
         DataError: Not an image, or cut off.
@@ -145,11 +159,11 @@ def decode_rgb(content: bytes, name: str) -> Image.Image:
 
 
 def load_pixels(annotation: Annotation, content: bytes) -> Image.Image:
-    """The image as its labels see it: decoded, checked against them, mirrored if a left hand.
+    """Decode an image, check it against its labels, and mirror a left hand.
 
     Raises:
-        DataError: It cannot be decoded, its size is not the one that the labels assume, or the
-            labels cannot be true.
+        DataError: It cannot be decoded, its size differs from the labels', or the labels are
+            impossible.
     """
     image = decode_rgb(content, annotation.name)
     if annotation.size_px is not None and image.size != annotation.size_px:
@@ -171,7 +185,7 @@ def load_sample(annotation: Annotation) -> HandSample:
     """Load the pixels of one annotation.
 
     Raises:
-        DataError: Its labels or its image cannot be used; names the file.
+        DataError: Its labels or its image are unusable; the message names the file.
     """
     image = load_pixels(annotation, read_bytes(annotation))
     return HandSample(

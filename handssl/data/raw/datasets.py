@@ -1,9 +1,9 @@
-"""The raw data sets that can be read: how each is opened, recognised and described."""
+"""The formats of raw data sets that can be read, and a description of one raw folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from handssl.data.raw.dataset import RawDataset
 from handssl.data.raw.freihand import freihand_signature, read_freihand
@@ -11,76 +11,90 @@ from handssl.data.raw.interhand import interhand_signature, interhand_splits, re
 from handssl.errors import ConfigError
 
 
-@runtime_checkable
-class _Read(Protocol):
-    def __call__(
-        self, root: str | Path, split: str, *, annotator: str = ..., strict: bool = ...
-    ) -> RawDataset: ...
-
-
-@runtime_checkable
-class _Signature(Protocol):
-    def __call__(
-        self, root: str | Path, split: str, *, annotator: str = ...
-    ) -> dict[str, str | int]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class RawFormat:
     """One raw format.
 
     Attributes:
-        read: Opens a split.
-        signature: Describes a split's files cheaply, without reading the labels.
-        present_splits: The splits for training that a folder has, given the annotator.
+        read: Opens a split: (root, split, *, strict), and annotator where there are several.
+        signature: Checksums and counts of a split's files, without reading the labels.
+        training_splits: The splits for training and validation in a folder.
+        has_annotators: Whether the format has several sets of labels to choose from.
     """
 
-    read: _Read
-    signature: _Signature
-    present_splits: Callable[[str | Path, str], tuple[str, ...]]
-
-    def read_all(
-        self, root: str | Path, splits: Sequence[str] | None, *, annotator: str, strict: bool
-    ) -> list[RawDataset]:
-        """A reader of each of these splits, default those for training that are present."""
-        return [
-            self.read(root, split, annotator=annotator, strict=strict)
-            for split in splits or self.present_splits(root, annotator)
-        ]
+    read: Callable[..., RawDataset]
+    signature: Callable[..., dict[str, str | int]]
+    training_splits: Callable[..., tuple[str, ...]]
+    has_annotators: bool = False
 
 
-def _read_freihand(
-    root: str | Path, split: str, *, annotator: str = "all", strict: bool = False
-) -> RawDataset:
-    del annotator
-    return read_freihand(root, split, strict=strict)
-
-
-def _freihand_signature(
-    root: str | Path, split: str, *, annotator: str = "all"
-) -> dict[str, str | int]:
-    del annotator
-    return freihand_signature(root, split)
-
-
-DATASETS: Final[dict[str, Dataset]] = {
-    "freihand": Dataset(
-        read=_read_freihand,
-        signature=_freihand_signature,
-        present_splits=lambda _root, _annotator: ("training",),
+DATASETS: Final[dict[str, RawFormat]] = {
+    "freihand": RawFormat(
+        read=read_freihand,
+        signature=freihand_signature,
+        training_splits=lambda _root: ("training",),
     ),
-    "interhand": Dataset(
-        read=read_interhand, signature=interhand_signature, present_splits=interhand_splits
+    "interhand": RawFormat(
+        read=read_interhand,
+        signature=interhand_signature,
+        training_splits=interhand_splits,
+        has_annotators=True,
     ),
 }
 
 
-def dataset_of(name: str) -> Dataset:
-    """Look a format up.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFolder:
+    """A raw data set on disk, and the part of it to convert.
+
+    Attributes:
+        root: The folder; it is only read.
+        dataset: Its format, a key of `DATASETS`.
+        splits: Raw splits; default FreiHAND's training, InterHand's train and val.
+        annotator: InterHand's set of labels in its v0 layout; "all" for every other format.
+        strict: Refuse unusable samples instead of skipping them.
 
     Raises:
-        ConfigError: There is no such format; lists those there are.
+        ConfigError: Unknown format, or an annotator for a format without annotators.
     """
-    if name not in DATASETS:
-        raise ConfigError(f"dataset must be one of {sorted(DATASETS)}, but got dataset={name!r}")
-    return DATASETS[name]
+
+    root: str | Path
+    dataset: str = "freihand"
+    splits: Sequence[str] | None = None
+    annotator: str = "all"
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise ConfigError(
+                f"dataset must be one of {sorted(DATASETS)}, but got dataset={self.dataset!r}"
+            )
+        if self.annotator != "all" and not DATASETS[self.dataset].has_annotators:
+            raise ConfigError(
+                f"annotator must be all for dataset={self.dataset}, but got "
+                f"annotator={self.annotator!r}"
+            )
+
+    def readers(self) -> list[RawDataset]:
+        """A reader of each split."""
+        read = DATASETS[self.dataset].read
+        return [
+            read(self.root, split, strict=self.strict, **self._options())
+            for split in self._splits()
+        ]
+
+    def signature(self) -> dict[str, str | int]:
+        """The signatures of all splits in one dict; equal to those of the readers."""
+        signature = DATASETS[self.dataset].signature
+        return {
+            key: value
+            for split in self._splits()
+            for key, value in signature(self.root, split, **self._options()).items()
+        }
+
+    def _splits(self) -> Sequence[str]:
+        training_splits = DATASETS[self.dataset].training_splits
+        return self.splits or training_splits(self.root, **self._options())
+
+    def _options(self) -> dict[str, str]:
+        return {} if self.annotator == "all" else {"annotator": self.annotator}

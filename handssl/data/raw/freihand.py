@@ -1,5 +1,6 @@
 """FreiHAND (v2 layout): right hands, 32,560 poses in four background versions; evaluation."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -9,10 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from handssl.data.raw.dataset import Annotation, RawDataset, refuse_partial
-from handssl.data.raw.json_stream import walk_json
+from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, refuse_partial
 from handssl.data.splits import Split, validation_mask
-from handssl.data.store.digest import file_digest
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import NUM_JOINTS, SCALE_BONE
 
@@ -24,7 +23,7 @@ _SPLITS: Final = {
 }
 _IMAGE_NAME: Final = re.compile(r"\d{8}\.jpg")
 _SCALE_TOLERANCE: Final = 0.05
-"""How far a pose's ratio of bone length to `scale` may be from the data set's median ratio."""
+"""Largest relative deviation of a pose's bone length / `scale` from the median of this ratio."""
 
 
 def read_freihand(
@@ -32,21 +31,30 @@ def read_freihand(
 ) -> "FreiHand":
     """Open a FreiHAND folder; iterating yields `HandSample`s of whole images.
 
-    The camera matrix is used as published. FreiHAND projects with K alone and draws the result
-    in pixel coordinates with centres at integers, which is this project's convention, so nothing
-    is shifted; its principal point (112 of 224) would, read as a corner-based coordinate, be the
-    exact centre, so the true offset is unknown to half a pixel.
+    The camera matrix is used as published. FreiHAND projects with K and draws the result with
+    pixel centres at integers, which is also the convention of this project, so no shift is
+    applied. Its principal point (112 of 224) is the exact image centre in a corner-based
+    convention, so the true offset is unknown up to half a pixel.
 
     Args:
         root: Folder with `training/rgb`, `training_K.json`, `training_xyz.json`, ... It is only
             read.
-        split: "training" ("train") or "evaluation" ("test"). Evaluation labels may be absent:
+        split: "training" ("train") or "evaluation" ("test"). Evaluation labels may be missing:
             joints are NaN and invalid then.
         strict: Raise at the first unusable sample instead of skipping and counting it.
 
     Raises:
-        DataError: Something of the folder is missing, or its parts do not belong together.
-        ConfigError: No such split.
+        DataError: A file is missing, or the files do not belong together.
+        ConfigError: Unknown split.
+
+    Example:
+        >>> import tempfile
+        >>> from handssl.synthetic import generate_freihand
+        >>> root = Path(tempfile.mkdtemp()) / "raw"
+        >>> generate_freihand(root, poses=10, versions=1, workers=1)
+        >>> dataset = read_freihand(root)
+        >>> len(dataset), next(iter(dataset)).joints_m.shape
+        (10, (21, 3))
     """
     return FreiHand(root, split, strict=strict)
 
@@ -100,7 +108,7 @@ class FreiHand(RawDataset):
             )
 
     def _check_scale(self) -> None:
-        """Mark poses whose bone length contradicts the published `scale`: labels were mixed up."""
+        """Mark poses whose bone length contradicts the published `scale`."""
         if not (self._json("scale").exists() and self._labelled):
             return
         scale, _ = _read_matrices(self._json("scale"), ())
@@ -155,7 +163,7 @@ class FreiHand(RawDataset):
             )
 
     def mask_file(self, index: int) -> Path:
-        """Where the hand's mask of a training image is; all versions of a pose share it."""
+        """Path of the hand's mask of a training image; all versions of a pose share it."""
         return self.root / self.split / "mask" / f"{index % self.n_poses:08d}.jpg"
 
     def signature(self) -> dict[str, str | int]:
@@ -164,7 +172,7 @@ class FreiHand(RawDataset):
 
 
 def freihand_signature(root: str | Path, split: str = "training") -> dict[str, str | int]:
-    """Number and sampled sizes of the images, and the label files' checksums: a second's work.
+    """Number and sampled sizes of the images, and checksums of the label files, in about 1 s.
 
     Raises:
         DataError: The images or a label file are missing.
@@ -202,12 +210,18 @@ def _image_names(folder: Path) -> set[str]:
 def _read_matrices(
     path: Path, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """All entries of a list of matrices; what has another shape becomes NaN and a problem."""
+    """All matrices of a JSON list; an entry of another shape becomes NaN and a problem."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}); unpack it again") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON ({error}); unpack it again") from error
+    if not isinstance(content, list):
+        raise DataError(f"{path} must be a list with one entry per pose; unpack it again")
     rows: list[NDArray[np.float64]] = []
     problems: dict[int, str] = {}
-    for keys, value in walk_json(path, depth=1):
-        if len(keys) != 1 or not isinstance(keys[0], int):
-            raise DataError(f"{path} must be a list with one entry per pose; unpack it again")
+    for value in content:
         try:
             row = np.asarray(value, dtype=np.float64)
             if row.size == 1 and shape == ():

@@ -8,11 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from handssl.data.raw.dataset import Annotation, RawDataset, refuse_partial
+from handssl.data.camera import mirror_intrinsics, mirror_joints
+from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, refuse_partial
 from handssl.data.raw.interhand_index import HandRow, InterHandIndex
-from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
 from handssl.data.splits import Split, validation_mask
-from handssl.data.store.digest import file_digest
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import INTERHAND_TO_FREIHAND, NUM_JOINTS
 
@@ -27,35 +26,44 @@ def read_interhand(
     """Open an InterHand2.6M folder; iterating yields `HandSample`s of whole images.
 
     World joints (mm) become camera joints (m) as (world − campos)·camrotᵀ / 1000, in FreiHAND's
-    order. Only single hands are read; interacting ones are left out and counted. Left hands are
-    mirrored to right ones, camera and joints with the image. The camera matrix is used as
-    published, pixel centres at integers.
+    order. Only single hands are read; interacting hands are left out and counted. Left hands are
+    mirrored: image, camera and joints. The camera matrix is used as published, pixel centres at
+    integers.
 
     Args:
         root: Folder with `annotations/` and `images/`. It is only read.
-        split: "train", "val" or "test". Where the folder has no val, a tenth of train's captures
-            (of its poses, if it has one capture) validates (D19).
+        split: "train", "val" or "test". If the folder has no val, a tenth of train's captures
+            (of its poses, if it has one capture) is the validation split (D19).
         annotator: "all", "human_annot" or "machine_annot": the folder of the v0 layout. The v1.0
             layout has one folder per split instead and serves "all" only.
         strict: Raise at the first unusable sample instead of skipping and counting it.
 
     Raises:
-        DataError: Something of the folder is missing, or its parts do not belong together.
-        ConfigError: No such split or annotator.
+        DataError: A file is missing, or the files do not belong together.
+        ConfigError: Unknown split or annotator.
+
+    Example:
+        >>> import tempfile
+        >>> from handssl.synthetic import generate_interhand
+        >>> root = Path(tempfile.mkdtemp()) / "raw"
+        >>> generate_interhand(root, poses=10, cameras=1, workers=1)
+        >>> dataset = read_interhand(root, "train")
+        >>> len(dataset), next(iter(dataset)).joints_m.shape
+        (4, (21, 3))
     """
     return InterHand(root, split, annotator, strict=strict)
 
 
 def interhand_splits(root: str | Path, annotator: str = "all") -> tuple[str, ...]:
-    """Which of train and val the folder has annotations of; train in any case."""
+    """("train", "val") if the folder has annotations of val, else ("train",)."""
     has_val = any(path.exists() for path in _candidates(Path(root), "val", annotator))
     return ("train", "val") if has_val else ("train",)
 
 
 def interhand_layouts(root: str | Path) -> list[tuple[str, str]]:
-    """Every (split, annotator) that the folder has annotations of, as `read_interhand` takes it.
+    """Every (split, annotator) with annotations in the folder, for `read_interhand`.
 
-    "all" comes first; v0's human and machine annotations of a split follow where they are there.
+    "all" comes first; v0's human and machine annotations of a split follow if they exist.
     """
     return [
         (split, annotator)
@@ -89,7 +97,7 @@ def interhand_signature(
 
 
 class InterHand(RawDataset):
-    """See `read_interhand`. Its index lies in a temporary file, freed with the reader."""
+    """See `read_interhand`. Its index is a temporary file, deleted with the reader."""
 
     def __init__(
         self,
@@ -109,7 +117,7 @@ class InterHand(RawDataset):
         folder = _annotation_folder(self.root, split, annotator)
         images = self.root / "images" / split
         if not images.is_dir():
-            raise DataError(f"{images} is no folder; root must hold InterHand2.6M's images")
+            raise DataError(f"{images} is not a folder; root must hold InterHand2.6M's images")
         self._cameras = _read_cameras(folder / f"InterHand2.6M_{split}_camera.json")
         self._index = InterHandIndex(
             folder / f"InterHand2.6M_{split}_data.json",
@@ -124,7 +132,7 @@ class InterHand(RawDataset):
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Annotations that show no single hand, by hand type."""
+        """Number of annotations of interacting hands, by hand type."""
         return {f"{kind} hands": count for kind, count in self._index.left_out.items()}
 
     def signature(self) -> dict[str, str | int]:
@@ -132,7 +140,7 @@ class InterHand(RawDataset):
         return interhand_signature(self.root, self.split, annotator=self.annotator)
 
     def annotations(self, start: int = 0) -> Iterator[Annotation]:
-        """Labels of all single-hand images from this one on, in the file's order."""
+        """Labels of all single-hand images from index `start` on, in the file's order."""
         for row in self._index.rows_from(start):
             yield self._annotation(row)
 
@@ -152,7 +160,7 @@ class InterHand(RawDataset):
         else:
             intrinsics, position_mm, rotation = self._cameras[capture, camera]
             joints = (row.world_mm[hand] - position_mm) @ rotation.T / 1000.0
-            # A joint with coordinates that are no numbers is as good as unlabelled.
+            # A joint with a coordinate that is not finite counts as unlabelled.
             valid = valid & np.isfinite(joints).all(axis=1)
             joints[~valid] = np.nan
             if not valid.any():
@@ -168,21 +176,21 @@ class InterHand(RawDataset):
             side="left" if mirror else "right",
             group=f"{self.split}/capture{capture}/frame{frame}",
             source_id=name,
-            split=self._side_of_split(capture, frame),
+            split=self._split_of(capture, frame),
             mirror=mirror,
             size_px=(width, height),
             box_px=row.box_px,
             problem=problem,
         )
 
-    def _side_of_split(self, capture: str, frame: str) -> Split:
+    def _split_of(self, capture: str, frame: str) -> Split:
         if (capture,) in self._validates or (capture, frame) in self._validates:
             return "val"
         return _SPLITS[self.split]
 
 
 def _held_out(poses: list[tuple[str, str]]) -> set[tuple[str, ...]]:
-    """A tenth of the captures, or of the poses where there is one capture only."""
+    """A tenth of the captures, or of the poses if there is only one capture."""
     captures = sorted({capture for capture, _ in poses})
     units: list[tuple[str, ...]] = [(capture,) for capture in captures]
     if len(captures) == 1:

@@ -3,14 +3,15 @@
 import sqlite3
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
+import ijson
 import numpy as np
 from numpy.typing import NDArray
 
-from handssl.data.raw.json_stream import walk_json
 from handssl.errors import DataError
 
 _JOINTS: Final = 42
@@ -37,11 +38,11 @@ WHERE hand.rowid > ? ORDER BY hand.rowid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandRow:
-    """One single-hand annotation with what belongs to it; None where the files lack it.
+    """One single-hand annotation joined with its image and pose; None if a file lacks it.
 
     Attributes:
         number: Position among the single-hand annotations, from 0.
-        image_id: Of the image.
+        image_id: Id of the image.
         side: "left" or "right".
         image: (file name, width, height, capture, camera, frame).
         world_mm: (42, 3) joints in the world, millimetres.
@@ -59,20 +60,21 @@ class HandRow:
 
 
 class InterHandIndex:
-    """The joined labels of one split, in a temporary file that goes with this object.
+    """The joined labels of one split, in a temporary file that is deleted with this object.
 
     Args:
         data: `..._data.json`: images and annotations.
         joint_3d: `..._joint_3d.json`: poses by capture and frame.
 
     Attributes:
-        left_out: Annotations that show no single hand, by hand type.
+        left_out: Number of annotations of interacting hands, by hand type.
         rows: Number of single-hand annotations.
     """
 
     def __init__(self, data: Path, joint_3d: Path) -> None:
-        # An empty name is a temporary file that SQLite removes when it is closed.
-        self._database = sqlite3.connect("")
+        # An empty name is a temporary file, which SQLite deletes when it is closed. joblib reads
+        # annotations from its own threads, one at a time.
+        self._database = sqlite3.connect("", check_same_thread=False)
         weakref.finalize(self, self._database.close)
         self._database.executescript(_TABLES)
         self.left_out: dict[str, int] = {}
@@ -82,25 +84,22 @@ class InterHandIndex:
         self.rows = int(self._database.execute("SELECT count(*) FROM hand").fetchone()[0])
 
     def _read_data(self, path: Path) -> None:
-        seen = set()
-        for keys, value in walk_json(path, depth=2):
-            seen.add(keys[0])
-            if len(keys) != 2:
-                continue
-            try:
-                if keys[0] == "images":
-                    self._add_image(value)
-                elif keys[0] == "annotations":
-                    self._add_annotation(value)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+        for key, add in (("images", self._add_image), ("annotations", self._add_annotation)):
+            number = -1
+            with _json_file(path) as file:
+                for number, entry in enumerate(ijson.items(file, f"{key}.item", use_float=True)):
+                    try:
+                        add(entry)
+                    except (KeyError, TypeError, ValueError, OverflowError) as error:
+                        raise DataError(
+                            f"{path}: {key} entry {number} is unusable ({error!r}); unpack it "
+                            "again"
+                        ) from error
+            if number < 0:
                 raise DataError(
-                    f"{path}: {keys[0]} entry {keys[1]} is unusable ({error!r}); unpack it again"
-                ) from error
-        if not {"images", "annotations"} <= seen:
-            raise DataError(
-                f"{path} must have the lists 'images' and 'annotations', but has "
-                f"{sorted(map(str, seen))}; it may be another of InterHand's files under this name"
-            )
+                    f"{path} must have entries in the list {key!r}; it may be another of "
+                    "InterHand's files under this name"
+                )
 
     def _add_image(self, entry: Any) -> None:
         names = ("capture", "camera", "frame_idx")
@@ -123,22 +122,26 @@ class InterHandIndex:
         self._database.execute("INSERT INTO hand VALUES (?,?,?,?)", row)
 
     def _read_poses(self, path: Path) -> None:
-        for keys, value in walk_json(path, depth=2):
-            if len(keys) != 2 or not isinstance(value, dict):
-                raise DataError(
-                    f"{path} must map captures to frames to poses; it may be another of "
-                    "InterHand's files under this name"
-                )
-            row = (
-                str(keys[0]),
-                str(keys[1]),
-                _world(value.get("world_coord")),
-                _flags(value.get("joint_valid")),
-            )
-            self._database.execute("INSERT OR REPLACE INTO pose VALUES (?,?,?,?)", row)
+        misnamed = DataError(
+            f"{path} must map captures to frames to poses; it may be another of InterHand's files "
+            "under this name"
+        )
+        capture = None
+        with _json_file(path) as file:
+            for capture, frames in ijson.kvitems(file, "", use_float=True):
+                if not isinstance(frames, dict):
+                    raise misnamed
+                for frame, pose in frames.items():
+                    if not isinstance(pose, dict):
+                        raise misnamed
+                    world, valid = _world(pose.get("world_coord")), _flags(pose.get("joint_valid"))
+                    row = (str(capture), str(frame), world, valid)
+                    self._database.execute("INSERT OR REPLACE INTO pose VALUES (?,?,?,?)", row)
+        if capture is None:
+            raise misnamed
 
     def captures(self) -> list[tuple[str, str]]:
-        """(capture, frame) of every pose that a single-hand annotation shows, sorted."""
+        """(capture, frame) of every pose with a single-hand annotation, sorted."""
         query = (
             "SELECT DISTINCT capture, frame FROM hand JOIN image ON image.id = hand.image "
             "ORDER BY capture, frame"
@@ -149,7 +152,7 @@ class InterHandIndex:
         return self.rows_from(0)
 
     def rows_from(self, start: int) -> Iterator[HandRow]:
-        """Single-hand annotations from this position on, in the file's order."""
+        """Single-hand annotations from position `start` on, in the file's order."""
         for (
             rowid,
             image_id,
@@ -174,8 +177,23 @@ class InterHandIndex:
             )
 
 
+@contextmanager
+def _json_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a JSON file, and turn errors of reading and parsing into `DataError`."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path} ({error.strerror}); unpack the data set again"
+        ) from error
+    except ijson.JSONError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is not valid JSON ({reason}); unpack it again") from error
+
+
 def _flags(value: Any) -> bytes | None:
-    """42 flags, given as [[1], [0], ...] or [1, 0, ...], or None if they are not that."""
+    """42 flags, written as [[1], [0], ...] or [1, 0, ...]; None for any other shape."""
     try:
         flags = np.asarray(value, dtype=np.float64).ravel()
     except (TypeError, ValueError):
@@ -184,7 +202,7 @@ def _flags(value: Any) -> bytes | None:
 
 
 def _box(value: Any) -> bytes | None:
-    """Four numbers; None where there is no such box: nothing but the doctor looks at it."""
+    """Four numbers, or None; only the doctor uses the box, so a broken one is no error."""
     try:
         box = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

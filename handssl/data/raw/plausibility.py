@@ -1,25 +1,17 @@
-"""Labels that cannot be true: what a reader refuses before it becomes a wrong label."""
+"""Checks that labels are physically possible."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LARGEST_DEPTH_M: Final = 10.0
+from handssl.data.camera import project_px
+
+_MAX_DEPTH_M: Final = 10.0
 _SPAN_M: Final = (0.02, 0.5)
-"""Largest distance between two joints of a hand: a fist of a child to a giant's spread."""
+"""Valid diagonal of the joints' bounding box, from a child's fist to a spread adult hand."""
 _OUTSIDE: Final = 0.5
-"""How far outside the image, in image sizes, joints may still project."""
-
-
-def project_px(
-    joints_m: NDArray[np.float64], intrinsics: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """`handssl.geometry.project` for one sample without torch, which builders do not load."""
-    homogeneous = joints_m @ intrinsics.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        projected: NDArray[np.float64] = homogeneous[:, :2] / homogeneous[:, 2:]
-    return projected
+"""How far outside the image the median joint may project, in image sizes."""
 
 
 def label_problem(
@@ -28,12 +20,12 @@ def label_problem(
     valid: NDArray[np.bool_],
     size_px: tuple[int, int],
 ) -> str | None:
-    """Say why these labels cannot be true, or None.
+    """Reason why these labels are impossible, or None.
 
     Args:
         intrinsics: (3, 3) pixels.
         joints_m: (21, 3) metres.
-        valid: (21,) joints that claim a label.
+        valid: (21,) joints that have a label.
         size_px: (width, height) of the image.
     """
     return _camera_problem(intrinsics) or _pose_problem(
@@ -66,7 +58,7 @@ def _pose_problem(
     problem = None
     if (depth <= 0).any():
         problem = f"a joint lies behind the camera (depth {depth.min():.3g} m)"
-    elif depth.max() > _LARGEST_DEPTH_M or span > _SPAN_M[1]:
+    elif depth.max() > _MAX_DEPTH_M or span > _SPAN_M[1]:
         problem = f"depth {depth.max():.3g}, span {span:.3g}: joints are not in metres"
     elif complete and span < _SPAN_M[0]:
         problem = f"the hand spans {span:.3g} m: not in metres, or all joints the same"

@@ -1,4 +1,4 @@
-"""The square about the hand: from joints (as the study), from the image alone, or from a file."""
+"""The square around the hand: from joints (as in the paper), from the image, or from a file."""
 
 import json
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 import numpy as np
 
+from handssl.data.camera import project_px
 from handssl.data.raw.dataset import Annotation
-from handssl.data.raw.plausibility import project_px
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError
 
 Boxes = dict[str, tuple[float, float, float, float]]
 """x, y, width, height by source id."""
@@ -18,11 +18,13 @@ BoxKind = Literal["joints", "centre", "file"]
 BOX_KINDS: Final[tuple[BoxKind, ...]] = ("joints", "centre", "file")
 
 MARGIN: Final = 1.25
-"""Half the box's side over the largest distance of a joint from the centre (released crop)."""
+"""Ratio of half the box's side to the largest distance of a joint from the centre.
+
+This is the crop of the paper's code."""
 
 _CENTRE_SHARE: Final = 0.67
-"""Side of the label-free box over the image's shorter side: FreiHAND's and InterHand2.6M's hands
-fill about half of it, times the margin (D17)."""
+"""Ratio of the label-free box's side to the image's shorter side: the hands of FreiHAND and
+InterHand2.6M fill about half of it, times the margin (D17)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +41,11 @@ def box_of(
     kind: BoxKind,
     boxes: Boxes,
 ) -> Box:
-    """The square about the hand in the (mirrored) image.
+    """The square around the hand in the (mirrored) image.
 
     - joints: centre = mean of the valid projected joints, half side = 1.25 × their largest
-      distance from it (the released code; uses labels, so pretraining on it is not label-free).
-    - centre: about the image's centre, two thirds of its shorter side; uses no label.
+      distance from it (the paper's code; uses labels, so pretraining on it is not label-free).
+    - centre: centred in the image, two thirds of its shorter side; uses no label.
     - file: a detector's x, y, width, height in the unmirrored image, continuous coordinates with
       the first pixel from 0 to 1 (as COCO's); centre kept, side = 1.25 × the longer of both.
 
@@ -55,10 +57,10 @@ def box_of(
         side = _CENTRE_SHARE * min(size_px)
         return Box(centre_px=((width - 1) / 2, (height - 1) / 2), side_px=side)
     if kind == "file":
-        found = boxes.get(annotation.source_id)
-        if found is None:
+        box = boxes.get(annotation.source_id)
+        if box is None:
             raise DataError(f"{annotation.name}: no box for {annotation.source_id!r} in the file")
-        x, y, box_width, box_height = found
+        x, y, box_width, box_height = box
         u = x + box_width / 2 - 0.5
         u = width - 1 - u if annotation.mirror else u
         side = MARGIN * max(box_width, box_height)
@@ -98,14 +100,3 @@ def read_boxes(path: str | Path) -> Boxes:
             raise DataError(f"{path}: box of {source_id!r} must have a size, but got {value!r}")
         boxes[source_id] = (x, y, width, height)
     return boxes
-
-
-def check_kind(kind: str, boxes_file: str | Path | None) -> None:
-    """Refuse an unknown kind of box, or one without its file."""
-    if kind not in BOX_KINDS:
-        raise ConfigError(f"boxes must be one of {list(BOX_KINDS)}, but got boxes={kind!r}")
-    if (kind == "file") != (boxes_file is not None):
-        raise ConfigError(
-            f"boxes=file and boxes_file go together, but got boxes={kind!r}, "
-            f"boxes_file={boxes_file!r}"
-        )

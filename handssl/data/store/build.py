@@ -1,76 +1,195 @@
 """From a raw data set to a store: in parallel, shard by shard, resumable, in bounded memory."""
 
 import functools
+import hashlib
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from handssl.atomic import remove_partial
 from handssl.data.raw.dataset import Annotation, RawDataset
-from handssl.data.store.boxes import Boxes, BoxKind
-from handssl.data.store.forecast import Forecast, forecast, written_bytes
-from handssl.data.store.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from handssl.data.store.boxes import Boxes, read_boxes
+from handssl.data.store.forecast import Forecast, forecast
+from handssl.data.store.manifest import (
+    MANIFEST,
+    Manifest,
+    read_manifest,
+    write_json,
+    write_manifest,
+)
+from handssl.data.store.options import StoreOptions
 from handssl.data.store.parallel import JobRunner, Progress, run_jobs
-from handssl.data.store.plan import PLAN, BuildPlan, claim, plan_build
-from handssl.data.store.shard import SHARD_ROWS, ShardJob, read_report, rows_digest, write_shard
-from handssl.errors import DataError
+from handssl.data.store.shard import (
+    SCHEMA_VERSION,
+    SHARD_ROWS,
+    ShardJob,
+    read_report,
+    rows_digest,
+    write_shard,
+)
+from handssl.errors import DataError, require
+
+PLAN: Final = "building.json"
+"""File in the folder of a store that is still being built."""
 
 
 def build_store(
     sources: RawDataset | Sequence[RawDataset],
     out: str | Path,
+    options: StoreOptions | None = None,
     *,
-    boxes: BoxKind = "joints",
-    boxes_file: str | Path | None = None,
-    source_px: int = 224,
-    name: str | None = None,
     processes: int | None = None,
     runner: JobRunner | None = None,
     announce: Callable[[Forecast], None] | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Convert raw data sets into one store at `out`; run again, it continues where it stopped.
+    """Convert raw data sets into one store at `out`; the same call again resumes.
 
-    Only a few chunks of annotations are in memory at a time. The content, and with it the
-    fingerprint, does not depend on the number of processes or on where they run.
+    Only a few chunks of annotations are in memory at a time. The content, and so the
+    fingerprint, does not depend on the number of processes or on the machine.
 
     Args:
-        sources: What to convert: one or several readers (say InterHand's train and val).
-        out: The store's folder; new, or one that the same build left unfinished.
-        boxes: "joints" (from labels, as the study), "centre" (label-free) or "file".
-        boxes_file: JSON of boxes by source id, for boxes="file".
-        source_px: Largest side of a stored image, pixels.
-        name: The store's name; default the readers'.
+        sources: One or several readers (for example InterHand's train and val).
+        out: The store's folder; new, or left unfinished by the same build.
+        options: Its name, boxes and image size.
         processes: Worker processes; 1 builds in this process. Default: all cores.
-        runner: Runs the shards instead of such processes, say on a cluster.
+        runner: Runs the shards instead of such processes, for example on a cluster.
         announce: Called with the size forecast before anything is written.
         progress: Called with ("shards", done, total) after each shard.
 
     Raises:
-        DataError: `out` holds another store, there is no room, nothing usable was found, or
-            (strict readers) a sample is unusable.
-        ConfigError: An option that cannot be used.
+        DataError: `out` holds another store, the disk is too small, no image is usable, or
+            (strict readers) an image is unusable.
+        ConfigError: No sources.
+
+    Example:
+        >>> import tempfile
+        >>> from handssl.data import read_freihand
+        >>> from handssl.synthetic import generate_freihand
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> generate_freihand(folder / "raw", poses=10, versions=1, workers=1)
+        >>> manifest = build_store(read_freihand(folder / "raw"), folder / "store", processes=1)
+        >>> manifest.counts
+        {'train': 9, 'val': 1, 'images': 10, 'groups': 10}
     """
     sources = [sources] if isinstance(sources, RawDataset) else list(sources)
-    plan = plan_build(
-        sources, Path(out), boxes=boxes, boxes_file=boxes_file, source_px=source_px, name=name
-    )
+    plan = plan_build(sources, Path(out), options or StoreOptions())
     runner = runner or functools.partial(run_jobs, processes=processes)
     with _locked(plan.out):
         if not (plan.out / MANIFEST).exists():
-            _check_room(forecast(plan, sources), plan, announce)
-        if claim(plan):
+            _check_disk(forecast(plan.job, plan.boxes, sources), plan, announce)
+        if reserve_folder(plan):
             return read_manifest(plan.out)
         reports = runner(write_shard, shard_jobs(plan, sources))
         for done, _ in enumerate(reports, start=1):
             if progress is not None:
                 progress("shards", done, plan.shards)
         return finish_build(plan, sources)
+
+
+def forecast_store(
+    sources: Sequence[RawDataset], out: str | Path, options: StoreOptions
+) -> Forecast:
+    """The expected size of a store; writes nothing."""
+    plan = plan_build(sources, Path(out), options)
+    return forecast(plan.job, plan.boxes, sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """Everything that a build needs except its readers.
+
+    Attributes:
+        out: The store's folder.
+        job: The settings that all shards share.
+        source: Signature of the raw files.
+        options: The options that change the rows.
+        boxes: By source id, for boxes=file.
+        shards: Number of shards.
+    """
+
+    out: Path
+    job: ShardJob
+    source: dict[str, str | int]
+    options: dict[str, Any]
+    boxes: Boxes
+    shards: int
+
+
+def plan_digest(name: str, source: dict[str, str | int], options: dict[str, Any]) -> str:
+    """SHA-256 over everything that decides a store's content."""
+    text = json.dumps([SCHEMA_VERSION, SHARD_ROWS, name, source, options], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_build(sources: Sequence[RawDataset], out: Path, options: StoreOptions) -> BuildPlan:
+    """Describe a build; writes nothing.
+
+    Raises:
+        ConfigError: No sources.
+        DataError: The raw files or the file of boxes cannot be read.
+    """
+    require(len(sources) > 0, "sources must name at least one data set, but got sources=[]")
+    content = options.content()
+    signature = {key: value for each in sources for key, value in each.signature().items()}
+    name = options.name or "+".join(dict.fromkeys(each.name for each in sources))
+    job = ShardJob(
+        folder=out / "shards",
+        name=name,
+        boxes=options.boxes,
+        stored_px=options.stored_px,
+        strict=any(each.strict for each in sources),
+        plan=plan_digest(name, signature, content),
+    )
+    return BuildPlan(
+        out=out,
+        job=job,
+        source=signature,
+        options=content,
+        boxes={} if options.boxes_file is None else read_boxes(options.boxes_file),
+        shards=sum(-(-len(each) // SHARD_ROWS) for each in sources),
+    )
+
+
+def reserve_folder(plan: BuildPlan) -> bool:
+    """Mark the folder as this build's; True if its store is already complete.
+
+    Raises:
+        DataError: The folder holds something else, or cannot be written to.
+    """
+    out = plan.out
+    if (out / MANIFEST).exists():
+        if read_manifest(out).plan != plan.job.plan:
+            raise DataError(
+                f"{out} holds a store of other raw files or options; delete it or choose another "
+                "folder"
+            )
+        return True
+    try:
+        if (out / PLAN).exists():
+            earlier = json.loads((out / PLAN).read_text(encoding="utf-8"))
+            if not isinstance(earlier, dict) or earlier.get("plan") != plan.job.plan:
+                raise DataError(
+                    f"{out} holds a half-built store of other raw files or options; delete it or "
+                    "choose another folder"
+                )
+            return False
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise DataError(f"{out} exists and is not a store; choose a new folder")
+        (out / "shards").mkdir(parents=True)
+        content = {"plan": plan.job.plan, "source": plan.source, "options": plan.options}
+        write_json(out / PLAN, content)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot build a store in {out} ({error})") from error
+    return False
 
 
 def shard_jobs(
@@ -82,14 +201,18 @@ def shard_jobs(
         annotations = source.annotations()
         while chunk := list(itertools.islice(annotations, SHARD_ROWS)):
             ids = (annotation.source_id for annotation in chunk)
-            own = {key: plan.boxes[key] for key in ids if key in plan.boxes}
-            yield plan.job, index, chunk, own
+            yield (
+                plan.job,
+                index,
+                chunk,
+                {id_: plan.boxes[id_] for id_ in ids if id_ in plan.boxes},
+            )
             index += 1
 
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Only one process builds this store; a second one waits, then finds it finished."""
+    """Let one process build this store; a second one waits, then opens the finished store."""
     lock = FileLock(out.with_name(f".{out.name}.lock"))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -102,16 +225,17 @@ def _locked(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_room(
+def _check_disk(
     expected: Forecast, plan: BuildPlan, announce: Callable[[Forecast], None] | None
 ) -> None:
+    """Refuse a build that does not fit on the disk; shards of an interrupted build count."""
     if announce is not None:
         announce(expected)
-    missing = expected.store_bytes - written_bytes(plan.job.folder)
-    if missing > expected.free_bytes:
+    written = sum(path.stat().st_size for path in plan.job.folder.glob("*.parquet"))
+    if expected.store_bytes - written > expected.free_bytes:
         raise DataError(
-            f"no room for the store in {plan.out.parent} ({expected}); free some, or choose "
-            "another disk or a smaller source_px"
+            f"not enough disk space for the store in {plan.out.parent} ({expected}); delete "
+            "files, or choose another disk or a smaller stored_px"
         )
 
 
@@ -119,7 +243,7 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
     """Sum up the finished shards and write the manifest, which makes the store readable.
 
     Raises:
-        DataError: A shard is missing, or no row could be used.
+        DataError: A shard is missing, or no image is usable.
     """
     skipped: list[tuple[str, str]] = []
     shards: list[dict[str, Any]] = []
@@ -161,10 +285,7 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
         options=dict(plan.options),
         plan=plan.job.plan,
     )
-    for left_behind in plan.job.folder.glob("*.part"):  # by a process that was killed
-        left_behind.unlink(missing_ok=True)
+    remove_partial(plan.job.folder)
     write_manifest(plan.out, manifest)
-    for half in plan.job.folder.glob("*.part"):  # of processes that were killed
-        half.unlink(missing_ok=True)
     (plan.out / PLAN).unlink(missing_ok=True)
     return manifest

@@ -1,4 +1,4 @@
-"""The stored square: the hand's box with the context that augmentations need, reduced once."""
+"""The stored square image: the hand's box with the context that augmentations need."""
 
 import io
 import math
@@ -9,37 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from handssl.data.camera import resize_intrinsics
 from handssl.data.store.boxes import Box
 
 CONTEXT: Final = 2.1
-"""Stored side over the box's side: with margin 1.5 instead of 1.25 a view's half diagonal is
-0.6·√2 = 0.849 box sides, and a shift of 15/224 of the stored side in both axes adds 0.095 stored
-sides, so 0.849 / (0.5 − 0.095) = 2.1 keeps every corner of every view inside (D18)."""
+"""Ratio of the stored side to the box's side.
+
+With margin 1.5 instead of 1.25 a view's half diagonal is 0.6·√2 = 0.849 box sides, and a shift of
+15/224 of the stored side in both axes adds 0.095 stored sides. So 0.849 / (0.5 − 0.095) = 2.1
+keeps every corner of every view inside (D18)."""
 
 _JPEG_QUALITY: Final = 95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SquareCrop:
-    """A square image, encoded, with the camera and box of its own pixels."""
+    """An encoded square image with its camera and box, in its pixels."""
 
     jpeg: bytes
     size_px: int
     intrinsics: NDArray[np.float64]
     box: Box
-
-
-def resize_intrinsics(
-    intrinsics: NDArray[np.float64], factor: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
-    """Camera matrices of images resized by `factor`, pixel centres at integers.
-
-    Resizing maps pixel areas, so the centre u of a pixel goes to (u + ½)·f − ½.
-    """
-    resized: NDArray[np.float64] = intrinsics * np.asarray(factor)[..., None, None]
-    resized[..., 2, :] = intrinsics[..., 2, :]
-    resized[..., :2, 2] += (np.asarray(factor)[..., None] - 1) / 2
-    return resized
 
 
 def resized_box(box: Box, factor: float) -> Box:
@@ -57,38 +47,40 @@ def store_square(
     intrinsics: NDArray[np.float64],
     box: Box,
     *,
-    source_px: int,
+    stored_px: int,
     changed: bool,
 ) -> SquareCrop:
-    """Cut and encode what the store keeps of an image.
+    """Crop and encode an image for the store.
 
-    A square image no larger than `source_px` is kept whole, byte for byte. Any other is cut to
-    the box's context (black where the image ends) on whole pixels, and reduced to `source_px` if
-    larger.
+    A square image of at most `stored_px` is stored whole, byte for byte. Any other image is
+    cropped to the box's context on whole pixels (black outside the image), and reduced to
+    `stored_px` if it is larger.
 
     Args:
         image: The decoded (and mirrored) image.
         original: The file's bytes.
-        intrinsics: Camera of `image`.
+        intrinsics: (3, 3) camera of `image`.
         box: The hand's box in `image`.
-        source_px: Largest side to store.
-        changed: Whether `image` is no longer what `original` decodes to.
+        stored_px: Largest side of a stored image.
+        changed: Whether `image` differs from the decoded `original`.
     """
-    if image.width == image.height <= source_px:
+    if image.width == image.height <= stored_px:
         jpeg = _encode(image) if changed else original
         return SquareCrop(jpeg=jpeg, size_px=image.width, intrinsics=intrinsics, box=box)
+    # The crop in whole pixels, so that nothing is interpolated unless it is reduced.
     side = math.ceil(CONTEXT * box.side_px)
     left = round(box.centre_px[0] - (side - 1) / 2)
     top = round(box.centre_px[1] - (side - 1) / 2)
     square = image.crop((left, top, left + side, top + side))
+    # Camera and box move by (left, top): u' = u - left, so row 0 of K loses left * row 2.
     moved = intrinsics.copy()
     moved[0] -= left * moved[2]
     moved[1] -= top * moved[2]
     u, v = box.centre_px
     box = Box(centre_px=(u - left, v - top), side_px=box.side_px)
-    if side > source_px:
-        factor = source_px / side
-        square = square.resize((source_px, source_px), Image.Resampling.BICUBIC)
+    if side > stored_px:
+        factor = stored_px / side
+        square = square.resize((stored_px, stored_px), Image.Resampling.BICUBIC)
         moved = resize_intrinsics(moved, factor)
         box = resized_box(box, factor)
     return SquareCrop(jpeg=_encode(square), size_px=square.width, intrinsics=moved, box=box)

@@ -3,10 +3,9 @@
 import itertools
 import json
 import os
-import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,6 +13,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
+from handssl.atomic import atomic_path
 from handssl.data.raw.dataset import decode_rgb
 from handssl.data.store.manifest import Manifest, write_json
 from handssl.data.store.parallel import Progress, run_jobs
@@ -24,17 +24,17 @@ _BATCH: Final = 64
 
 
 class DecodedPixels:
-    """The (N, 3, S, S) uint8 pixels of all rows, memory-mapped; decoded first if need be.
+    """The (N, 3, S, S) uint8 pixels of all rows, memory-mapped and read-only.
 
-    The array lies in `cache_dir`, else beside the shards where that can be written to, else in
-    the user's cache. It appears under its name only when it is complete; a lock keeps a second
-    process from decoding the same, and size and fingerprint are checked before it is used.
+    Processes share them through the page cache. The array lies in `cache_dir`, else in the store
+    if that is writable, else in the user's cache. It is written atomically; a lock keeps a second
+    process from decoding the same pixels, and size and fingerprint are checked before use.
 
     Args:
         store: The store's folder.
         manifest: Its manifest.
         source_px: Side S.
-        cache_dir: Where to keep the array.
+        cache_dir: Folder of the array.
     """
 
     def __init__(
@@ -47,18 +47,22 @@ class DecodedPixels:
         self.path = _folder(store, cache_dir) / f"{stem}.npy"
         self._label = {"fingerprint": manifest.fingerprint, "shape": list(self._shape)}
 
-    @cached_property
-    def array(self) -> NDArray[np.uint8]:
-        """The pixels, read-only and shared between processes by the page cache."""
-        self.prepare(None, None)
-        pixels: NDArray[np.uint8] = np.load(self.path, mmap_mode="r")
+    def read(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Pixels of these rows, (b,) -> (b, 3, S, S); decodes everything at first use."""
+        pixels: NDArray[np.uint8] = self._array[rows]
         return pixels
 
+    @cached_property
+    def _array(self) -> NDArray[np.uint8]:
+        self.prepare(None, None)
+        array: NDArray[np.uint8] = np.load(self.path, mmap_mode="r")
+        return array
+
     def prepare(self, processes: int | None, progress: Progress | None) -> None:
-        """Decode unless it is done.
+        """Decode all pixels, unless that is done.
 
         Raises:
-            DataError: A shard is damaged, or there is no room.
+            DataError: A shard is damaged, or the array cannot be written.
         """
         if self.complete:
             return
@@ -71,36 +75,32 @@ class DecodedPixels:
             size = np.prod(self._shape) / 1e9
             raise DataError(
                 f"cannot write the decoded pixels ({size:.2f} GB) to {self.path.parent} "
-                f"({error}); give another cache_dir or a smaller source_px"
+                f"({error}); choose another cache_dir or a smaller source_px"
             ) from error
 
     @property
     def complete(self) -> bool:
-        """Whether the array is there, whole, and of this content."""
+        """Whether the array exists with the size and fingerprint of this store."""
         try:
-            found = json.loads(self.path.with_suffix(".json").read_text(encoding="utf-8"))
-            return bool(found == self._label | {"bytes": self.path.stat().st_size})
+            label = json.loads(self.path.with_suffix(".json").read_text(encoding="utf-8"))
+            return bool(label == self._label | {"bytes": self.path.stat().st_size})
         except (OSError, ValueError):
             return False
 
     def _decode(self, processes: int | None, progress: Progress | None) -> None:
         shards = self._manifest.shards
         starts = itertools.accumulate((shard["rows"] for shard in shards), initial=0)
-        partial = _new_file(self.path)
-        try:
+        with atomic_path(self.path) as partial:
             np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=self._shape)
             jobs = [
                 (self._store / "shards" / shard["file"], start, partial)
                 for shard, start in zip(shards, starts, strict=False)
             ]
-            # One or two shards are decoded before worker processes would have started.
+            # Worker processes take longer to start than one or two shards take to decode.
             count = 1 if len(jobs) <= 2 else processes
             for done, _ in enumerate(run_jobs(_decode_shard, jobs, count), start=1):
                 if progress is not None:
                     progress("decode", done, len(jobs))
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
         label = self._label | {"bytes": self.path.stat().st_size}
         write_json(self.path.with_suffix(".json"), label)
 
@@ -110,21 +110,11 @@ def _folder(store: Path, cache_dir: Path | None) -> Path:
         return cache_dir
     if os.access(store, os.W_OK):
         return store / "decoded"
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "handssl"
-
-
-def _new_file(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(suffix=".part", prefix=f".{path.stem}", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    # A temporary file is its owner's alone; the pixels are for every reader of the folder.
-    partial.chmod(0o644)
-    return partial
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "handssl"
 
 
 def _decode_shard(shard: Path, start: int, partial: Path) -> int:
-    """Check each row's digest and write its pixels at its place; how many there were."""
+    """Check the digest of each row, write its pixels from row `start` on, and count the rows."""
     pixels = np.load(partial, mmap_mode="r+")
     size = pixels.shape[-1]
     position = start

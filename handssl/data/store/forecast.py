@@ -1,14 +1,12 @@
-"""How large a store will be, from a sample, before it is built."""
+"""The expected size of a store, from a sample of its images, before it is built."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from handssl.data.raw.dataset import RawDataset
-from handssl.data.store.plan import BuildPlan
-from handssl.data.store.shard import make_row
+from handssl.data.store.boxes import Boxes
+from handssl.data.store.shard import ShardJob, make_row
 from handssl.disk import free_bytes
 from handssl.errors import DataError
 
@@ -22,10 +20,10 @@ class Forecast:
     """Expected sizes.
 
     Attributes:
-        images: Rows if none is skipped.
-        store_bytes: Of the Parquet shards.
-        decoded_bytes: Of the decoded pixels, at the stored size (at most 224).
-        free_bytes: On the disk that holds the store's folder.
+        images: Number of rows if no image is skipped.
+        store_bytes: Size of the Parquet shards.
+        decoded_bytes: Size of the decoded pixels, at the stored size (at most 224).
+        free_bytes: Free space on the disk of the store's folder.
     """
 
     images: int
@@ -44,43 +42,37 @@ def _gb(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def forecast(plan: BuildPlan, sources: Sequence[RawDataset]) -> Forecast:
-    """Encode a few rows spread over each data set, and multiply.
+def forecast(job: ShardJob, boxes: Boxes, sources: Sequence[RawDataset]) -> Forecast:
+    """Encode a few rows spread over each data set, and extrapolate.
 
     Raises:
-        DataError: No image of the sample (strict: not every one) can be used; names the first.
+        DataError: No image of the sample is usable (strict: an image is unusable).
     """
     images = sum(len(source) for source in sources)
     if images == 0:
         left_out = {kind: n for source in sources for kind, n in source.left_out.items()}
-        raise DataError(f"{plan.job.name} has no image to convert; left out: {left_out or 'none'}")
+        raise DataError(f"{job.name} has no image to convert; left out: {left_out or 'none'}")
     sizes: list[int] = []
     widest = 0
     problems: list[str] = []
     for source in sources:
-        step = max(1, len(source) // _SAMPLE)
-        for start in range(0, len(source), step):
-            for annotation in itertools.islice(source.annotations(start), 1):
-                try:
-                    row = make_row(plan.job, annotation, plan.boxes)
-                except DataError as error:
-                    if plan.job.strict:
-                        raise
-                    problems.append(str(error))
-                    continue
-                sizes.append(len(row["image"]))
-                widest = max(widest, min(224, row["size_px"]))
+        for start in range(0, len(source), max(1, len(source) // _SAMPLE)):
+            try:
+                row = make_row(job, next(iter(source.annotations(start))), boxes)
+            except DataError as error:
+                if job.strict:
+                    raise
+                problems.append(str(error))
+                continue
+            sizes.append(len(row["image"]))
+            widest = max(widest, min(224, row["size_px"]))
     if not sizes:
-        first = f"; the first: {problems[0]}" if problems else ""
-        raise DataError(f"none of {len(problems)} sampled images can be used{first}")
+        raise DataError(
+            f"none of {len(problems)} sampled images can be used; the first: {problems[0]}"
+        )
     return Forecast(
         images=images,
         store_bytes=images * (sum(sizes) // len(sizes) + _LABEL_BYTES),
         decoded_bytes=images * 3 * widest**2,
-        free_bytes=free_bytes(plan.out),
+        free_bytes=free_bytes(job.folder),
     )
-
-
-def written_bytes(folder: Path) -> int:
-    """What an interrupted build has already written."""
-    return sum(path.stat().st_size for path in folder.glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""Several stores as one, each with its share of the rows that an epoch sees."""
+"""Join several stores into one, with sampling weights for the rows of an epoch."""
 
 import hashlib
 import json
@@ -10,27 +10,44 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from handssl.data.store.parallel import Progress
-from handssl.data.store.rows import PixelArray, StoreContent
+from handssl.data.store.rows import StoreContent
 from handssl.data.store.store import Store
 from handssl.errors import ConfigError
 
 
-def join_stores(stores: Sequence[Store], *, shares: Sequence[float] | None = None) -> Store:
-    """One store of all rows of several; pixels stay where they are.
+def join_stores(stores: Sequence[Store], *, weights: Sequence[float] | None = None) -> Store:
+    """Join the rows of several stores; no pixel is copied.
 
-    Without shares every row counts once. With shares, member i contributes share_i of the total
-    number of training rows: whole passes over its rows, and for the remainder rows evenly spaced
-    over it. An epoch over the joined training split then sees the members in these shares.
-    Validation and test rows count once in any case.
+    Without weights every row counts once. With weights, member i contributes weight_i of the
+    total number of training rows: whole passes over its rows, then evenly spaced rows for the
+    remainder. An epoch over the joined training split then sees the members in this ratio.
+    Validation and test rows always count once.
 
-    Groups and source ids get the member's name in front, so that they stay unique.
+    Groups and source ids get the prefix "<member>/", so that they stay unique.
 
     Args:
-        stores: Views with the same `source_px` and different names.
-        shares: Positive numbers, one a store, with sum 1.
+        stores: Stores with the same `source_px` and different names.
+        weights: Positive numbers, one a store, with sum 1.
 
     Raises:
-        ConfigError: Stores or shares that do not fit together.
+        ConfigError: Stores or weights that do not fit together.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from handssl.data import StoreOptions, open_or_build_store
+        >>> from handssl.synthetic import generate_freihand
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> generate_freihand(folder / "raw", poses=10, versions=1, workers=1)
+        >>> a, b = (
+        ...     open_or_build_store(
+        ...         folder / "raw", folder / name, StoreOptions(name=name), processes=1
+        ...     )
+        ...     for name in ("a", "b")
+        ... )
+        >>> joined = join_stores([a, b])
+        >>> len(joined), joined[0].source_id
+        (20, 'a/training/00000000')
     """
     names = [str(store.info["name"]) for store in stores]
     if len(stores) < 2 or len(set(names)) < len(names):
@@ -41,23 +58,24 @@ def join_stores(stores: Sequence[Store], *, shares: Sequence[float] | None = Non
             f"stores must have one source_px, but got {dict(zip(names, sizes, strict=True))}; "
             "open them with the same source_px"
         )
-    given = None if shares is None else tuple(float(share) for share in shares)
-    if given is not None and (
-        len(given) != len(stores) or min(given) <= 0 or abs(sum(given) - 1) > 1e-6
-    ):
-        raise ConfigError(
-            f"shares must be {len(stores)} positive numbers with sum 1, but got shares={given}"
-        )
-    return Store(_content(tuple(stores), names, given))
+    if weights is not None:
+        weights = tuple(float(weight) for weight in weights)
+        if len(weights) != len(stores) or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-6:
+            raise ConfigError(
+                f"weights must be {len(stores)} positive numbers with sum 1, but got "
+                f"weights={weights}"
+            )
+    return Store(_content(tuple(stores), names, weights))
 
 
 def _content(
-    stores: tuple[Store, ...], names: list[str], shares: tuple[float, ...] | None
+    stores: tuple[Store, ...], names: list[str], weights: Sequence[float] | None
 ) -> StoreContent:
-    parts = [
-        store if shares is None else _weighted(store, stores, share)
-        for store, share in zip(stores, shares or [0.0] * len(stores), strict=True)
-    ]
+    parts = list(stores)
+    if weights is not None:
+        parts = [
+            _weighted(store, stores, weight) for store, weight in zip(stores, weights, strict=True)
+        ]
     tables = [
         pa.table(
             {
@@ -72,15 +90,15 @@ def _content(
     members = [
         [part.fingerprint, hashlib.sha256(part.indices.tobytes()).hexdigest()] for part in parts
     ]
-    words = pa.concat_tables(tables).combine_chunks()
-    splits, counts = np.unique(words["split"].to_numpy().astype(np.str_), return_counts=True)
+    metadata = pa.concat_tables(tables).combine_chunks()
+    splits, counts = np.unique(metadata["split"].to_numpy().astype(np.str_), return_counts=True)
     return StoreContent(
         intrinsics=np.concatenate([part.intrinsics for part in parts]),
         joints_m=np.concatenate([part.joints_m for part in parts]),
         valid=np.concatenate([part.valid for part in parts]),
         centre_px=np.concatenate([part.centre_px for part in parts]),
         side_px=np.concatenate([part.side_px for part in parts]),
-        words=words,
+        metadata=metadata,
         pixels=_JoinedPixels(parts),
         source_px=stores[0].source_px,
         fingerprint=hashlib.sha256(json.dumps(members).encode()).hexdigest(),
@@ -89,8 +107,8 @@ def _content(
             "boxes": "+".join(dict.fromkeys(str(store.info["boxes"]) for store in stores)),
             "counts": {
                 **dict(zip(splits.tolist(), counts.tolist(), strict=True)),
-                "images": len(words),
-                "groups": len(set(words["group"].to_pylist())),
+                "images": len(metadata),
+                "groups": len(set(metadata["group"].to_pylist())),
             },
             "schema": stores[0].info["schema"],
             "stored_px": max(store.info["stored_px"] for store in stores),
@@ -101,33 +119,35 @@ def _content(
                 for store, name in zip(stores, names, strict=True)
                 for kind, count in store.info["left_out"].items()
             },
-            "shares": None if shares is None else dict(zip(names, shares, strict=True)),
+            "weights": None if weights is None else dict(zip(names, weights, strict=True)),
             "members": [store.info for store in stores],
         },
-        reopen=(_rejoin, (stores, shares)),
+        reopen=(_rejoin, (stores, weights)),
     )
 
 
-def _rejoin(stores: tuple[Store, ...], shares: tuple[float, ...] | None) -> Store:
-    return join_stores(stores, shares=shares)
+def _rejoin(stores: tuple[Store, ...], weights: tuple[float, ...] | None) -> Store:
+    return join_stores(stores, weights=weights)
 
 
-def _weighted(store: Store, stores: tuple[Store, ...], share: float) -> Store:
-    """The store's rows, those for training repeated or thinned to their share of all such."""
-    training = store.splits == "train"
-    own = np.flatnonzero(training)
-    if len(own) == 0:
+def _weighted(store: Store, stores: tuple[Store, ...], weight: float) -> Store:
+    """The store with its training rows repeated or thinned to their share of all of them."""
+    is_training = store.splits == "train"
+    training = np.flatnonzero(is_training)  # (t,)
+    if len(training) == 0:
         raise ConfigError(
-            f"shares need training rows in every store, but {store.info['name']} has none"
+            f"weights need training rows in every store, but {store.info['name']} has none"
         )
-    target = round(share * sum(int((other.splits == "train").sum()) for other in stores))
-    passes, rest = divmod(target, len(own))
-    spaced = np.arange(rest) * len(own) // max(1, rest)
-    return store.select(np.concatenate([*[own] * passes, own[spaced], np.flatnonzero(~training)]))
+    target = round(weight * sum(int((other.splits == "train").sum()) for other in stores))
+    passes, rest = divmod(target, len(training))
+    spaced = training[np.arange(rest) * len(training) // max(1, rest)]  # (rest,)
+    return store.select(
+        np.concatenate([*[training] * passes, spaced, np.flatnonzero(~is_training)])
+    )
 
 
 class _JoinedPixels:
-    """The members' pixels under one numbering: member by member, view row by view row."""
+    """The members' pixels in one numbering: all rows of the first member, then of the next."""
 
     def __init__(self, parts: list[Store]) -> None:
         self._parts = parts
@@ -137,23 +157,12 @@ class _JoinedPixels:
         for part in self._parts:
             part.prepare(processes=processes, progress=progress)
 
-    @property
-    def array(self) -> PixelArray:
-        return self
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (int(self._starts[-1]), *self._parts[0].images.shape[1:])
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
-        wanted = np.asarray(rows)
-        flat = np.atleast_1d(wanted)
-        member = np.searchsorted(self._starts, flat, side="right") - 1
-        pixels = np.empty((len(flat), *self.shape[1:]), dtype=np.uint8)
+    def read(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        # (b,) index of each row's member
+        member = np.searchsorted(self._starts, rows, side="right") - 1
+        size = self._parts[0].source_px
+        pixels = np.empty((len(rows), 3, size, size), dtype=np.uint8)
         for number, part in enumerate(self._parts):
-            own = np.flatnonzero(member == number)
-            pixels[own] = part.images[part.indices[flat[own] - self._starts[number]]]
-        return pixels if wanted.ndim else pixels[0]
+            positions = np.flatnonzero(member == number)
+            pixels[positions] = part.pixels(rows[positions] - self._starts[number])
+        return pixels

@@ -1,11 +1,11 @@
-"""The store's manifest: written last, so that a store either opens or is not there."""
+"""The store's manifest: written last, so a folder with a manifest is a complete store."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from handssl.atomic import atomic_path
 from handssl.data.store.shard import SCHEMA_VERSION
 from handssl.errors import DataError
 
@@ -14,19 +14,19 @@ MANIFEST: Final = "manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a store is.
+    """The description of a store.
 
     Attributes:
-        name: Of the data set.
+        name: Name of the store.
         fingerprint: SHA-256 over the content of all rows, in order.
         boxes: Kind of box; "joints" is not label-free.
         stored_px: Largest side of a stored image.
         counts: Rows by split, and "images", "groups".
         shards: File name, rows, bytes and digest of each shard.
-        skipped: (file, reason) of what could not be used.
-        left_out: What does not belong in the task, by reason.
+        skipped: (file, reason) of every unusable image.
+        left_out: Number of images outside the task, by reason.
         source: Signature of the raw files.
-        options: What the build was asked for.
+        options: The options that change the rows.
         plan: Digest of source and options.
         schema: Version of the format.
     """
@@ -46,25 +46,21 @@ class Manifest:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON so that the file is either the old one or the whole new one."""
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write a JSON file atomically."""
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Make the store readable."""
+    """Write the manifest, which completes the store."""
     write_json(folder / MANIFEST, asdict(manifest))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check a store's manifest and that its shards are there, whole by their size.
+    """Read a store's manifest, and check that its shards exist and have the recorded sizes.
 
     Raises:
-        DataError: There is no finished store, or not one of this schema, or not all of it.
+        DataError: The store is missing, unfinished, of another schema, or incomplete.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -72,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(
             f"{folder} is a half-built store: run the same `handssl data build` again to finish it"
             if half
-            else f"{folder} is no store ({MANIFEST} is missing); build one with "
+            else f"{folder} is not a store ({MANIFEST} is missing); build one with "
             "`handssl data build`"
         )
     try:
@@ -93,9 +89,9 @@ def read_manifest(folder: Path) -> Manifest:
         )
     for name, size in sizes.items():
         shard = folder / "shards" / name
-        found = shard.stat().st_size if shard.exists() else None
-        if found != size:
+        actual = shard.stat().st_size if shard.exists() else None
+        if actual != size:
             raise DataError(
-                f"{shard} has {found} bytes instead of {size}; delete {folder} and build it again"
+                f"{shard} has {actual} bytes instead of {size}; delete {folder} and build it again"
             )
     return manifest

@@ -1,17 +1,16 @@
-"""Worker processes with one thread each, fed a bounded number of jobs ahead."""
+"""Run a function over many arguments in worker processes with one thread each."""
 
-import multiprocessing
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import pyarrow as pa
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
 
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError, require
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -20,20 +19,17 @@ Result = TypeVar("Result")
 
 
 class JobRunner(Protocol):
-    """What runs a module's function on each of many arguments: these processes, or a cluster."""
+    """Runs a module's function over many arguments: in processes, or on a cluster."""
 
     def __call__(
         self, function: Callable[..., Result], jobs: Iterable[tuple[Any, ...]]
     ) -> Iterator[Result]:
-        """Results of `function(*job)`, as they come, in bounded memory."""
+        """Results of `function(*job)` in order of completion, in bounded memory."""
         ...
 
 
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
 def default_processes() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -42,64 +38,54 @@ def default_processes() -> int:
 def run_jobs(
     function: Callable[..., Result], jobs: Iterable[tuple[Any, ...]], processes: int | None
 ) -> Iterator[Result]:
-    """Results of `function(*job)`, as they come; at most a few jobs a process wait at a time.
+    """Results of `function(*job)` in order of completion; only a few jobs wait at a time.
 
     Args:
-        function: A module's own function.
-        jobs: Its arguments; consumed as workers become free, so it may be a long stream.
+        function: A function of a module.
+        jobs: Its arguments, which may be a long stream: it is read as workers become free.
         processes: 1 runs in this process, None takes every core.
 
     Raises:
         ConfigError: `processes` is less than 1.
-        DataError: A worker process died, say for want of memory.
+        DataError: A worker process died, for example because memory ran out.
+
+    Example:
+        >>> sorted(run_jobs(pow, [(2, 3), (3, 2)], processes=1))
+        [8, 9]
     """
     processes = default_processes() if processes is None else processes
-    if processes < 1:
-        raise ConfigError(f"processes must be >= 1, but got processes={processes}")
+    require(processes >= 1, f"processes must be >= 1, but got processes={processes}")
     if processes == 1:
         for job in jobs:
             yield function(*job)
         return
-    context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(processes, mp_context=context, initializer=_limit_worker) as pool,
-    ):
-        pending: set[Future[Result]] = set()
-        try:
-            for job in jobs:
-                if len(pending) >= 2 * processes:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-                pending.add(pool.submit(function, *job))
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        except BrokenProcessPool as error:
-            raise DataError(
-                "a worker process died, probably for want of memory; run the same again to "
-                f"continue, with fewer processes than {processes}"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started inside inherit thread counts of 1."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    with parallel_config("loky", inner_max_num_threads=1, initializer=_ignore_interrupts):
+        parallel = Parallel(
+            n_jobs=processes,
+            return_as="generator_unordered",
+            pre_dispatch=2 * processes,
+            batch_size=1,
+            max_nbytes=None,  # arguments are small; no files of them in /dev/shm
+        )
+        results = parallel(delayed(function)(*job) for job in jobs)
     try:
-        yield
+        # Not `yield from`, which would close the results before `finally` does.
+        for result in results:  # noqa: UP028
+            yield result
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a worker process died, probably because memory ran out; run the same command again "
+            f"to continue, with fewer processes than {processes}"
+        ) from error
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        with warnings.catch_warnings():
+            # joblib warns a caller that stops early, as one that was interrupted does.
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
+        # joblib would keep idle workers, and their memory, for five minutes.
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
-def _limit_worker() -> None:
-    # Ctrl-C reaches the whole group; only the parent answers it.
+def _ignore_interrupts() -> None:
+    # Ctrl-C reaches every process of the group; the parent alone handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pa.set_cpu_count(1)

@@ -1,4 +1,4 @@
-"""All rows of a store: labels in memory, pixels behind a provider. Views index into it."""
+"""All rows of a store: labels in memory, pixels read on demand. A `Store` selects some rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from handssl.data.store.crop import resize_intrinsics
+from handssl.data.camera import resize_intrinsics
 from handssl.data.store.manifest import Manifest
 from handssl.data.store.parallel import Progress
 from handssl.errors import DataError
 from handssl.skeleton import NUM_JOINTS
 
-_WORDS: Final = ["side", "group", "source_id", "split"]
+_METADATA: Final = ["side", "group", "source_id", "split"]
 _LABELS: Final = [
     "size_px",
     "intrinsics",
@@ -24,29 +24,18 @@ _LABELS: Final = [
     "valid",
     "centre_px",
     "side_px",
-    *_WORDS,
+    *_METADATA,
 ]
 
 
-class PixelArray(Protocol):
-    """(N, 3, S, S) uint8: a memory-mapped array, or several seen as one."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, 3, S, S)."""
-
-    def __getitem__(self, rows: Any) -> NDArray[np.uint8]: ...
-
-
 class Pixels(Protocol):
-    """Where the pixels come from."""
+    """The pixels of N rows: those of one store, or of several."""
 
     def prepare(self, processes: int | None, progress: Progress | None) -> None:
-        """Decode them now, unless that is done."""
+        """Decode all pixels, unless that is done."""
 
-    @property
-    def array(self) -> PixelArray:
-        """All of them, decoded at first use."""
+    def read(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Pixels of these rows, (b,) -> (b, 3, S, S); decodes everything at first use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +43,9 @@ class StoreContent:
     """Labels and pixels of N rows; shapes and units as in `Store`.
 
     Attributes:
-        words: Arrow table of side, group, source_id and split; NumPy's fixed-width strings would
-            take ten times the memory.
-        reopen: Function and arguments that make the whole store again in another process.
+        metadata: Arrow table of side, group, source_id and split; NumPy's fixed-width strings
+            would take ten times the memory.
+        reopen: Function and arguments that open the whole store in another process.
     """
 
     intrinsics: NDArray[np.float32]
@@ -64,7 +53,7 @@ class StoreContent:
     valid: NDArray[np.bool_]
     centre_px: NDArray[np.float32]
     side_px: NDArray[np.float32]
-    words: pa.Table
+    metadata: pa.Table
     pixels: Pixels
     source_px: int
     fingerprint: str
@@ -72,9 +61,9 @@ class StoreContent:
     reopen: tuple[Callable[..., Any], tuple[Any, ...]]
 
     def text(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.str_]:
-        """One of the words of some rows."""
-        words: NDArray[np.str_] = self.words[name].take(rows).to_numpy().astype(np.str_)
-        return words
+        """One column of the metadata, for some rows."""
+        text: NDArray[np.str_] = self.metadata[name].take(rows).to_numpy().astype(np.str_)
+        return text
 
 
 def read_content(
@@ -85,7 +74,7 @@ def read_content(
     pixels: Pixels,
     reopen: tuple[Callable[..., Any], tuple[Any, ...]],
 ) -> StoreContent:
-    """Read the labels of all shards and bring them to S × S images.
+    """Read the labels of all shards and convert them to S × S images.
 
     Raises:
         DataError: A shard cannot be read, or has other rows than the manifest says.
@@ -96,29 +85,31 @@ def read_content(
     valid = np.empty((n, NUM_JOINTS), dtype=np.bool_)
     centre = np.empty((n, 2), dtype=np.float32)
     side = np.empty(n, dtype=np.float32)
-    words: list[pa.Table] = []
+    metadata: list[pa.Table] = []
     start = 0
-    # Shard by shard: the labels of all rows as float64 would take twice the memory for a moment.
+    # Shard by shard, because float64 labels of all rows would take twice the memory.
     for shard in manifest.shards:
         table = _read_labels(path / "shards" / str(shard["file"]), shard["rows"])
         rows = slice(start, start + len(table))
         start += len(table)
+        # (m,) ratio of the decoded side to the stored one, for the m rows of the shard
         factor: NDArray[np.float64] = source_px / table["size_px"].to_numpy()
         stored = _numbers(table, "intrinsics").reshape(-1, 3, 3)
         intrinsics[rows] = resize_intrinsics(stored, factor)
         joints[rows] = _numbers(table, "joints_m").reshape(-1, NUM_JOINTS, 3)
         valid[rows] = _numbers(table, "valid").reshape(-1, NUM_JOINTS) > 0
         points = _numbers(table, "centre_px").reshape(-1, 2)
+        # Pixel centres are at integers, so areas map by u -> (u + 0.5) * factor - 0.5.
         centre[rows] = (points + 0.5) * factor[:, None] - 0.5
         side[rows] = table["side_px"].to_numpy() * factor
-        words.append(table.select(_WORDS))
+        metadata.append(table.select(_METADATA))
     return StoreContent(
         intrinsics=intrinsics,
         joints_m=joints,
         valid=valid,
         centre_px=centre,
         side_px=side,
-        words=pa.concat_tables(words).combine_chunks(),
+        metadata=pa.concat_tables(metadata).combine_chunks(),
         pixels=pixels,
         source_px=source_px,
         fingerprint=manifest.fingerprint,
@@ -151,6 +142,7 @@ def _read_labels(shard: Path, rows: int) -> pa.Table:
 
 
 def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """A column of fixed-size lists of length k as one flat array of m * k numbers."""
     flat = pa.concat_arrays(table[name].chunks).flatten() if len(table) else pa.array([])
     numbers: NDArray[np.float64] = flat.to_numpy(zero_copy_only=False).astype(np.float64)
     return numbers

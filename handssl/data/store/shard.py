@@ -1,8 +1,7 @@
-"""One Parquet file of a store: its schema, its checksum, and how annotations become one."""
+"""One Parquet file of a store: its schema, its checksums, and its construction."""
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from handssl.atomic import atomic_path
 from handssl.data.raw.dataset import Annotation, load_pixels, read_bytes
 from handssl.data.store.boxes import Boxes, BoxKind, box_of
 from handssl.data.store.crop import store_square
@@ -43,32 +43,32 @@ _KEY: Final = b"handssl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """What is the same for all shards of a store.
+    """The settings that all shards of a store share.
 
     Attributes:
-        folder: Where the shards go.
-        name: Of the data set.
+        folder: Folder of the shards.
+        name: Name of the store.
         boxes: Kind of box.
-        source_px: Largest side to store.
+        stored_px: Largest side of a stored image.
         strict: Refuse unusable samples instead of skipping them.
-        plan: Digest of everything that decides the content; shards of another plan are no good.
+        plan: Digest of everything that decides the content; a shard of another plan is rebuilt.
     """
 
     folder: Path
     name: str
     boxes: BoxKind
-    source_px: int
+    stored_px: int
     strict: bool
     plan: str
 
     def path(self, index: int) -> Path:
-        """Where the shard of this number lies."""
+        """Path of the shard of this number."""
         return self.folder / f"{index:05d}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardReport:
-    """What a shard says about itself, also in its footer."""
+    """Summary of a shard, also written to its footer."""
 
     plan: str
     rows: int
@@ -112,12 +112,10 @@ def write_shard(
     annotations: Sequence[Annotation],
     boxes: Boxes,
 ) -> ShardReport:
-    """Load, cut and encode a chunk of annotations into one shard; a finished one is kept.
-
-    The file appears under its name only when it is complete.
+    """Load, crop and encode a chunk of annotations into one shard, unless it is finished.
 
     Args:
-        job: What all shards share.
+        job: The settings that all shards share.
         index: Number of the chunk.
         annotations: The chunk.
         boxes: Boxes by source id, for boxes=file.
@@ -147,11 +145,11 @@ def write_shard(
     )
     footer = SCHEMA.with_metadata({_KEY: json.dumps(asdict(report)).encode()})
     table = pa.Table.from_pylist(rows, schema=SCHEMA).cast(footer)
-    partial = path.with_suffix(f".{os.getpid()}.part")
     # JPEG does not compress further; labels do.
     codecs = {field.name: "none" if field.name == "image" else "zstd" for field in SCHEMA}
-    pq.write_table(table, partial, compression=codecs, use_dictionary=["group", "side", "split"])
-    partial.replace(path)
+    columns = ["group", "side", "split"]
+    with atomic_path(path) as partial:
+        pq.write_table(table, partial, compression=codecs, use_dictionary=columns)
     return report
 
 
@@ -163,7 +161,7 @@ def make_row(
     """One row of a shard: the stored square with its camera, box and labels.
 
     Raises:
-        DataError: The sample is unusable; names its file.
+        DataError: The sample is unusable; the message names its file.
     """
     original = read_bytes(annotation)
     image = load_pixels(annotation, original)
@@ -172,7 +170,7 @@ def make_row(
         original,
         annotation.intrinsics,
         box_of(annotation, image.size, job.boxes, boxes),
-        source_px=job.source_px,
+        stored_px=job.stored_px,
         changed=annotation.mirror,
     )
     row: dict[str, Any] = {
@@ -193,7 +191,7 @@ def make_row(
 
 
 def read_report(path: Path) -> ShardReport | None:
-    """What a shard's footer says, or None if there is no readable shard of this schema."""
+    """The summary in a shard's footer, or None if there is no readable shard of this schema."""
     try:
         metadata = pq.read_metadata(path).metadata or {}
         content = json.loads(metadata[_KEY])

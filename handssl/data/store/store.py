@@ -1,73 +1,28 @@
-"""A data set ready for training: decoded pixels shared in memory, labels beside them."""
+"""A data set ready for training: decoded pixels shared in memory, and labels."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handssl.data.sample import HandSample
-from handssl.data.store.decoded import DecodedPixels
-from handssl.data.store.manifest import read_manifest
 from handssl.data.store.parallel import Progress
-from handssl.data.store.rows import PixelArray, StoreContent, read_content
-from handssl.errors import ConfigError, DataError
+from handssl.data.store.rows import StoreContent
+from handssl.errors import DataError, require
 
 if TYPE_CHECKING:
     import torch
 
 
-def open_store(
-    path: str | Path, *, source_px: int | None = None, cache_dir: str | Path | None = None
-) -> "Store":
-    """Open a finished store. Pixels are decoded at first use, or by `Store.prepare`.
-
-    Args:
-        path: The store's folder, or one that combines several (`handssl.data.joined`).
-        source_px: Side S of the decoded images; default the stored one, at most 224.
-        cache_dir: Where the decoded pixels lie; default beside the store.
-
-    Raises:
-        DataError: The store is missing, half-built, of another schema or damaged.
-    """
-    # Absolute, as a pickled store is opened by processes that work elsewhere.
-    path = Path(path).absolute()
-    cache = None if cache_dir is None else Path(cache_dir).absolute()
-    # Here: joining is built on this module.
-    from handssl.data.store.joined import JOINED, open_joined  # noqa: PLC0415
-
-    if (path / JOINED).exists():
-        return open_joined(path, source_px=source_px, cache_dir=cache)
-    manifest = read_manifest(path)
-    size = min(224, manifest.stored_px) if source_px is None else source_px
-    if size < 16:
-        raise ConfigError(f"source_px must be >= 16, but got source_px={size}")
-    pixels = DecodedPixels(path, manifest, source_px=size, cache_dir=cache)
-    return Store(
-        read_content(
-            path, manifest, source_px=size, pixels=pixels, reopen=(_reopen, (path, size, cache))
-        )
-    )
-
-
-def _reopen(path: Path, source_px: int, cache_dir: Path | None) -> "Store":
-    return open_store(path, source_px=source_px, cache_dir=cache_dir)
-
-
-def _view(reopen: Any, arguments: tuple[Any, ...], indices: NDArray[np.int64]) -> "Store":
-    whole: Store = reopen(*arguments)
-    return whole.select(indices)
-
-
 class Store:
-    """A view of some rows of a store; all views of one store share its pixels.
+    """All rows of a store, or a subset of them; subsets share its pixels.
 
-    Made by `open_store`, `join_stores`, `split`, `take` and `select`. Pickling it sends the path
-    and the rows' numbers, not the data.
+    Made by `open_store`, `join_stores`, `split`, `take` and `select`. A pickled store holds its
+    path and row numbers, not the data.
 
     Attributes:
-        indices: (n,) this view's rows in `images`.
+        indices: (n,) row numbers in the whole store.
     """
 
     def __init__(self, content: StoreContent, indices: NDArray[np.int64] | None = None) -> None:
@@ -77,7 +32,7 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         reopen, arguments = self._content.reopen
-        return _view, (reopen, arguments, self.indices)
+        return _reopen_subset, (reopen, arguments, self.indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -89,13 +44,13 @@ class Store:
         index = int(self.indices[row])
         content = self._content
         return HandSample(
-            image=np.ascontiguousarray(self.images[index].transpose(1, 2, 0)),
+            image=np.ascontiguousarray(self.pixels(np.array([row]))[0].transpose(1, 2, 0)),
             intrinsics=content.intrinsics[index].astype(np.float64),
             joints_m=content.joints_m[index].astype(np.float64),
             valid=content.valid[index],
-            side=content.words["side"][index].as_py(),
-            group=content.words["group"][index].as_py(),
-            source_id=content.words["source_id"][index].as_py(),
+            side=content.metadata["side"][index].as_py(),
+            group=content.metadata["group"][index].as_py(),
+            source_id=content.metadata["source_id"][index].as_py(),
         )
 
     def __iter__(self) -> Iterator[HandSample]:
@@ -107,65 +62,67 @@ class Store:
         return self
 
     def select(self, rows: NDArray[np.integer[Any]]) -> "Store":
-        """A view of these rows of this view, in this order."""
+        """The subset of these rows, in this order; rows may repeat."""
         return Store(self._content, self.indices[rows])
 
     def split(self, name: str) -> "Store":
-        """The rows of one side of the split: "train", "val" or "test".
+        """The rows of one split: "train", "val" or "test".
 
         Raises:
             DataError: There are no such rows.
         """
         names, counts = np.unique(self.splits, return_counts=True)
         if name not in names:
-            found = dict(zip(names.tolist(), counts.tolist(), strict=True))
+            available = dict(zip(names.tolist(), counts.tolist(), strict=True))
             raise DataError(
-                f"split must be one that has rows, but got split={name!r} of {found}; "
+                f"split must be one that has rows, but got split={name!r} of {available}; "
                 "take more images, or convert that split too"
             )
         return self.select(np.flatnonzero(self.splits == name))
 
     def take(self, n_images: int) -> "Store":
-        """The first whole groups that together have at most `n_images` rows, at least one group.
+        """The first whole groups with at most `n_images` rows together, at least one group.
 
-        Groups count in the order of their first row within their side of the split, and the
-        sides are interleaved by their sizes, so the result keeps the splits' shares as far as
-        whole groups allow and is the same every time; a smaller one is part of a larger one. Of
-        a joined store, each member's rows are a side of their own: their shares are kept too.
+        Groups are ordered by their first row within their split, and splits are interleaved in
+        proportion to their sizes. So the subset keeps the ratio of the splits as far as whole
+        groups allow, is deterministic, and contains every smaller one. In a joined store the same
+        holds for each member.
 
         Args:
-            n_images: Upper bound of the number of rows, at least 1.
+            n_images: Largest number of rows, at least 1.
         """
-        if n_images < 1:
-            raise ConfigError(f"n_images must be >= 1, but got n_images={n_images}")
+        require(n_images >= 1, f"n_images must be >= 1, but got n_images={n_images}")
+        # For the g groups: first row (g,), size (g,); group number of each row (n,).
         _, first, group, count = np.unique(
             self.groups, return_index=True, return_inverse=True, return_counts=True
         )
-        side = self.splits[first]
-        if "members" in self._content.info:  # joining put the member's name before the group's
+        stratum = self.splits[first]  # (g,)
+        if "members" in self._content.info:  # joined: groups are named "<member>/<group>"
             members = [name.split("/", 1)[0] for name in self.groups[first].tolist()]
-            side = np.array([f"{a}/{b}" for a, b in zip(side.tolist(), members, strict=True)])
-        place = np.empty(len(first))
-        for name in np.unique(side):
-            own = np.flatnonzero(side == name)
-            own = own[np.argsort(first[own])]
-            before = np.cumsum(count[own]) - count[own] / 2
-            place[own] = before / count[own].sum()
-        order = np.lexsort((first, place))
-        kept = max(1, int((np.cumsum(count[order]) <= n_images).sum()))
-        return self.select(np.flatnonzero(np.isin(group, order[:kept])))
+            stratum = np.array(
+                [f"{split}/{name}" for split, name in zip(stratum.tolist(), members, strict=True)]
+            )
+        # (g,) position of each group's middle row within its stratum, in [0, 1]
+        position = np.empty(len(first))
+        for name in np.unique(stratum):
+            chosen = np.flatnonzero(stratum == name)
+            chosen = chosen[np.argsort(first[chosen])]
+            middle = np.cumsum(count[chosen]) - count[chosen] / 2
+            position[chosen] = middle / count[chosen].sum()
+        order = np.lexsort((first, position))
+        n_groups = max(1, int((np.cumsum(count[order]) <= n_images).sum()))
+        return self.select(np.flatnonzero(np.isin(group, order[:n_groups])))
+
+    def pixels(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Pixels of these rows, (b,) -> (b, 3, S, S) uint8; decodes the store at first use."""
+        return self._content.pixels.read(self.indices[rows])
 
     def batch(self, rows: NDArray[np.integer[Any]]) -> "torch.Tensor":
-        """Pixels of these rows of this view: (b, 3, S, S) uint8."""
-        # Here and not above: the processes that build stores have no use for torch.
+        """`pixels` as a tensor: (b,) -> (b, 3, S, S) uint8."""
+        # Imported here because the processes that build stores do not load torch.
         import torch  # noqa: PLC0415
 
-        return torch.from_numpy(self.images[self.indices[rows]])
-
-    @property
-    def images(self) -> PixelArray:
-        """(N, 3, S, S) uint8 pixels of the *whole* store; `indices` are this view's rows in it."""
-        return self._content.pixels.array
+        return torch.from_numpy(self.pixels(rows))
 
     @property
     def joints_m(self) -> NDArray[np.float32]:
@@ -174,7 +131,7 @@ class Store:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """(n, 21) which joints have a label."""
+        """(n, 21) True for joints with a label."""
         return self._content.valid[self.indices]
 
     @property
@@ -199,7 +156,7 @@ class Store:
 
     @property
     def groups(self) -> NDArray[np.str_]:
-        """(n,) what must stay on one side of a split."""
+        """(n,) pose or capture of each row; a group is never divided between splits."""
         return self._content.text("group", self.indices)
 
     @property
@@ -224,10 +181,10 @@ class Store:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What the store is: name, boxes, counts, schema, skipped, left_out, source, options."""
+        """Name, boxes, counts, schema, skipped, left_out, source and options of the store."""
         return dict(self._content.info)
 
-    @property
-    def content(self) -> StoreContent:
-        """The whole that this is a view of."""
-        return self._content
+
+def _reopen_subset(reopen: Any, arguments: tuple[Any, ...], indices: NDArray[np.int64]) -> Store:
+    store: Store = reopen(*arguments)
+    return store.select(indices)

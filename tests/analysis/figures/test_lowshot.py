@@ -1,16 +1,13 @@
 """What a line of the figure of few labels looks like says what it stands for."""
 
-from collections.abc import Callable
-
 from analysis.figures.canvas import INK
 from analysis.figures.lowshot import low_shot_drawings
 from analysis.lowshot import low_shot
-from analysis.reading import read_studies
-from tests.analysis.conftest import StudyMaker
+from tests.analysis.conftest import Make
 
 
 def test_a_colour_a_pretraining_black_for_random_weights_dashes_where_frozen(
-    make_study: Callable[..., StudyMaker],
+    make_study: Make,
 ) -> None:
     study = make_study()
     for mode, objective in (
@@ -21,8 +18,7 @@ def test_a_colour_a_pretraining_black_for_random_weights_dashes_where_frozen(
             part = {"fit": "FH", "evaluate": "FH", "mode": mode, "label_fraction": fraction}
             config = {"encoder": {"name": "resnet10t"}, "transfer": part}
             study.add("T", objective, config=config)
-    study.write_study()
-    (drawing,) = low_shot_drawings(low_shot(read_studies([str(study.folder)])))
+    (drawing,) = low_shot_drawings(low_shot([study.read()]))
     lines = {
         str(line.get_label()): (line.get_color(), line.get_linestyle())
         for line in drawing.figure.axes[0].get_lines()

@@ -1,17 +1,11 @@
-from collections.abc import Callable
-
-from analysis.grid import Grid, arrange
-from analysis.notation import STUDY_ROWS
-from analysis.reading import read_studies
+from analysis.grid import Grid
+from analysis.notation import PAPER_ROWS
 from analysis.tables import best_table, composition_tables
-from tests.analysis.conftest import StudyMaker
-
-Make = Callable[..., StudyMaker]
+from tests.analysis.conftest import Make, StudyMaker
 
 
 def arranged(study: StudyMaker) -> Grid:
-    study.write_study()
-    return arrange(read_studies([str(study.folder)]))
+    return study.grid()
 
 
 def test_table_5_has_the_study_s_rows_and_shows_what_has_not_run(make_study: Make) -> None:
@@ -20,7 +14,7 @@ def test_table_5_has_the_study_s_rows_and_shows_what_has_not_run(make_study: Mak
     study.add("Ro", "contrastive", status="failed")
     study.plan.append({"trial": "later", "objective": "relative", "composition": "T"})
     table = composition_tables(arranged(study))[-1]
-    assert [row[0].text for row in table.rows] == list(STUDY_ROWS)
+    assert [row[0].text for row in table.rows] == list(PAPER_ROWS)
     rows = {row[0].text: [entry.text for entry in row] for row in table.rows}
     assert [c.group for c in table.columns[1:]] == ["Relative"] * 4 + ["Contrastive"] * 4
     assert rows["T+CJ+S"][1:] == [
@@ -54,6 +48,6 @@ def test_a_mixed_or_new_objective_is_a_further_column_without_published_numbers(
         ["T:c+Ro:r", "7.50†", "5.00†"]
     ]
     assert "Published" not in table.caption
-    assert [row[0].text for row in plain.rows] == list(STUDY_ROWS)
+    assert [row[0].text for row in plain.rows] == list(PAPER_ROWS)
     # Its assignments are none of the study's 15.
     assert [row[4].text for row in best_table(arranged(study)).rows] == ["1 of 15", "1"]

@@ -8,18 +8,18 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from handssl.data import build_store, read_freihand, read_interhand
+from handssl.data.camera import project_px
 from handssl.data.doctor import raw as doctor_raw
-from handssl.data.doctor.doctor import examine
-from handssl.data.raw.plausibility import project_px
+from handssl.data.doctor.examine import examine
 
 Make = Callable[..., Path]
 
 
 def _levels(root: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    levels: dict[str, list[str]] = {}
     for finding in examine(root):
-        found.setdefault(finding.level, []).append(f"{finding.what}; {finding.advice}")
-    return found
+        levels.setdefault(finding.level, []).append(f"{finding.text}; {finding.advice}")
+    return levels
 
 
 def test_sound_folders_have_no_errors(
@@ -100,7 +100,7 @@ def test_every_annotator_of_the_v0_layout_is_looked_at(
     for layout in ("all", "human_annot"):
         make_interhand(root, layout=layout)
     make_interhand(root, layout="all", split="test")
-    said = [finding.what for finding in examine(root) if "single-hand images" in finding.what]
+    said = [finding.text for finding in examine(root) if "single-hand images" in finding.text]
     assert [what.split(":")[0] for what in said] == ["train", "train (human_annot)", "test"]
 
 
@@ -111,7 +111,9 @@ def test_a_known_release_is_recognised_by_both_its_counts(
     for counts, level in (((8, 4), "ok"), ((8, 5), "note")):
         monkeypatch.setattr(doctor_raw, "_INTERHAND", {("train", "all"): {"v1.0": counts}})
         [said] = [what for what in _levels(root)[level] if "single-hand images" in what]
-        expected = "as v1.0 at 5 fps" if level == "ok" else "v1.0: 8 and 5; a part may be used"
+        expected = (
+            "as v1.0 at 5 fps" if level == "ok" else "v1.0: 8 and 5; a part of them can be used"
+        )
         assert expected in said
 
 
@@ -119,7 +121,7 @@ def test_a_complete_freihand_of_another_image_size_is_an_error(
     freihand_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor_raw, "_FREIHAND_POSES", {"training": 6, "evaluation": 0})
-    assert any("release's are 224×224" in what for what in _levels(freihand_root)["error"])
+    assert any("release has 224×224" in what for what in _levels(freihand_root)["error"])
     monkeypatch.setattr(doctor_raw, "_FREIHAND_SIZE", "64×64")
     assert "error" not in _levels(freihand_root)
 
@@ -143,6 +145,6 @@ def test_damage_in_a_store_is_found(freihand_root: Path, tmp_path: Path) -> None
 
 def test_what_is_no_data_set_is_said(tmp_path: Path) -> None:
     assert "neither FreiHAND" in _levels(tmp_path)["error"][0]
-    assert "is no folder" in _levels(tmp_path / "absent")["error"][0]
+    assert "is not a folder" in _levels(tmp_path / "absent")["error"][0]
     (tmp_path / "shards").mkdir()
     assert "half-built" in _levels(tmp_path)["error"][0]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handssl.data import open_or_build_store, read_interhand
-from handssl.data.raw.plausibility import project_px
+from handssl.data import RawFolder, open_or_build_store, read_interhand
+from handssl.data.camera import project_px
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import INTERHAND_TO_FREIHAND
 
@@ -108,10 +108,9 @@ def test_real_hands_project_into_their_published_boxes(real_samples: Path) -> No
 
 
 def test_real_hands_project_into_the_stored_square(real_samples: Path, tmp_path: Path) -> None:
-    store = open_or_build_store(
-        real_samples / "interhand", tmp_path / "s", dataset="interhand", processes=1
-    )
-    assert store.images.shape == (2, 3, 224, 224)
+    raw = RawFolder(root=real_samples / "interhand", dataset="interhand")
+    store = open_or_build_store(raw, tmp_path / "s", processes=1)
+    assert store.pixels(np.arange(2)).shape == (2, 3, 224, 224)
     for row, sample in enumerate(store):
         points = project_px(sample.joints_m, sample.intrinsics)
         half = store.side_px[row] / 2

@@ -3,7 +3,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from handssl.data.raw.plausibility import label_problem, project_px
+from handssl.data.camera import project_px
+from handssl.data.raw.plausibility import label_problem
 from handssl.geometry import project
 
 K = np.array([[480.0, 0, 112], [0, 480.0, 112], [0, 0, 1]])

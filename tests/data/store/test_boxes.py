@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handssl.data import build_store, open_store, read_freihand, read_interhand
+from handssl.data import StoreOptions, build_store, open_store, read_freihand, read_interhand
 from handssl.errors import DataError
 
 Make = Callable[..., Path]
@@ -18,7 +18,7 @@ def test_the_centre_box_uses_no_label(make_freihand: Make, tmp_path: Path) -> No
     source = read_freihand(root, "evaluation")
     with pytest.raises(DataError, match="boxes=centre or boxes=file"):
         build_store(source, tmp_path / "joints", processes=1)
-    build_store(source, tmp_path / "s", boxes="centre", processes=1)
+    build_store(source, tmp_path / "s", StoreOptions(boxes="centre"), processes=1)
     store = open_store(tmp_path / "s")
     np.testing.assert_allclose(store.centre_px, 31.5)
     np.testing.assert_allclose(store.side_px, 0.67 * 64)
@@ -34,9 +34,8 @@ def test_boxes_from_a_file_are_mirrored_with_left_hands(
     boxes = {source_id: [40, 10, 30, 50] for source_id in ids[:-1]}
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(boxes))
-    manifest = build_store(
-        source, tmp_path / "s", boxes="file", boxes_file=path, source_px=1000, processes=1
-    )
+    options = StoreOptions(boxes="file", boxes_file=path, stored_px=1000)
+    manifest = build_store(source, tmp_path / "s", options, processes=1)
     assert len(manifest.skipped) == 1
     assert "no box" in manifest.skipped[0][1]
     store = open_store(tmp_path / "s", source_px=round(1.25 * 50 * 2.1) + 1)
@@ -70,14 +69,14 @@ def test_a_broken_file_of_boxes_is_one_error(
     path = tmp_path / "boxes.json"
     path.write_text(content)
     with pytest.raises(DataError, match=word):
-        build_store(read_freihand(freihand_root), tmp_path / "s", boxes="file", boxes_file=path)
-
-
-def test_a_missing_file_of_boxes_is_one_error(freihand_root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.json"):
         build_store(
             read_freihand(freihand_root),
             tmp_path / "s",
-            boxes="file",
-            boxes_file=tmp_path / "absent.json",
+            StoreOptions(boxes="file", boxes_file=path),
         )
+
+
+def test_a_missing_file_of_boxes_is_one_error(freihand_root: Path, tmp_path: Path) -> None:
+    options = StoreOptions(boxes="file", boxes_file=tmp_path / "absent.json")
+    with pytest.raises(DataError, match=r"absent\.json"):
+        build_store(read_freihand(freihand_root), tmp_path / "s", options)

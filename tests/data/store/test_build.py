@@ -5,10 +5,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from handssl.data import Annotation, build_store, open_store, read_freihand
+from handssl.data import Annotation, StoreOptions, build_store, open_store, read_freihand
 from handssl.data.store import build as build_module
 from handssl.data.store import shard
 from handssl.data.store.forecast import Forecast
@@ -21,7 +22,6 @@ Make = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "SHARD_ROWS", 8)
-    monkeypatch.setattr("handssl.data.store.plan.SHARD_ROWS", 8)
 
 
 def test_the_fingerprint_depends_neither_on_processes_nor_on_paths(
@@ -72,17 +72,16 @@ def test_a_build_killed_in_the_middle_continues(make_freihand: Make, tmp_path: P
     code = """
 import sys, time
 import handssl.data.store.build as build
-import handssl.data.store.plan as plan
 import handssl.data.store.shard as shard
 from handssl.data import read_freihand
 
 def stopped_while_it_writes(table, path, **options):
-    if path.name.startswith("00005"):
+    if path.name.endswith("00005.parquet"):
         path.write_bytes(b"PAR1")
         time.sleep(600)
     write(table, path, **options)
 
-build.SHARD_ROWS = plan.SHARD_ROWS = 8
+build.SHARD_ROWS = 8
 write = shard.pq.write_table
 shard.pq.write_table = stopped_while_it_writes
 build.build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)
@@ -91,12 +90,12 @@ build.build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)
     path.write_text(code)
     environment = dict(os.environ, PYTHONPATH=str(Path(build_module.__file__).parents[3]))
     process = subprocess.Popen([sys.executable, str(path), str(root), str(out)], env=environment)
-    while not list((out / "shards").glob("00005.*.part")):
+    while not list((out / "shards").glob(".*.partial.00005.parquet")):
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert len(list((out / "shards").glob("*.parquet"))) == 5
+    assert len(list((out / "shards").glob("[0-9]*.parquet"))) == 5
     assert not (out / "manifest.json").exists()
     with pytest.raises(DataError, match="half-built"):
         open_store(out)
@@ -104,7 +103,7 @@ build.build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)
     whole = build_store(read_freihand(root), tmp_path / "whole", processes=1)
     assert finished.fingerprint == whole.fingerprint
     assert finished.counts["images"] == 600
-    assert not list(out.rglob("*.part"))
+    assert not list(out.rglob("*.partial.*"))
 
 
 def test_a_finished_store_is_kept_and_another_is_refused(
@@ -114,10 +113,10 @@ def test_a_finished_store_is_kept_and_another_is_refused(
     first = build_store(source, tmp_path / "s", processes=1)
     times = [path.stat().st_mtime_ns for path in sorted((tmp_path / "s" / "shards").iterdir())]
     assert build_store(source, tmp_path / "s", processes=1) == first
-    again = [path.stat().st_mtime_ns for path in sorted((tmp_path / "s" / "shards").iterdir())]
-    assert again == times
+    later = [path.stat().st_mtime_ns for path in sorted((tmp_path / "s" / "shards").iterdir())]
+    assert later == times
     with pytest.raises(DataError, match="other raw files or options"):
-        build_store(source, tmp_path / "s", boxes="centre", processes=1)
+        build_store(source, tmp_path / "s", StoreOptions(boxes="centre"), processes=1)
     other = read_freihand(make_freihand(tmp_path / "other", seed=3))
     with pytest.raises(DataError, match="other raw files or options"):
         build_store(other, tmp_path / "s", processes=1)
@@ -149,14 +148,11 @@ def test_the_forecast_comes_first_and_is_close(freihand_root: Path, tmp_path: Pa
     assert "24 images" in str(expected)
 
 
-def test_no_room_is_said_before_anything_is_written(
+def test_a_full_disk_is_refused_before_anything_is_written(
     freihand_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Full:
-        free = 1000
-
-    monkeypatch.setattr("handssl.data.store.forecast.shutil.disk_usage", lambda path: Full)
-    with pytest.raises(DataError, match="no room"):
+    monkeypatch.setattr("handssl.data.store.forecast.free_bytes", lambda path: 1000)
+    with pytest.raises(DataError, match="not enough disk space"):
         build_store(read_freihand(freihand_root), tmp_path / "s", processes=1)
     assert not (tmp_path / "s").exists()
 
@@ -166,23 +162,21 @@ def test_no_room_is_said_before_anything_is_written(
     [
         ({"boxes": "head"}, "boxes='head'"),
         ({"boxes": "file"}, "boxes_file"),
-        ({"source_px": 4}, "source_px=4"),
-        ({"processes": 0}, "processes=0"),
+        ({"boxes_file": "boxes.json"}, "boxes='joints', boxes_file='boxes.json'"),
+        ({"stored_px": 4}, "stored_px=4"),
     ],
 )
-def test_options_that_cannot_be_used_are_named(
-    freihand_root: Path, tmp_path: Path, options: dict[str, object], word: str
-) -> None:
+def test_options_that_cannot_be_used_are_named(options: dict[str, Any], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
-        build_store(read_freihand(freihand_root), tmp_path / "s", **options)  # type: ignore[arg-type]
+        StoreOptions(**options)
 
 
 def test_a_folder_of_something_else_is_left_alone(freihand_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "thesis.tex").write_text("precious")
-    with pytest.raises(DataError, match="no store"):
-        build_store(read_freihand(freihand_root), tmp_path / "home", processes=1)
-    assert [path.name for path in (tmp_path / "home").iterdir()] == ["thesis.tex"]
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "thesis.tex").write_text("precious")
+    with pytest.raises(DataError, match="is not a store"):
+        build_store(read_freihand(freihand_root), tmp_path / "texts", processes=1)
+    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["thesis.tex"]
 
 
 def test_only_a_few_chunks_of_labels_are_alive_at_a_time(
@@ -214,7 +208,7 @@ def test_only_a_few_chunks_of_labels_are_alive_at_a_time(
     assert read_manifest(tmp_path / "s").counts["images"] == 160
 
 
-def test_a_place_that_cannot_be_written_to_is_one_error(
+def test_a_folder_that_cannot_be_written_to_is_one_error(
     freihand_root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")

@@ -6,11 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from handssl.data.camera import mirror_intrinsics, mirror_joints, project_px, resize_intrinsics
 from handssl.data.raw.dataset import Annotation
-from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
-from handssl.data.raw.plausibility import project_px
 from handssl.data.store.boxes import MARGIN, Box, box_of
-from handssl.data.store.crop import CONTEXT, resize_intrinsics, store_square
+from handssl.data.store.crop import CONTEXT, store_square
 
 
 def _blob(width: int, height: int, u: float, v: float) -> Image.Image:
@@ -35,7 +34,7 @@ def test_a_point_in_space_stays_on_its_pixel_through_cutting_and_reducing(
     intrinsics = np.array([[500.0, 0, 160], [0, 500.0, 120], [0, 0, 1]])
     point = np.array([[(u - 160) / 500 * 0.8, (v - 120) / 500 * 0.8, 0.8]])
     box = Box(centre_px=(u + 10, v - 5), side_px=side)
-    crop = store_square(_blob(320, 240, u, v), b"", intrinsics, box, source_px=96, changed=False)
+    crop = store_square(_blob(320, 240, u, v), b"", intrinsics, box, stored_px=96, changed=False)
     expected = project_px(point, crop.intrinsics)[0]
     seen = _centre_of(Image.open(io.BytesIO(crop.jpeg)))
     np.testing.assert_allclose(seen, expected, atol=0.15)
@@ -49,7 +48,7 @@ def test_a_point_in_space_stays_on_its_pixel_through_cutting_and_reducing(
     focal_share=st.floats(0.8, 3),
     width=st.integers(48, 600),
     height=st.integers(48, 600),
-    source_px=st.integers(32, 256),
+    stored_px=st.integers(32, 256),
     labelled=st.integers(1, 21),
     mirror=st.booleans(),
 )
@@ -59,7 +58,7 @@ def test_joints_project_into_the_crop(
     focal_share: float,
     width: int,
     height: int,
-    source_px: int,
+    stored_px: int,
     labelled: int,
     mirror: bool,
 ) -> None:
@@ -94,7 +93,7 @@ def test_joints_project_into_the_crop(
     points = project_px(joints[valid], intrinsics)
     assume(np.linalg.norm(points - points.mean(axis=0), axis=1).max() > 1)  # else it is refused
     box = box_of(annotation, image.size, "joints", {})
-    crop = store_square(image, b"", intrinsics, box, source_px=source_px, changed=True)
+    crop = store_square(image, b"", intrinsics, box, stored_px=stored_px, changed=True)
     points = project_px(joints[valid], crop.intrinsics)
     offset = np.linalg.norm(points - crop.box.centre_px, axis=1)
     np.testing.assert_allclose(offset.max(), crop.box.side_px / (2 * MARGIN), rtol=1e-6)
@@ -102,7 +101,7 @@ def test_joints_project_into_the_crop(
         assert (points > -0.5).all()
         assert (points < crop.size_px - 0.5).all()
     assert Image.open(io.BytesIO(crop.jpeg)).size == (crop.size_px, crop.size_px)
-    assert crop.size_px <= source_px
+    assert crop.size_px <= stored_px
 
 
 def test_a_square_image_that_fits_is_kept_byte_for_byte() -> None:
@@ -111,7 +110,7 @@ def test_a_square_image_that_fits_is_kept_byte_for_byte() -> None:
     box = Box(centre_px=(30.0, 30.0), side_px=40.0)
     intrinsics = np.eye(3)
     image = Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
-    crop = store_square(image, buffer.getvalue(), intrinsics, box, source_px=64, changed=False)
+    crop = store_square(image, buffer.getvalue(), intrinsics, box, stored_px=64, changed=False)
     assert crop.jpeg == buffer.getvalue()
     assert crop.box == box
     assert crop.size_px == 64

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handssl.data import Store, join_stores, open_or_build_store
+from handssl.data import RawFolder, Store, join_stores, open_or_build_store
 from handssl.errors import ConfigError
 
 Make = Callable[..., Path]
@@ -19,7 +19,10 @@ def pair(make_freihand: Make, make_interhand: Make, tmp_path: Path) -> tuple[Sto
     return (
         open_or_build_store(freihand, tmp_path / "fs", source_px=48, processes=1),
         open_or_build_store(
-            interhand, tmp_path / "is", dataset="interhand", source_px=48, processes=1
+            RawFolder(root=interhand, dataset="interhand"),
+            tmp_path / "is",
+            source_px=48,
+            processes=1,
         ),
     )
 
@@ -28,10 +31,10 @@ def test_a_joined_store_has_every_row_once(pair: tuple[Store, Store]) -> None:
     joined = join_stores(pair)
     assert len(joined) == len(pair[0]) + len(pair[1]) == 52
     rows = [sample for store in pair for sample in store]
-    for kept, sample in zip(joined, rows, strict=True):
-        np.testing.assert_array_equal(kept.image, sample.image)
-        np.testing.assert_array_equal(kept.joints_m, sample.joints_m)
-        assert kept.group.endswith(sample.group)
+    for joined_sample, sample in zip(joined, rows, strict=True):
+        np.testing.assert_array_equal(joined_sample.image, sample.image)
+        np.testing.assert_array_equal(joined_sample.joints_m, sample.joints_m)
+        assert joined_sample.group.endswith(sample.group)
     assert joined.info["counts"]["images"] == 52
     assert joined.info["name"] == "freihand+interhand"
     assert joined.fingerprint not in {store.fingerprint for store in pair}
@@ -45,15 +48,11 @@ def test_batches_mix_members(pair: tuple[Store, Store]) -> None:
     batch = train.batch(rows).numpy()
     for pixels, row in zip(batch, rows, strict=True):
         np.testing.assert_array_equal(pixels.transpose(1, 2, 0), train[int(row)].image)
-    assert joined_shape(train) == (52, 3, 48, 48)
+    assert batch.shape == (3, 3, 48, 48)
 
 
-def joined_shape(store: Store) -> tuple[int, ...]:
-    return store.images.shape
-
-
-def test_shares_weight_training_rows_and_leave_validation_alone(pair: tuple[Store, Store]) -> None:
-    joined = join_stores(pair, shares=(0.25, 0.75))
+def test_weights_apply_to_training_rows_and_not_to_validation(pair: tuple[Store, Store]) -> None:
+    joined = join_stores(pair, weights=(0.25, 0.75))
     train = joined.split("train")
     total = sum(len(store.split("train")) for store in pair)
     assert len(train) == total
@@ -63,11 +62,13 @@ def test_shares_weight_training_rows_and_leave_validation_alone(pair: tuple[Stor
     repeats = Counter(s for s in train.source_ids.tolist() if s.startswith("interhand"))
     assert max(repeats.values()) - min(repeats.values()) <= 1
     assert len(joined.split("val")) == sum(len(store.split("val")) for store in pair)
-    assert joined.info["shares"] == {"freihand": 0.25, "interhand": 0.75}
+    assert joined.info["weights"] == {"freihand": 0.25, "interhand": 0.75}
 
 
-def test_a_part_of_a_joined_store_keeps_the_members_shares(pair: tuple[Store, Store]) -> None:
-    joined = join_stores(pair, shares=(0.5, 0.5))
+def test_a_part_of_a_joined_store_keeps_the_ratio_of_its_members(
+    pair: tuple[Store, Store],
+) -> None:
+    joined = join_stores(pair, weights=(0.5, 0.5))
     part = joined.take(40)
     assert 30 <= len(part) < len(joined)
     for split in ("train", "val"):
@@ -81,17 +82,17 @@ def test_a_part_of_a_joined_store_keeps_the_members_shares(pair: tuple[Store, St
 
 
 def test_a_joined_store_survives_pickling(pair: tuple[Store, Store]) -> None:
-    part = join_stores(pair, shares=(0.5, 0.5)).split("train").take(12)
-    again = pickle.loads(pickle.dumps(part))
-    assert again.fingerprint == part.fingerprint
-    np.testing.assert_array_equal(again.batch(np.arange(4)), part.batch(np.arange(4)))
+    part = join_stores(pair, weights=(0.5, 0.5)).split("train").take(12)
+    copy = pickle.loads(pickle.dumps(part))
+    assert copy.fingerprint == part.fingerprint
+    np.testing.assert_array_equal(copy.batch(np.arange(4)), part.batch(np.arange(4)))
 
 
-def test_what_does_not_fit_together_is_refused(pair: tuple[Store, Store]) -> None:
+def test_stores_or_weights_that_do_not_fit_together_are_refused(pair: tuple[Store, Store]) -> None:
     with pytest.raises(ConfigError, match="different names"):
         join_stores([pair[0], pair[0]])
     with pytest.raises(ConfigError, match="different names"):
         join_stores(pair[:1])
-    for shares in ((0.5,), (0.7, 0.7), (1.0, 0.0)):
-        with pytest.raises(ConfigError, match="shares="):
-            join_stores(pair, shares=shares)
+    for weights in ((0.5,), (0.7, 0.7), (1.0, 0.0)):
+        with pytest.raises(ConfigError, match="weights="):
+            join_stores(pair, weights=weights)

@@ -6,29 +6,34 @@ from typing import Any
 
 import pytest
 
-from handssl.data import open_or_build_store
+from handssl.data import RawFolder, Store, StoreOptions, open_or_build_store
 from handssl.errors import ConfigError, DataError
 
 Make = Callable[..., Path]
 
 
-def _provide(root: Path, out: Path, **options: Any) -> Any:
-    return open_or_build_store(root, out, processes=1, **options)
+def _provide(root: Path, out: Path, **options: Any) -> Store:
+    return open_or_build_store(RawFolder(root=root, **options), out, processes=1)
 
 
 def test_it_builds_then_opens(freihand_root: Path, tmp_path: Path) -> None:
     stages: list[str] = []
-    first = _provide(
-        freihand_root, tmp_path / "s", name="mine", progress=lambda stage, *_: stages.append(stage)
-    )
+
+    def build() -> Store:
+        return open_or_build_store(
+            freihand_root,
+            tmp_path / "s",
+            StoreOptions(name="mine"),
+            processes=1,
+            progress=lambda stage, *_: stages.append(stage),
+        )
+
+    first = build()
     assert stages == ["shards", "decode"]
     assert first.info["name"] == "mine"
     stages.clear()
-    again = _provide(
-        freihand_root, tmp_path / "s", name="mine", progress=lambda stage, *_: stages.append(stage)
-    )
+    assert build().fingerprint == first.fingerprint
     assert stages == []
-    assert again.fingerprint == first.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -57,9 +62,11 @@ def test_raw_files_that_changed_under_a_store_are_noticed(
 def test_other_options_are_refused(freihand_root: Path, tmp_path: Path) -> None:
     _provide(freihand_root, tmp_path / "s")
     with pytest.raises(DataError, match=r"'boxes': 'joints'.*'boxes': 'centre'"):
-        _provide(freihand_root, tmp_path / "s", boxes="centre")
+        open_or_build_store(freihand_root, tmp_path / "s", StoreOptions(boxes="centre"))
     with pytest.raises(ConfigError, match="dataset='kinect'"):
-        _provide(freihand_root, tmp_path / "s", dataset="kinect")
+        RawFolder(root=freihand_root, dataset="kinect")
+    with pytest.raises(ConfigError, match="annotator='human_annot'"):
+        RawFolder(root=freihand_root, annotator="human_annot")
 
 
 def test_a_store_outlives_its_raw_files(freihand_root: Path, tmp_path: Path) -> None:
@@ -71,10 +78,12 @@ def test_a_store_outlives_its_raw_files(freihand_root: Path, tmp_path: Path) -> 
     assert not (tmp_path / "other").exists()
 
 
-def test_strict_refuses_a_store_that_had_to_skip(freihand_root: Path, tmp_path: Path) -> None:
+def test_strict_refuses_a_store_that_skipped_images(freihand_root: Path, tmp_path: Path) -> None:
     (freihand_root / "training/rgb/00000003.jpg").write_bytes(b"no image")
     _provide(freihand_root, tmp_path / "s")
-    with pytest.raises(DataError, match=r"skip 1 images, the first: training/rgb/00000003\.jpg"):
+    with pytest.raises(
+        DataError, match=r"skipped 1 images, the first: training/rgb/00000003\.jpg"
+    ):
         _provide(freihand_root, tmp_path / "s", strict=True)
 
 
@@ -84,5 +93,5 @@ def test_interhand_takes_train_and_val(make_interhand: Make, tmp_path: Path) -> 
     store = _provide(root, tmp_path / "s", dataset="interhand")
     assert len(store.split("train")) == len(store.split("val")) == 8
     assert _provide(root, tmp_path / "s", dataset="interhand").fingerprint == store.fingerprint
-    # Rows of val come last in the store; a part of it has both sides all the same.
+    # Rows of val come last in the store; a part of it still has both splits.
     assert {*store.take(8).splits.tolist()} == {"train", "val"}

@@ -1,7 +1,9 @@
+import itertools
 import os
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from handssl.data.store.parallel import run_jobs
@@ -10,6 +12,10 @@ from handssl.errors import ConfigError, DataError
 
 def _square(number: int) -> int:
     return number * number
+
+
+def _wait(number: int) -> None:
+    time.sleep(0.03)
 
 
 def _threads() -> str | None:
@@ -34,18 +40,34 @@ def test_every_job_is_done_once(processes: int) -> None:
 
 def test_a_long_stream_of_jobs_is_consumed_as_workers_become_free() -> None:
     consumed = 0
-    received = 0
+    most_ahead = 0
 
     def jobs() -> Iterator[tuple[int]]:
         nonlocal consumed
         for number in range(40):
             consumed += 1
-            assert consumed - received <= 2 * 2 + 2
             yield (number,)
 
-    for _ in run_jobs(_square, jobs(), 2):
-        received += 1
+    for received, _ in enumerate(run_jobs(_wait, jobs(), 2), start=1):
+        most_ahead = max(most_ahead, consumed - received)
     assert received == 40
+    assert 2 <= most_ahead <= 12
+
+
+def test_an_error_of_the_stream_of_jobs_reaches_the_caller() -> None:
+    def jobs() -> Iterator[tuple[int]]:
+        yield from ((number,) for number in range(9))
+        raise DataError("labels are broken")
+
+    with pytest.raises(DataError, match="labels are broken"):
+        list(run_jobs(_square, jobs(), 2))
+
+
+def test_no_worker_outlives_its_jobs() -> None:
+    for count in (6, 1):  # all results, and a caller that stops after the first
+        list(itertools.islice(run_jobs(_square, ((n,) for n in range(6)), 2), count))
+        children = [child.cmdline() for child in psutil.Process().children()]
+        assert not [command for command in children if "popen_loky" in " ".join(command)]
 
 
 def test_workers_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from handssl.data import open_or_build_store, open_store, read_freihand, write_joined
+from handssl.data import (
+    RawFolder,
+    StoreOptions,
+    open_or_build_store,
+    open_store,
+    read_freihand,
+    write_joined,
+)
 from handssl.errors import ConfigError, DataError
 from handssl.synthetic import generate_interhand
 from search.config.compose import compose_config
@@ -43,11 +50,10 @@ def test_a_combined_store_is_one_data_set(
     embedded: Path, tmp_path: Path, console: Console
 ) -> None:
     generate_interhand(tmp_path / "raw", poses=4, cameras=2, workers=1)
-    open_or_build_store(
-        tmp_path / "raw", tmp_path / "ih", dataset="interhand", boxes="centre", processes=1
-    )
+    raw = RawFolder(root=tmp_path / "raw", dataset="interhand")
+    open_or_build_store(raw, tmp_path / "ih", StoreOptions(boxes="centre"), processes=1)
     members = [embedded / "store", tmp_path / "ih"]
-    write_joined(tmp_path / "both", members, shares=[0.5, 0.5])
+    write_joined(tmp_path / "both", members, weights=[0.5, 0.5])
     config = compose_config(["data=joined", f"data.store={tmp_path}/both"])
     store = open_data(config.data, console)
     assert store.fingerprint == open_store(config.data.store).fingerprint

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from handssl.cli import main
-from handssl.data import join_stores, open_or_build_store, open_store, write_joined
-from handssl.data.doctor.doctor import examine
+from handssl.data import RawFolder, join_stores, open_or_build_store, open_store, write_joined
+from handssl.data.doctor.examine import examine
 from handssl.errors import ConfigError, DataError
 
 Make = Callable[..., Path]
-SHARES = (0.25, 0.75)
+WEIGHTS = (0.25, 0.75)
 
 
 @pytest.fixture
@@ -21,27 +21,27 @@ def members(make_freihand: Make, make_interhand: Make, tmp_path: Path) -> list[P
     interhand = make_interhand(tmp_path / "i", captures=3)
     paths = [tmp_path / "fs", tmp_path / "is"]
     open_or_build_store(freihand, paths[0], processes=1)
-    open_or_build_store(interhand, paths[1], dataset="interhand", processes=1)
+    open_or_build_store(RawFolder(root=interhand, dataset="interhand"), paths[1], processes=1)
     return paths
 
 
 def test_a_joined_folder_opens_as_its_members_joined(members: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "both"
-    write_joined(out, members, shares=SHARES)
+    write_joined(out, members, weights=WEIGHTS)
     opened = open_store(out, source_px=48)
-    joined = join_stores([open_store(path, source_px=48) for path in members], shares=SHARES)
+    joined = join_stores([open_store(path, source_px=48) for path in members], weights=WEIGHTS)
     assert opened.fingerprint == joined.fingerprint
-    assert opened.info["shares"] == {"freihand": 0.25, "interhand": 0.75}
+    assert opened.info["weights"] == {"freihand": 0.25, "interhand": 0.75}
     np.testing.assert_array_equal(opened.indices, joined.indices)
     np.testing.assert_array_equal(opened.batch(np.arange(9)), joined.batch(np.arange(9)))
     # Without a size, all members are decoded at that of the smallest.
     assert open_store(out).source_px == min(open_store(path).source_px for path in members)
-    again = pickle.loads(pickle.dumps(opened.split("train")))
-    assert len(again) == len(opened.split("train"))
+    copy = pickle.loads(pickle.dumps(opened.split("train")))
+    assert len(copy) == len(opened.split("train"))
 
 
 def test_it_moves_with_its_members(members: list[Path], tmp_path: Path) -> None:
-    before = write_joined(tmp_path / "both", members, shares=SHARES).fingerprint
+    before = write_joined(tmp_path / "both", members, weights=WEIGHTS).fingerprint
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     for path in (*members, tmp_path / "both"):
@@ -54,24 +54,24 @@ def test_the_command_joins_inspects_and_says_the_same_twice(
     members: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, names = tmp_path / "both", [str(path) for path in members]
-    join = ["data", "join", *names, "--out", str(out), "--shares"]
+    join = ["data", "join", *names, "--out", str(out), "--weights"]
     assert main([*join, "0.5", "0.5"]) == 0
     assert main([*join, "0.5", "0.5"]) == 0
     assert "freihand+interhand" in capsys.readouterr().out
     sheet = tmp_path / "sheet.png"
     assert main(["data", "inspect", str(out), "--out", str(sheet), "--views", "T+S+Ro"]) == 0
     assert main([*join, "0.4", "0.6"]) == 2
-    assert "combines other stores or shares" in capsys.readouterr().err
+    assert "combines other stores or weights" in capsys.readouterr().err
     assert main([*join, "0.4", "0.4"]) == 2
     assert "with sum 1" in capsys.readouterr().err
 
 
 def test_what_cannot_be_joined_is_one_error(members: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no store"):
+    with pytest.raises(DataError, match="is not a store"):
         write_joined(tmp_path / "both", [*members, tmp_path / "absent"])
     with pytest.raises(ConfigError, match="different names"):
         write_joined(tmp_path / "both", [members[0], members[0]])
-    with pytest.raises(ConfigError, match="a member"):
+    with pytest.raises(ConfigError, match="must not be a member"):
         write_joined(members[0], members)
     assert not (tmp_path / "both").exists()
     with pytest.raises(DataError, match="choose a new folder"):

@@ -2,8 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handssl.data.raw.mirror import mirror_intrinsics, mirror_joints
-from handssl.data.raw.plausibility import project_px
+from handssl.data.camera import mirror_intrinsics, mirror_joints, project_px
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Where projected joints land: in the image, on the hand's mask, in its published box."""
+"""Checks of labels: bone lengths, and joints projected into the image, the mask or the box."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from handssl.data.raw.plausibility import project_px
+from handssl.data.camera import project_px
 from handssl.data.sample import HandSample
+from handssl.skeleton import BONES, FINGERS, WRIST
 
 _TOLERANCE_PX: Final = 3
-"""How far beside the mask a joint may lie: masks are compressed, and fingertips end them."""
+"""Largest distance of a joint from the mask: masks are compressed, and end at fingertips."""
+
+
+def span_m(poses: Sequence[NDArray[np.float64]]) -> float:
+    """Median over poses of the distance from the wrist to the farthest joint."""
+    joints = np.stack(poses)
+    return float(np.median(np.linalg.norm(joints - joints[:, [WRIST]], axis=-1).max(axis=1)))
+
+
+def order_problem(poses: Sequence[NDArray[np.float64]]) -> str | None:
+    """Bone lengths that contradict FreiHAND's joint order, or None.
+
+    In every hand the metacarpal bone (wrist to knuckle) of the four fingers is the longest, the
+    proximal bone is longer than the following ones, and the pinky is the shortest finger. Medians
+    over poses are compared.
+    """
+    joints = np.stack(poses)
+    start, end = np.array(BONES).T
+    lengths = np.median(np.linalg.norm(joints[:, end] - joints[:, start], axis=-1), axis=0)
+    fingers = dict(zip(FINGERS, lengths.reshape(5, 4), strict=True))
+    for name in FINGERS[1:]:
+        root, proximal, *rest = fingers[name]
+        if not root > proximal > max(rest):
+            centimetres = ", ".join(f"{100 * length:.1f}" for length in fingers[name])
+            return f"bones of the {name} finger, from the wrist: {centimetres} cm"
+    reach = {name: bones[1:].sum() for name, bones in fingers.items() if name != "thumb"}
+    shortest = min(reach, key=lambda name: reach[name])
+    return None if shortest == "pinky" else f"the {shortest} finger is shorter than the pinky"
 
 
 def image_share(samples: Sequence[HandSample]) -> float:
@@ -34,7 +62,7 @@ def box_share(
 def mask_share(pairs: Sequence[tuple[HandSample, Path]]) -> float:
     """Share of all valid joints that project onto their mask, which must have the image's size.
 
-    A mask that cannot be read, or of another size, has none.
+    An unreadable mask, or one of another size, contains no joint.
     """
     hits = []
     for sample, path in pairs:

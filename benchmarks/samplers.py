@@ -30,7 +30,7 @@ from handssl.records import OBJECTIVE, Record
 from search.cluster.tune import early_stopping
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import to_dict
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.studies.sampled import sampled, warm_start
 from search.trials.resolve import Trial
 
@@ -89,7 +89,7 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
                 f"search.rungs must have held {missing} when the study was recorded, but "
                 f"{point.objective} {point.composition} has rungs={sorted(curve.error_cm)}"
             )
-    view = OptunaView("sqlite:///:memory:", "replay", search, seed=seed)
+    view = OptunaMirror("sqlite:///:memory:", "replay", search, seed=seed)
     view.enqueue(warm_start(config))
     decides: Any = early_stopping(search.early_stopping, search.metric, epochs=config.study.epochs)
     finished: dict[str, Record] = {}
@@ -98,7 +98,7 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
         curve = study.curves[dataclasses.replace(trial.point, repeat=0)]
         last = _stopped_at(curve, trial, rungs, decides, view)
         record = _record(trial, curve, last)
-        view.end(record)
+        view.finish(record)
         finished[trial.id] = record
         steps += record["encoder_steps"]
         pruned += record["status"] == "pruned"
@@ -109,7 +109,7 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
 
 
 def _stopped_at(
-    curve: Curve, trial: Trial, rungs: tuple[int, ...], decides: Any, view: OptunaView
+    curve: Curve, trial: Trial, rungs: tuple[int, ...], decides: Any, view: OptunaMirror
 ) -> int:
     """The epoch at which a trial ends: a rung where the scheduler stops it, or its last one."""
     if decides is None:

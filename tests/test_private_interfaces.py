@@ -1,4 +1,4 @@
-"""Private interfaces of Ray are used in one module, and the installed Ray has them."""
+"""Private interfaces of Ray and Optuna are used in one module each, and the installed ones fit."""
 
 import importlib
 import io
@@ -13,6 +13,7 @@ SOURCES = [
     path for part in ("handssl", "search", "analysis") for path in (ROOT / part).rglob("*.py")
 ]
 RAY = ROOT / "search" / "cluster" / "ray_internals.py"
+OPTUNA = ROOT / "search" / "observers" / "optuna_internals.py"
 
 
 def names(path: Path) -> set[str]:
@@ -35,6 +36,12 @@ def test_private_names_of_ray_are_in_one_module() -> None:
     assert users("_private") == {RAY}
     assert {path for path in SOURCES if '"node:__internal' in strings(path)} == {RAY}
     assert {path for path in SOURCES if '"_node_ip_address' in strings(path)} == {RAY}
+
+
+def test_private_names_of_optuna_are_in_one_module() -> None:
+    for name in ("_trial_id", "_study_id", "_contains"):
+        assert users(name) <= {OPTUNA}, name
+    assert users("_trial_id") == {OPTUNA}
 
 
 @pytest.mark.parametrize(

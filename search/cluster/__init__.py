@@ -1,1 +1,1 @@
-"""Ray: start or join a cluster, run trials on it."""
+"""Ray: start or join a cluster, and run trials on it."""

@@ -1,1 +1,1 @@
-"""What follows a running study: display, Optuna, TensorBoard, Prometheus."""
+"""Observers of a running study: display, Optuna, TensorBoard, Prometheus."""

@@ -1,6 +1,6 @@
-"""What the terminal shows while a study runs: one line a trial, and below them the state of all.
+"""Progress of a study in the terminal: one line per trial that has ended, and a live status line.
 
-On a terminal the last line is live; in a log file only the lines of ended trials remain.
+A log file has the lines of the trials only.
 """
 
 import math
@@ -17,7 +17,12 @@ from search.config.metric import ENCODER_STEPS, SearchMetric
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: "48 s", "12 min 30 s", "3 h 05 min"."""
+    """A duration for people.
+
+    Example:
+        >>> duration(48.2), duration(750), duration(11_100)
+        ('48 s', '12 min 30 s', '3 h 05 min')
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -31,10 +36,10 @@ class Display:
 
     Args:
         console: Where to print.
-        total: Trials of the study, ended ones included.
-        done: Records that exist already.
-        metric: What is shown of a finished trial, and what the best one has the best of.
-        compares: Whether their values can be compared, so that one is the best.
+        total: All trials of the study.
+        records: Records of trials that have ended before.
+        metric: The metric of a finished trial that is printed, and that ranks the trials.
+        comparable: Whether the trials can be ranked.
     """
 
     def __init__(
@@ -42,18 +47,18 @@ class Display:
         console: Console,
         *,
         total: int,
-        done: Iterable[Record],
+        records: Iterable[Record],
         metric: SearchMetric,
-        compares: bool = True,
+        comparable: bool = True,
     ) -> None:
         self._console = console
         self._metric = metric
         self._total = total
         self._best: Record | None = None
-        self._compares = compares
+        self._comparable = comparable
         self._ended = 0
         self._failed = 0
-        for record in done:
+        for record in records:
             self._count(record)
         self._at_start = self._ended
         self._progress: dict[str, float] = {}
@@ -72,15 +77,15 @@ class Display:
         self._live.stop()
 
     def started(self, trial: str) -> None:
-        """A trial runs, from its beginning or from its checkpoint."""
+        """A trial starts or continues."""
         self._progress.setdefault(trial, 0.0)
 
     def reported(self, trial: str, share: float) -> None:
-        """A trial has done this share of its work."""
+        """A trial has done this share of its epochs."""
         self._progress[trial] = share
 
     def ended(self, record: Record, seconds: float) -> None:
-        """A trial has its record: print its line."""
+        """Print the line of a trial that has ended."""
         self._progress.pop(record["trial"], None)
         previous = self._best
         self._count(record)
@@ -103,18 +108,18 @@ class Display:
     def _count(self, record: Record) -> None:
         self._ended += 1
         self._failed += record["status"] == "failed"
-        if (record["status"] == "finished" and self._compares) and (
+        if (record["status"] == "finished" and self._comparable) and (
             self._cost(record) < self._cost(self._best)
         ):
             self._best = record
 
     def _cost(self, record: Record | None) -> float:
-        """Less is better; no result is better than none."""
+        """Smaller is better; a missing value is the worst."""
         value = None if record is None else self._metric.of(record)
         return math.inf if value is None else self._metric.cost(value)
 
     def _value(self, record: Record) -> str:
-        """The metric of a finished trial with its unit."""
+        """The metric of a finished trial, with its unit."""
         value = self._metric.of(record)
         if value is None:
             return "not finite"
@@ -123,12 +128,12 @@ class Display:
         return f"{value:.2f} cm" if self._metric.name.endswith("_cm") else f"{value:.4f}"
 
     def _remaining(self) -> str:
-        """Time left, from the rate of this run so far; trials under way count by their epochs."""
+        """Estimated remaining time, from the rate of this session with its running trials."""
         worked = self._ended - self._at_start + sum(self._progress.values())
-        left = self._total - self._at_start - worked
+        remaining = self._total - self._at_start - worked
         if worked < 0.05:
             return "…"
-        return duration((time.monotonic() - self._start) / worked * left)
+        return duration((time.monotonic() - self._start) / worked * remaining)
 
     def _state(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -136,7 +141,7 @@ class Display:
         state = f"{self._ended} done · {len(self._progress)} running · {waiting} to go"
         if self._failed:
             state += f" · {self._failed} failed"
-        best = "no result yet" if self._compares else ""
+        best = "no result yet" if self._comparable else ""
         if self._best is not None:
             value = self._value(self._best)
             best = f"best {self._best['objective']} {self._best['composition']} {value}"
@@ -145,12 +150,12 @@ class Display:
 
 
 def _label(metric: SearchMetric) -> str:
-    """A metric's name as a line has room for it: "median", "pa_mpjpe", "auc_5cm"."""
+    """The short name of a metric: "median", "pa_mpjpe", "auc_5cm"."""
     return metric.name.removesuffix("_cm").removesuffix("_pje")
 
 
 def _transfer(record: Record) -> str:
-    """Of a row of the transfer tables: what was done, on which data, with how many labels."""
+    """Mode, data sets and share of labels of a row of the transfer tables; empty elsewhere."""
     part = record["config"].get("transfer")
     if part is None:
         return ""

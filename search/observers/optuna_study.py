@@ -1,18 +1,15 @@
-"""Between Ray Tune, which asks for trials, and Optuna, which samples and shows them.
+"""An Optuna study that mirrors the records, and samples the points of a search.
 
-The records decide; the Optuna study is a live view of them, and a sampled search's memory.
-Tune's own OptunaSearch is not used: it stores early-stopped trials as complete with a truncated
-value, and it cannot pick up a study that is newer than Tune's snapshot.
+The records are the truth; the Optuna study is derived from them. Tune's OptunaSearch is not used:
+it stores trials that were stopped early as complete with an intermediate value, and it cannot
+continue a study that is newer than Tune's snapshot.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -23,25 +20,11 @@ from handssl.errors import ConfigError
 from handssl.records import Record, seed_from
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
+from search.observers.optuna_internals import reopen, start_trial
+from search.observers.samplers import SAMPLERS
 from search.space.sample import Point, parameters_of
 from search.trials.job import Planned
 from search.trials.resolve import point_from
-
-
-def _tpe(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        # Grouping is what a space with conditional keys needs; Optuna calls it experimental.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "grid": lambda seed: RandomSampler(seed=seed),  # never asked: every point is enqueued
-    "random": lambda seed: RandomSampler(seed=seed),
-    "tpe": _tpe,
-    "nsga2": lambda seed: NSGAIISampler(seed=seed),
-}
-"""Optuna's samplers by search.kind."""
 
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -50,20 +33,21 @@ _STATES = {
 }
 
 
-Parameters = Callable[[Point], tuple[dict[str, Any], dict[str, BaseDistribution]]]
-"""Values and distributions of the parameters that make a point; ValueError if none do."""
+ParametersOf = Callable[[Point], tuple[dict[str, Any], dict[str, BaseDistribution]]]
+"""The parameters of a point and their distributions; ValueError outside the space."""
 
 
-class OptunaView:
-    """A study in an Optuna storage, kept equal to the records.
+class OptunaMirror:
+    """An Optuna study that is kept equal to the records.
 
     Args:
-        url: Database URL; SQLite waits up to two minutes for a lock held by another process.
+        url: Database URL; SQLite waits up to two minutes for a lock of another process.
         name: Name of the study.
         search: The search space and the sampler.
-        seed: The sampler's seed derives from it and from the trials that are there already, or
-            the first choices after a restart would be those of the run before.
-        parameters: How a point is shown; as the search space would have chosen it, unless given.
+        seed: The sampler's seed derives from it and from the number of stored trials, or a
+            restarted search would repeat its first points.
+        parameters: Maps a point to Optuna's parameters and distributions; by default those of the
+            search space.
     """
 
     def __init__(
@@ -73,17 +57,17 @@ class OptunaView:
         search: SearchConfig,
         *,
         seed: int = 0,
-        parameters: Parameters | None = None,
+        parameters: ParametersOf | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # A server may close connections while trials train: each is tried before it is used.
-        patient: dict[str, Any] = (
+        # A server may close connections while trials train, so each is tested before its use.
+        engine: dict[str, Any] = (
             {"connect_args": {"timeout": 120}}
             if url.startswith("sqlite")
             else {"pool_pre_ping": True}
         )
         try:
-            self._storage = RDBStorage(url, engine_kwargs=patient)
+            self._storage = RDBStorage(url, engine_kwargs=engine)
         except (ImportError, SQLAlchemyError) as error:
             raise ConfigError(
                 f"search.storage must be the URL of a database that can be reached, but got "
@@ -93,9 +77,14 @@ class OptunaView:
         self._search = search
         self._parameters_of = parameters or (lambda point: parameters_of(point, search))
         self._study = self._open()
-        asked = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = SAMPLERS[search.kind](seed_from(seed, asked))
-        self._live: dict[str, optuna.trial.Trial] = {}
+        stored = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = SAMPLERS[search.kind](seed_from(seed, stored))
+        self._running: dict[str, optuna.trial.Trial] = {}
+        self._reported: dict[str, set[int]] = {}
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._storage.engine.dispose()
 
     def _open(self) -> optuna.Study:
         return optuna.create_study(
@@ -106,40 +95,40 @@ class OptunaView:
         )
 
     def _directions(self) -> list[StudyDirection]:
-        return [StudyDirection[own.direction.upper()] for own in self._search.metrics.values()]
+        return [StudyDirection[m.direction.upper()] for m in self._search.metrics.values()]
 
-    def synchronise(self, records: Mapping[str, Record]) -> list[Point]:
-        """Heal what a crash left behind, so that there is no orphan and no duplicate.
+    def sync(self, records: Mapping[str, Record]) -> list[Point]:
+        """Repair the study after a crash, without orphans or duplicates.
 
-        A running trial whose record exists is told; one without is adopted, to be run on under its
-        old number; a record without a trial is added. Where the search space has changed its
-        choices, or the metrics their directions, the view is built anew.
+        A running trial with a record is finished; one without is adopted, and continues under its
+        number; a record without a trial is added. The study is rebuilt if the search space has
+        other choices, or a metric another direction.
 
         Returns:
             The points of the adopted trials of the first stage.
         """
         by_hash = {record["hash"]: record for record in records.values()}
-        known = self._study.get_trials(deepcopy=False)
-        directed = self._study.directions == self._directions()
-        if not (directed and self._fits(known) and _recorded(known, by_hash)):
+        stored = self._study.get_trials(deepcopy=False)
+        same_directions = self._study.directions == self._directions()
+        if not (same_directions and self._fits(stored) and _recorded(stored, by_hash)):
             sampler = self._study.sampler
             optuna.delete_study(study_name=self._name, storage=self._storage)
-            self._study, known = self._open(), []
+            self._study, stored = self._open(), []
             self._study.sampler = sampler
         seen: set[str] = set()
         adopted = []
-        for frozen in known:
+        for frozen in stored:
             digest = str(frozen.user_attrs.get("hash"))
             record = by_hash.get(digest)
             if frozen.state is not TrialState.RUNNING:
-                # One that failed may have been tried again since, and then shows as another trial.
+                # A failed trial may have a newer record of a retry, which is another Optuna trial.
                 if record and frozen.state is _STATES[record["status"]]:
                     seen.add(digest)
             elif record and digest not in seen:
                 self._adopt(frozen, digest)
-                self.end(record)
+                self.finish(record)
                 seen.add(digest)
-            elif "point" in frozen.user_attrs and not record and digest not in self._live:
+            elif "point" in frozen.user_attrs and not record and digest not in self._running:
                 self._adopt(frozen, digest)
                 if frozen.user_attrs.get("stage", 1) == 1:
                     adopted.append(point_from(frozen.user_attrs["point"]))
@@ -150,9 +139,9 @@ class OptunaView:
                 self._add(record)
         return adopted
 
-    def _fits(self, known: Iterable[FrozenTrial]) -> bool:
-        """Whether the stored trials can live with the search space as it is now."""
-        for frozen in known:
+    def _fits(self, stored: Iterable[FrozenTrial]) -> bool:
+        """Whether the stored trials belong to the present search space."""
+        for frozen in stored:
             point = frozen.user_attrs.get("point")
             if point is None:
                 continue
@@ -165,14 +154,15 @@ class OptunaView:
         return True
 
     def _adopt(self, frozen: FrozenTrial, digest: str) -> None:
-        self._live[digest] = optuna.trial.Trial(self._study, frozen._trial_id)
+        self._running[digest] = reopen(self._study, frozen)
+        self._reported[digest] = set(frozen.intermediate_values)
 
     def _add(self, record: Record) -> None:
         point = point_from(record["point"])
         try:
             parameters, distributions = self._parameters_of(point)
-        except ValueError:
-            return  # outside the search space as it is now
+        except (ValueError, KeyError):
+            return  # outside the present search space
         state = _STATES[record["status"]]
         self._study.add_trial(
             create_trial(
@@ -189,8 +179,8 @@ class OptunaView:
         )
 
     def _values(self, record: Record) -> list[float]:
-        told = ((own, own.of(record)) for own in self._search.metrics.values())
-        return [own.worst if value is None else value for own, value in told]
+        values = ((metric, metric.of(record)) for metric in self._search.metrics.values())
+        return [metric.worst if value is None else value for metric, value in values]
 
     def _intermediate(self, record: Record) -> dict[int, float]:
         if len(self._study.directions) > 1:  # Optuna has none for several objectives
@@ -199,9 +189,9 @@ class OptunaView:
         return {rung["epoch"]: rung[name] for rung in record["rungs"] if name in rung}
 
     def enqueue(self, points: Iterable[Point]) -> None:
-        """Let a sampled search begin with these points, as far as they lie in its space.
+        """Begin a sampled search with these points; those outside its space are skipped.
 
-        What the space asks about and a point does not say (a learning rate) is sampled.
+        A parameter that a point does not set, such as a learning rate, is sampled.
         """
         for point in points:
             try:
@@ -211,78 +201,78 @@ class OptunaView:
             self._study.enqueue_trial(parameters, skip_if_exists=True)
 
     def ask(self) -> optuna.trial.Trial:
-        """A new trial, to be given a point and then to `begin`, or to `answer`."""
+        """A new trial, for `mark_running` or `answer_from_record` once it has a point."""
         return self._study.ask()
 
-    def answer(self, asked: optuna.trial.Trial, record: Record) -> None:
-        """Tell a sampled point that has a record what the record says."""
+    def answer_from_record(self, asked: optuna.trial.Trial, record: Record) -> None:
+        """Finish a sampled trial whose point has a record already."""
         asked.set_user_attr("answered_by", record["trial"])
         self._tell(asked, record)
 
-    def _tell(self, live: optuna.trial.Trial, record: Record) -> None:
+    def _tell(self, trial: optuna.trial.Trial, record: Record) -> None:
         state = _STATES[record["status"]]
         if state is TrialState.COMPLETE:
-            self._study.tell(live, self._values(record))
+            self._study.tell(trial, self._values(record))
         else:
-            self._study.tell(live, state=state)
+            self._study.tell(trial, state=state)
 
-    def begin(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
-        """Show a trial as running; a second begin of the same trial continues the first."""
-        if trial.hash in self._live:
+    def mark_running(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
+        """Store a trial as running; does nothing if it is running already.
+
+        Args:
+            trial: The trial.
+            asked: The trial of Optuna that sampled it, if any.
+        """
+        if trial.hash in self._running:
             return
         attributes = _attributes(trial.hash, trial.id, trial.point, stage=trial.stage)
         if asked is None:
-            # In one transaction: killed anywhere, there is the whole trial or none.
             parameters, distributions = self._parameters_of(trial.point)
-            begun = create_trial(
-                state=TrialState.RUNNING,
-                params=parameters,
-                distributions=distributions,
-                user_attrs=attributes,
+            asked = start_trial(
+                self._study, params=parameters, distributions=distributions, user_attrs=attributes
             )
-            number = self._storage.create_new_trial(self._study._study_id, begun)
-            asked = optuna.trial.Trial(self._study, number)
         else:
             for key, value in attributes.items():
                 asked.set_user_attr(key, value)
-        self._live[trial.hash] = asked
+        self._running[trial.hash] = asked
+        self._reported[trial.hash] = set()
 
     def report(self, trial: Planned, epoch: int, value: float) -> None:
-        """Show an intermediate value; one that was shown before (by a killed run) stays."""
+        """Store an intermediate value; one that an interrupted run has stored stays."""
         if len(self._study.directions) > 1:
             return
-        live = self._live[trial.hash]
-        shown = self._storage.get_trial(live._trial_id).intermediate_values
-        if epoch not in shown:
-            live.report(value, epoch)
+        if epoch not in self._reported[trial.hash]:
+            self._running[trial.hash].report(value, epoch)
+            self._reported[trial.hash].add(epoch)
 
-    def end(self, record: Record) -> None:
-        """Close a trial as its record says."""
-        live = self._live.pop(record["hash"])
-        live.set_user_attr("metrics", record["metrics"])
-        self._tell(live, record)
+    def finish(self, record: Record) -> None:
+        """Store the outcome of a running trial."""
+        trial = self._running.pop(record["hash"])
+        del self._reported[record["hash"]]
+        trial.set_user_attr("metrics", record["metrics"])
+        self._tell(trial, record)
 
 
 def without_password(url: str) -> str:
-    """A database URL as it may be shown and stored; what is none is returned as it is."""
+    """A database URL without its password; other text is returned unchanged."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url
 
 
-def _recorded(known: Iterable[FrozenTrial], by_hash: Mapping[str, Record]) -> bool:
-    """Whether every trial that ended with a result has its record; one may have been deleted."""
+def _recorded(stored: Iterable[FrozenTrial], by_hash: Mapping[str, Record]) -> bool:
+    """Whether every trial with a result has a record, which a user may have deleted."""
     with_result = (TrialState.COMPLETE, TrialState.PRUNED)
     return all(
         frozen.user_attrs["hash"] in by_hash
-        for frozen in known
+        for frozen in stored
         if frozen.state in with_result and "hash" in frozen.user_attrs
     )
 
 
 def _attributes(digest: str, trial: str, point: Point, *, stage: int) -> dict[str, Any]:
-    # The point comes last: a trial that has it has all.
+    # `ask` stores these one by one: a trial with the last of them, the point, has all.
     return {
         "hash": digest,
         "trial": trial,

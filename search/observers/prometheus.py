@@ -1,7 +1,7 @@
-"""A study in Ray's own metrics: what its dashboard, Prometheus and Grafana show of it.
+"""Metrics of a study for Ray's dashboard, Prometheus and Grafana.
 
-Ray puts `ray_` before every name and serves all of a node's metrics on one port, from which
-Prometheus collects them; `configs/monitoring/` holds its configuration and the dashboard.
+Ray adds the prefix `ray_` to every name and serves all metrics of a node on one port, which
+Prometheus reads; `configs/monitoring/` holds the configuration and the dashboard.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,10 +19,10 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "handssl_loss": ("Pretraining loss of a trial's last epoch", _TRIAL),
     "handssl_probe_error_cm": ("Median per-joint error of a trial's last probe, cm", _TRIAL),
     "handssl_best": (
-        "Best value so far of what the study searches by",
+        "Best value so far of the metric that the study optimises",
         ("study", "metric", "direction"),
     ),
-    "handssl_trials": ("Trials that have ended, by how they ended", ("study", "status")),
+    "handssl_trials": ("Trials that have ended, by status", ("study", "status")),
 }
 """Meaning and tags of each metric."""
 
@@ -35,12 +35,12 @@ _STATUSES = ("finished", "pruned", "failed")
 
 
 class StudyMetrics:
-    """The metrics of one study, set by its driver. Ray must be running.
+    """The metrics of one study, which its driver sets while Ray runs.
 
     Args:
         study: Name of the study.
-        metric: What it searches by.
-        finished: Records that exist already.
+        metric: The metric that it optimises.
+        finished: Records of trials that have ended before.
     """
 
     def __init__(self, study: str, metric: SearchMetric, finished: Iterable[Record] = ()) -> None:
@@ -54,10 +54,10 @@ class StudyMetrics:
         self._best: float | None = None
         for record in finished:
             self._count(record)
-        self._show()
+        self._set_gauges()
 
     def report(self, trial: str, objective: str, composition: str, row: Mapping[str, Any]) -> None:
-        """Show the last report of a running trial, as it stands in its metrics.jsonl."""
+        """Set the metrics of a running trial to its last report, a row of metrics.jsonl."""
         tags = {
             "study": self._study,
             "trial": trial,
@@ -69,10 +69,10 @@ class StudyMetrics:
                 self._gauges[name].set(float(row[key]), tags=tags)
 
     def ended(self, record: Record) -> None:
-        """Show what a trial's record says, and what the study has come to."""
+        """Set the metrics of a trial that has ended, and those of the study."""
         self.report(record["trial"], record["objective"], record["composition"], record["metrics"])
         self._count(record)
-        self._show()
+        self._set_gauges()
 
     def _count(self, record: Record) -> None:
         self._ended[record["status"]] += 1
@@ -81,7 +81,7 @@ class StudyMetrics:
             best = self._metric.worst if self._best is None else self._best
             self._best = min(value, best, key=self._metric.cost)
 
-    def _show(self) -> None:
+    def _set_gauges(self) -> None:
         for status, number in self._ended.items():
             self._gauges["handssl_trials"].set(
                 number, tags={"study": self._study, "status": status}

@@ -19,7 +19,7 @@ from handssl.training import PretrainConfig
 from search.config.compose import flatten
 from search.config.transfer import RowGroup, TransferStudyConfig
 from search.config.typed import from_dict, to_dict
-from search.observers.optuna_study import Parameters
+from search.observers.optuna_study import ParametersOf
 from search.space.sample import Point
 from search.trials.job import Planned
 from search.trials.resolve import Trial, set_key
@@ -324,7 +324,7 @@ def _finetune(
     )
 
 
-def parameters_among(trials: Sequence[Planned]) -> Parameters:
+def parameters_among(trials: Sequence[Planned]) -> ParametersOf:
     """How the Optuna study shows these runs: by objective, and by whatever else tells them apart.
 
     A run of none of their values is no part of the study as it is now.

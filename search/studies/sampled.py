@@ -9,7 +9,7 @@ from handssl.errors import ConfigError
 from handssl.records import Record
 from search.config.metric import SearchMetric
 from search.config.schema import Config
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.sample import Point, choose, grid, matching
 from search.storage import s3
 from search.storage.folder import cached_copy
@@ -31,7 +31,7 @@ _PATIENCE = 200
 
 def sampled(
     config: Config,
-    view: OptunaView,
+    view: OptunaMirror,
     fingerprint: str,
     finished: Mapping[str, Record],
     adopted: Sequence[Point],
@@ -64,7 +64,7 @@ def sampled(
         point = choose(asked, config.search)
         trial = resolve(config, point, fingerprint)
         if trial.hash in by_hash:
-            view.answer(asked, by_hash[trial.hash])
+            view.answer_from_record(asked, by_hash[trial.hash])
             known_in_a_row += 1
             continue
         while trial.hash in handed | recorded:
@@ -77,7 +77,7 @@ def sampled(
             trial = resolve(config, point, fingerprint)
         known_in_a_row = 0
         handed.add(trial.hash)
-        view.begin(trial, asked)
+        view.mark_running(trial, asked)
         yield trial
 
 

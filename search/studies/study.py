@@ -22,9 +22,9 @@ from search.cluster.tune import early_stopping, run_jobs
 from search.config.schema import Config
 from search.config.search import EarlyStopping
 from search.observers.display import Display
-from search.observers.optuna_study import OptunaView, Parameters, without_password
+from search.observers.optuna_study import OptunaMirror, ParametersOf, without_password
 from search.observers.prometheus import StudyMetrics
-from search.observers.views import view_sheet
+from search.observers.tensorboard import TensorBoardLog, view_sheet
 from search.observers.watch import StudyWatch
 from search.space.sample import Point, grid
 from search.storage import s3
@@ -174,7 +174,7 @@ class StudyRun:
         first: Sequence[Point] = (),
         views: Callable[[Any], NDArray[np.uint8]] | None = None,
         console: Console,
-        parameters: Parameters | None = None,
+        parameters: ParametersOf | None = None,
         compares: bool = True,
     ) -> None:
         self._config = config
@@ -190,7 +190,7 @@ class StudyRun:
         _tidy(home, existing)
         self._finished = {name: r for name, r in existing.items() if not _to_run(r)}
         self._url = config.search.storage or f"sqlite:///{self._folder}/optuna.db"
-        self._view = OptunaView(
+        self._view = OptunaMirror(
             self._url,
             config.study.name,
             config.search,
@@ -199,7 +199,7 @@ class StudyRun:
         )
         failed = [r for r in existing.values() if r["stage"] == 1 and _to_run(r)]
         self._adopted = [
-            *self._view.synchronise(self._finished),
+            *self._view.sync(self._finished),
             *(point_from(record["point"]) for record in failed),
         ]
         self._view.enqueue(first)
@@ -214,9 +214,9 @@ class StudyRun:
             display = Display(
                 self._console,
                 total=self._total(),
-                done=self._finished.values(),
+                records=self._finished.values(),
                 metric=self._config.search.metric,
-                compares=self._compares,
+                comparable=self._compares,
             )
             with cluster_session(self._config.cluster, verbose=verbose) as dashboard:
                 watch = StudyWatch(
@@ -227,8 +227,7 @@ class StudyRun:
                         self._config.search.metric,
                         self._finished.values(),
                     ),
-                    tensorboard=self._folder / "tensorboard",
-                    views=self._views,
+                    tensorboard=TensorBoardLog(self._folder / "tensorboard", self._views),
                     finished=self._finished,
                 )
                 if dashboard:

@@ -19,7 +19,7 @@ from handssl.errors import ConfigError
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.config.search import SearchConfig
-from search.observers.optuna_study import OptunaView, without_password
+from search.observers.optuna_study import OptunaMirror, without_password
 from search.studies.sampled import sampled
 from search.trials.resolve import Trial
 from tests.search.observers.test_optuna_study import record_of
@@ -86,20 +86,20 @@ def stored(url: str, name: str) -> list[optuna.trial.FrozenTrial]:
 
 
 @pytest.fixture
-def view_of() -> Iterator[Callable[..., OptunaView]]:
+def view_of() -> Iterator[Callable[..., OptunaMirror]]:
     """Makes views whose connections are closed in the end."""
-    made: list[OptunaView] = []
+    made: list[OptunaMirror] = []
 
-    def make(url: str, name: str, search: SearchConfig) -> OptunaView:
-        made.append(OptunaView(url, name, search))
+    def make(url: str, name: str, search: SearchConfig) -> OptunaMirror:
+        made.append(OptunaMirror(url, name, search))
         return made[-1]
 
     yield make
     for view in made:
-        view._storage.engine.dispose()
+        view.close()
 
 
-View = Callable[..., OptunaView]
+View = Callable[..., OptunaMirror]
 
 
 def test_a_killed_driver_is_healed_as_in_sqlite(
@@ -107,15 +107,15 @@ def test_a_killed_driver_is_healed_as_in_sqlite(
 ) -> None:
     unfinished, recorded, missing = small_trials[:3]
     killed = view_of(server, "healed", small.search)
-    killed.begin(unfinished)
+    killed.mark_running(unfinished)
     killed.report(unfinished, 1, 9.0)
-    killed.begin(recorded)
+    killed.mark_running(recorded)
     found = {trial.id: record_of(trial) for trial in (recorded, missing)}
     view = view_of(server, "healed", small.search)
-    assert view.synchronise(found) == [unfinished.point]
-    view.begin(unfinished)
+    assert view.sync(found) == [unfinished.point]
+    view.mark_running(unfinished)
     view.report(unfinished, 1, 9.0)
-    view.end(record_of(unfinished, "pruned"))
+    view.finish(record_of(unfinished, "pruned"))
     states = {t.user_attrs["trial"]: t.state.name for t in stored(server, "healed")}
     assert states == {
         unfinished.id: "PRUNED",
@@ -132,7 +132,7 @@ def test_tpe_samples_with_its_memory_in_the_server(server: str, view_of: View) -
     finished: dict[str, records.Record] = {}
     for number, trial in enumerate(sampled(config, view, "f", finished, [])):
         finished[trial.id] = record_of(trial, value=float(number))
-        view.end(finished[trial.id])
+        view.finish(finished[trial.id])
     assert len(finished) == 12
     assert [t.value for t in stored(server, "sampled")] == list(range(12))
 
@@ -140,7 +140,7 @@ def test_tpe_samples_with_its_memory_in_the_server(server: str, view_of: View) -
 def test_a_password_that_is_wrong_is_refused_and_not_shown(server: str) -> None:
     wrong = server.replace("not%20to", "may%20not")
     with pytest.raises(ConfigError, match=r"search\.storage must be.*password") as refused:
-        OptunaView(wrong, "s", compose_config().search)
+        OptunaMirror(wrong, "s", compose_config().search)
     assert "may" not in str(refused.value)
     assert "not to be shown" not in without_password(server)
 

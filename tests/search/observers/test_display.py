@@ -27,9 +27,9 @@ def lines(metric: SearchMetric, *records: dict[str, Any], **options: Any) -> lis
     """What is printed while these trials end."""
     out = io.StringIO()
     console = Console(file=out, width=120)
-    display = Display(console, total=9, done=[], metric=metric, **options)
-    for own in records:
-        display.ended(own, 1.0)
+    display = Display(console, total=9, records=[], metric=metric, **options)
+    for record in records:
+        display.ended(record, 1.0)
     return out.getvalue().splitlines()
 
 
@@ -69,12 +69,12 @@ def test_a_metric_is_shown_with_its_own_unit(name: str, value: float, expected: 
     assert expected in lines(SearchMetric(name=name), record("T") | {"metrics": {name: value}})[0]
 
 
-def test_what_was_not_finite_is_never_the_best() -> None:
+def test_a_value_that_is_not_finite_is_never_the_best() -> None:
     shown = lines(AUC, record("T", auc_50cm=None), record("S", auc_50cm=0.0))
     assert ["best so far" in line for line in shown] == [False, True]
     assert "not finite" in shown[0]
 
 
-def test_where_nothing_can_be_compared_nothing_is_the_best() -> None:
-    shown = lines(SearchMetric(), record("T", median_pje_cm=3.0), compares=False)
+def test_trials_that_cannot_be_compared_have_no_best() -> None:
+    shown = lines(SearchMetric(), record("T", median_pje_cm=3.0), comparable=False)
     assert "best so far" not in shown[0]

@@ -15,7 +15,7 @@ from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
-from search.observers.optuna_study import OptunaView, without_password
+from search.observers.optuna_study import OptunaMirror, without_password
 from search.space.sample import Point, choose
 from search.trials.resolve import Trial, resolve_all
 
@@ -50,13 +50,13 @@ def stored(url: str) -> list[optuna.trial.FrozenTrial]:
 def test_a_trial_is_seen_running_then_as_its_record_says(
     url: str, small_trials: list[Trial]
 ) -> None:
-    view = OptunaView(url, "s", SEARCH)
+    view = OptunaMirror(url, "s", SEARCH)
     states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     for trial, (status, state) in zip(small_trials, states.items(), strict=False):
-        view.begin(trial)
+        view.mark_running(trial)
         assert stored(url)[-1].state is TrialState.RUNNING
         view.report(trial, 1, 9.0)
-        view.end(record_of(trial, status))
+        view.finish(record_of(trial, status))
         assert stored(url)[-1].state.name == state
         assert stored(url)[-1].intermediate_values == {1: 9.0}
     first = stored(url)[0]
@@ -72,19 +72,19 @@ def test_what_a_killed_driver_left_running_is_adopted_or_told(
     url: str, small_trials: list[Trial]
 ) -> None:
     unfinished, recorded, never_seen = small_trials[:3]
-    killed = OptunaView(url, "s", SEARCH)
+    killed = OptunaMirror(url, "s", SEARCH)
     for trial in (unfinished, recorded):
-        killed.begin(trial)
+        killed.mark_running(trial)
     killed.report(unfinished, 1, 9.0)
     killed.ask()  # killed between asking and beginning
 
-    view = OptunaView(url, "s", SEARCH)
+    view = OptunaMirror(url, "s", SEARCH)
     records = {t.id: record_of(t) for t in (recorded, never_seen)}
-    assert view.synchronise(records) == [unfinished.point]
-    view.begin(unfinished)
+    assert view.sync(records) == [unfinished.point]
+    view.mark_running(unfinished)
     view.report(unfinished, 1, 9.0)
-    view.end(record_of(unfinished))
-    assert view.synchronise(records | {unfinished.id: record_of(unfinished)}) == []
+    view.finish(record_of(unfinished))
+    assert view.sync(records | {unfinished.id: record_of(unfinished)}) == []
 
     states = {trial.user_attrs.get("trial"): trial.state for trial in stored(url)}
     assert states == {
@@ -102,7 +102,7 @@ def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: lis
         trial.id: record_of(trial, status)
         for trial, status in zip(small_trials, statuses, strict=False)
     }
-    OptunaView(url, "s", SEARCH).synchronise(records)
+    OptunaMirror(url, "s", SEARCH).sync(records)
     assert [trial.state.name for trial in stored(url)] == ["COMPLETE", "PRUNED", "FAIL"]
     assert all(trial.intermediate_values == {1: 9.0} for trial in stored(url))
 
@@ -111,9 +111,9 @@ def test_a_result_whose_record_was_deleted_is_forgotten(
     url: str, small_trials: list[Trial]
 ) -> None:
     records = {trial.id: record_of(trial) for trial in small_trials[:2]}
-    OptunaView(url, "s", SEARCH).synchronise(records)
+    OptunaMirror(url, "s", SEARCH).sync(records)
     del records[small_trials[0].id]
-    OptunaView(url, "s", SEARCH).synchronise(records)
+    OptunaMirror(url, "s", SEARCH).sync(records)
     assert [trial.user_attrs["trial"] for trial in stored(url)] == [small_trials[1].id]
 
 
@@ -121,8 +121,8 @@ def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
     url: str, small_trials: list[Trial]
 ) -> None:
     trial = small_trials[0]
-    OptunaView(url, "s", SEARCH).synchronise({trial.id: record_of(trial, "failed")})
-    OptunaView(url, "s", SEARCH).synchronise({trial.id: record_of(trial)})
+    OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial, "failed")})
+    OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial)})
     assert [t.state.name for t in stored(url)] == ["FAIL", "COMPLETE"]
 
 
@@ -130,17 +130,17 @@ def test_only_points_of_the_first_stage_are_adopted_as_choices(
     url: str, small: Config, small_trials: list[Trial]
 ) -> None:
     again = resolve_all(small, [small_trials[0].point], "fingerprint", stage=2)[0]
-    killed = OptunaView(url, "s", SEARCH)
-    killed.begin(small_trials[1])
-    killed.begin(again)
-    assert OptunaView(url, "s", SEARCH).synchronise({}) == [small_trials[1].point]
+    killed = OptunaMirror(url, "s", SEARCH)
+    killed.mark_running(small_trials[1])
+    killed.mark_running(again)
+    assert OptunaMirror(url, "s", SEARCH).sync({}) == [small_trials[1].point]
 
 
 def test_a_sampler_that_starts_again_does_not_repeat_its_first_choices(url: str) -> None:
     random = SearchConfig(kind="random", augmentations=SEARCH.augmentations)
 
     def points(count: int) -> list[Point]:
-        view = OptunaView(url, "s", random, seed=7)
+        view = OptunaMirror(url, "s", random, seed=7)
         return [choose(view.ask(), random) for _ in range(count)]
 
     assert points(8) != points(8)
@@ -160,19 +160,19 @@ def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
     few = SearchConfig(
         augmentations=SEARCH.augmentations, objectives={"relative": {"name": "relative"}}
     )
-    OptunaView(url, "s", few).synchronise(records)
+    OptunaMirror(url, "s", few).sync(records)
     assert "objective" in stored(url)[0].distributions
-    OptunaView(url, "s", SEARCH).synchronise(records)
+    OptunaMirror(url, "s", SEARCH).sync(records)
     assert [trial.state.name for trial in stored(url)] == ["COMPLETE"] * len(records)
 
 
 def test_two_objectives_are_the_error_and_the_encoder_steps(
     url: str, small_trials: list[Trial]
 ) -> None:
-    view = OptunaView(url, "s", SearchConfig(kind="nsga2", augmentations=SEARCH.augmentations))
-    view.begin(small_trials[0])
+    view = OptunaMirror(url, "s", SearchConfig(kind="nsga2", augmentations=SEARCH.augmentations))
+    view.mark_running(small_trials[0])
     view.report(small_trials[0], 1, 9.0)
-    view.end(record_of(small_trials[0]))
+    view.finish(record_of(small_trials[0]))
     assert stored(url)[0].values == [3.0, 10.0]
     directions = optuna.load_study(study_name="s", storage=url).directions
     assert [direction.name for direction in directions] == ["MINIMIZE", "MINIMIZE"]
@@ -187,10 +187,10 @@ def of_auc(trial: Trial, value: float | None, status: str = "finished") -> dict[
 
 
 def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -> None:
-    view = OptunaView(url, "s", LARGEST)
+    view = OptunaMirror(url, "s", LARGEST)
     for trial, value in zip(small_trials, (0.25, 0.75, 0.5), strict=False):
-        view.begin(trial)
-        view.end(of_auc(trial, value))
+        view.mark_running(trial)
+        view.finish(of_auc(trial, value))
     study = optuna.load_study(study_name="s", storage=url)
     assert study.direction.name == "MAXIMIZE"
     assert study.best_trial.user_attrs["trial"] == small_trials[1].id
@@ -205,7 +205,7 @@ def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
         finished.id: of_auc(finished, 0.5),
         pruned.id: of_auc(pruned, None, "pruned"),
     }
-    OptunaView(url, "s", LARGEST).synchronise(records)
+    OptunaMirror(url, "s", LARGEST).sync(records)
     assert [trial.intermediate_values for trial in stored(url)] == [{1: 0.25}] * 2
     assert stored(url)[0].value == 0.5
 
@@ -214,9 +214,9 @@ def test_a_database_with_other_directions_is_built_anew(
     url: str, small_trials: list[Trial]
 ) -> None:
     records = {trial.id: of_auc(trial, 0.5) for trial in small_trials[:2]}
-    OptunaView(url, "s", SEARCH).synchronise(records)
+    OptunaMirror(url, "s", SEARCH).sync(records)
     assert [trial.values for trial in stored(url)] == [[3.0]] * 2
-    OptunaView(url, "s", LARGEST).synchronise(records)
+    OptunaMirror(url, "s", LARGEST).sync(records)
     assert [trial.values for trial in stored(url)] == [[0.5]] * 2
     assert optuna.load_study(study_name="s", storage=url).direction.name == "MAXIMIZE"
 
@@ -225,15 +225,15 @@ def test_a_number_that_was_not_finite_counts_as_the_worst(
     url: str, small_trials: list[Trial]
 ) -> None:
     records = {small_trials[0].id: of_auc(small_trials[0], None)}
-    OptunaView(url, "s", LARGEST).synchronise(records)
+    OptunaMirror(url, "s", LARGEST).sync(records)
     assert [trial.values for trial in stored(url)] == [[-float("inf")]]
 
 
 def test_the_second_of_two_metrics_is_as_configured(url: str, small_trials: list[Trial]) -> None:
     both = dataclasses.replace(SEARCH, kind="nsga2", second_metric=LARGEST.metric)
-    view = OptunaView(url, "s", both)
-    view.begin(small_trials[0])
-    view.end(of_auc(small_trials[0], 0.5))
+    view = OptunaMirror(url, "s", both)
+    view.mark_running(small_trials[0])
+    view.finish(of_auc(small_trials[0], 0.5))
     study = optuna.load_study(study_name="s", storage=url)
     assert [direction.name for direction in study.directions] == ["MINIMIZE", "MAXIMIZE"]
     assert study.trials[0].values == [3.0, 0.5]
@@ -241,17 +241,17 @@ def test_the_second_of_two_metrics_is_as_configured(url: str, small_trials: list
 
 def test_a_database_that_cannot_be_reached_is_named() -> None:
     with pytest.raises(ConfigError, match=r"search\.storage.*nowhere"):
-        OptunaView("sqlite:////nowhere/at/all.db", "s", SEARCH)
+        OptunaMirror("sqlite:////nowhere/at/all.db", "s", SEARCH)
 
 
 def test_a_database_locked_by_another_process_is_waited_for(
     url: str, small_trials: list[Trial]
 ) -> None:
-    view = OptunaView(url, "s", SEARCH)
+    view = OptunaMirror(url, "s", SEARCH)
     engine = sqlalchemy.create_engine(url)
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
-        waiting = threading.Thread(target=view.begin, args=(small_trials[0],))
+        waiting = threading.Thread(target=view.mark_running, args=(small_trials[0],))
         waiting.start()
         time.sleep(1.0)
         assert waiting.is_alive()

@@ -11,7 +11,7 @@ from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.typed import to_dict
-from search.observers.optuna_study import OptunaView
+from search.observers.optuna_study import OptunaMirror
 from search.space.sample import Point
 from search.studies.sampled import again, best_points, sampled, trials_again, warm_start
 from search.trials.resolve import Trial, resolve
@@ -38,17 +38,17 @@ def record_of(trial: Trial, value: float, **changes: Any) -> dict[str, Any]:
 
 def run(config: Config, url: str, finished: dict[str, Any], upto: int = 10**6) -> list[Trial]:
     """Play a search: each trial ends, with an error that prefers T and S, before the next."""
-    view = OptunaView(url, "s", config.search, seed=len(finished))
-    adopted = view.synchronise(finished)
+    view = OptunaMirror(url, "s", config.search, seed=len(finished))
+    adopted = view.sync(finished)
     view.enqueue(warm_start(config))
     done: list[Trial] = []
     for trial in sampled(config, view, "f", finished, adopted):
-        view.begin(trial)
+        view.mark_running(trial)
         if len(done) == upto:
             break  # killed while this one runs
         names = trial.point.composition.split("+")
         finished[trial.id] = record_of(trial, 50.0 - 20 * ("S" in names) - 5 * ("T" in names))
-        view.end(finished[trial.id])
+        view.finish(finished[trial.id])
         done.append(trial)
     return done
 
@@ -87,7 +87,7 @@ def test_a_killed_search_keeps_what_it_had_and_runs_on_what_it_had_begun(tmp_pat
 
 def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
     config = config_of("search.augmentations=[rotate]", "search.trials=3")
-    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
     trials = list(sampled(config, view, "f", {}, []))
     assert len({trial.hash for trial in trials}) == 3
     assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
@@ -95,7 +95,7 @@ def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
 
 def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: Path) -> None:
     config = config_of()
-    view = OptunaView(f"sqlite:///{tmp_path}/o.db", "s", config.search)
+    view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
     point = Point(objective="contrastive", composition="T+S")
     trials = sampled(config, view, "f", {}, [point, point])
     assert next(trials).point == point
@@ -185,12 +185,12 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
             "search.objectives={contrastive: {name: contrastive}}",
             "search.space={optimizer.base_lr: {low: 0.0001, high: 1.0}}",
         )
-        view = OptunaView(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
+        view = OptunaMirror(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
         finished: dict[str, Any] = {}
         for trial in sampled(config, view, "f", finished, []):
             value = trial.pretrain.optimizer.base_lr
             finished[trial.id] = record_of(trial, value, metrics={name: value})
-            view.end(finished[trial.id])
+            view.finish(finished[trial.id])
         values = [record["metrics"][name] for record in finished.values()]
         shares[direction] = sum(value > 0.5 for value in values[10:]) / 20
     assert shares["maximize"] > 0.7

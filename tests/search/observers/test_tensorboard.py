@@ -4,7 +4,7 @@ import numpy as np
 
 from handssl.data import open_store
 from handssl.training import OptimizerConfig, PretrainConfig
-from search.observers.views import view_sheet
+from search.observers.tensorboard import view_sheet
 
 
 def pretrain(composition: str) -> PretrainConfig:

@@ -1,17 +1,18 @@
 """Hyperparameters of a sampled study: fANOVA importances and partial dependence."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.grid import RANKED_BY, is_transfer
+from analysis.grid import RANKED_BY
 from analysis.notation import assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
+from handssl.records import flatten
 
 MIN_TRIALS = 20
 """With fewer finished trials, a forest only memorises them."""
@@ -95,16 +96,17 @@ class Sampling:
     curves: tuple[PartialDependence, ...] = field(repr=False)
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, bool | int | float | str) and key not in _IGNORED:
-            yield f"{prefix}{key}", value
+def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key that are numbers or texts, without those that are ignored."""
+    return {
+        key: value
+        for key, value in flatten(config).items()
+        if isinstance(value, bool | int | float | str) and key.rpartition(".")[2] not in _IGNORED
+    }
 
 
 def _parameters(records: Sequence[Record]) -> list[Parameter]:
-    flat = [dict(_flat(record.config)) for record in records]
+    flat = [_choices(record.config) for record in records]
     used = [assignment(record.composition) for record in records]
     columns: dict[str, list[Any]] = {"objective": [record.variant for record in records]}
     for token in dict.fromkeys(token for tokens in used for token in tokens):
@@ -154,7 +156,7 @@ def sampling(study: Study) -> Sampling | None:
     records = [
         r
         for r in study.records
-        if r.status == "finished" and RANKED_BY in r.metrics and not is_transfer(r)
+        if r.status == "finished" and RANKED_BY in r.metrics and not r.is_transfer
     ]
     generator = np.random.default_rng(_SEED)
     if len(records) > _MAX_TRIALS:

@@ -1,6 +1,6 @@
 """Our runs of the cross-dataset and supervised experiments (tables 2 to 4 and 6 to 9).
 
-The configuration of such a record has a part `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
+A record of such a run has a part `transfer`: `{"pretrain": "FH+IH", "fit": "FH",
 "evaluate": ["IH"], "mode": "supervised|frozen|unfrozen", "label_fraction": 1.0, "layer_decay":
 1.0}`. A run that was evaluated on several data sets has the metrics of each in `evaluations`, and
 those of the first in `metrics`. A pretraining that several runs share has mode `pretrain` and no
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.grid import Setting, is_transfer
+from analysis.grid import Setting
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
@@ -68,7 +68,7 @@ def _encoder(config: Mapping[str, object]) -> str:
 
 def row_of(record: Record) -> tuple[str, str]:
     """Key and title of the row that a run belongs to."""
-    part = record.config["transfer"]
+    part = record.transfer
     mode = str(part.get("mode") or "frozen")
     base = objective_base(record.variant)
     if "supervised" in (base, mode):
@@ -84,7 +84,7 @@ def row_of(record: Record) -> tuple[str, str]:
 
 def fraction_of(record: Record) -> float:
     """Share of the labels that a run was fitted with."""
-    return float(record.config["transfer"].get("label_fraction") or 1.0)
+    return float(record.transfer.get("label_fraction") or 1.0)
 
 
 def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
@@ -92,22 +92,24 @@ def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
 
     The copies keep one evaluation only, so runs that differ in the others have equal settings.
     """
-    part: Mapping[str, Any] = record.config["transfer"]
-    if record.status != "finished" or part.get("mode") == "pretrain":
+    part: Mapping[str, Any] = record.transfer
+    if record.status != "finished" or record.kind == "pretrain":
         return []
     names = part.get("evaluate")
     copies = []
     for number, name in enumerate(names if isinstance(names, list) else [names]):
-        config = {**record.config, "transfer": {**part, "evaluate": name}}
+        transfer = {**part, "evaluate": name}
         copy = replace(
             record,
-            config=config,
-            setting=setting_of(config, record.setting),
+            transfer=transfer,
+            setting=setting_of(record.config, transfer, record.setting),
             metrics=record.evaluations.get(str(name), {} if number else record.metrics),
             errors=f"errors-{name}.npz" if number else record.errors,
         )
         key = TransferKey(
-            encoder=_encoder(config), fit=_data_set(part.get("fit")), evaluate=_data_set(name)
+            encoder=_encoder(record.config),
+            fit=_data_set(part.get("fit")),
+            evaluate=_data_set(name),
         )
         copies.append((key, copy))
     return copies
@@ -119,7 +121,7 @@ def measured_rows(studies: Iterable[Study]) -> dict[TransferKey, list[MeasuredRo
     owners: dict[str, Study] = {}
     for study in studies:
         owners[study.name] = study
-        for record in filter(is_transfer, study.records):
+        for record in (r for r in study.records if r.is_transfer):
             for key, run in evaluated(record):
                 if fraction_of(run) == 1:
                     groups[key, *row_of(run), study.name].append(run)

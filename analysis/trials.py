@@ -23,7 +23,7 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         target = Path(os.path.relpath(study.source.local / record.file, start)).as_posix()
     elif study.source.local is None:
         target = f"{study.source.uri.rstrip('/')}/{record.file}"
-    error = record.error or {}
+    error = record.error
     return [
         study.name,
         record.trial,
@@ -32,12 +32,12 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         record.label if record.label == record.composition else record.composition,
         record.metrics.get("median_pje_cm"),
         record.metrics.get("mpjpe_cm"),
-        record.encoder_steps,
+        float(record.encoder_steps),
         record.timings_s.get("total"),
         record.repeat,
         record.seed,
         target,
-        ": ".join(error.values()) if error else "",
+        f"{error.type}: {error.message}" if error else "",
     ]
 
 

@@ -75,16 +75,16 @@ def _probe_all(study: Path, store: Store, *, epochs: int) -> Iterator[Probed]:
     train, val = store.split("train"), store.split("val")
     for trial, record in records.read_records(study).items():
         weights = study / "trials" / trial / "encoder.safetensors"
-        if record["status"] != "finished" or not weights.exists():
+        if not record.is_finished or not weights.exists():
             continue
-        config = from_dict(ProbeConfig, record["config"]["probe"])
-        name = record["config"]["encoder"]["name"]
+        config = from_dict(ProbeConfig, record.config["probe"])
+        name = record.config["encoder"]["name"]
         metrics, seconds = {}, {}
         for solver in SOLVERS:
             encoder = build_encoder(EncoderConfig(name=name, weights=str(weights)))
             own = dataclasses.replace(config, solver=solver, epochs=epochs)
             start = time.process_time()
-            result = linear_probe(encoder, train, val, own, seed=record["seed"])
+            result = linear_probe(encoder, train, val, own, seed=record.seed)
             seconds[solver] = time.process_time() - start
             metrics[solver] = result.metrics
         yield Probed(trial, metrics, seconds)
@@ -126,8 +126,8 @@ def main() -> None:
     parser.add_argument("study", type=Path, help="results/STUDY, run with trial.keep_encoder=true")
     parser.add_argument("--epochs", type=int, default=50, help="of the released solver")
     arguments = parser.parse_args()
-    study = records.read_record(arguments.study / "study.json")
-    config = from_dict(Config, upgrade_config(study["config"]))
+    study = records.read_description(arguments.study)
+    config = from_dict(Config, upgrade_config(study.config))
     console = Console()
     store = open_data(config.data, console)
     if config.study.images is not None:

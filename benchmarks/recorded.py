@@ -1,22 +1,18 @@
 """An exhaustive study as it was recorded: every point's error at its rungs and at its end."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from analysis.compact import COMPACT, compact_records
 from handssl.augment import AUGMENTATIONS
 from handssl.errors import DataError
-from handssl.records import OBJECTIVE
+from handssl.records import COMPACT, OBJECTIVE, Record, read_description, read_records
 from handssl.training import OptimizerConfig, PretrainConfig
 from search.config.renamed import upgrade_config
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import SearchConfig
 from search.config.typed import from_dict
-from search.space.sample import Point
-from search.trials.resolve import point_from
+from search.space.point import Point, point_from
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +68,21 @@ def read_recorded(folder: Path) -> RecordedStudy:
         DataError: There is no such study, or it finished no trial.
     """
     try:
-        study = json.loads((folder / "study.json").read_text())
-        records = list(compact_records((folder / COMPACT).read_bytes()))
-    except (OSError, ValueError) as error:
+        study = read_description(folder)
+        records = read_records(folder).values()
+    except FileNotFoundError as error:
         raise DataError(f"{folder} must hold study.json and {COMPACT} ({error})") from error
     # What a grid tries alone beside its compositions is not in a sampler's space.
-    alone = {AUGMENTATIONS[name].symbol for name in study["config"]["search"].get("singles", ())}
+    alone = {AUGMENTATIONS[name].symbol for name in study.config["search"].get("singles", ())}
     curves = {
         _point(record): _curve(record)
         for record in records
-        if record["status"] == "finished" and record["stage"] == 1 and record["repeat"] == 0
-        if record["point"]["composition"] not in alone
+        if record.is_finished and record.stage == 1 and record.repeat == 0
+        if record.point["composition"] not in alone
     }
     if not curves:
         raise DataError(f"{folder} must hold finished trials, but has none")
-    recorded = upgrade_config(study["config"])
+    recorded = upgrade_config(study.config)
     # Only what spans the space: an older version may have had other keys elsewhere, and nothing
     # is trained, so that a warm-up that fits any length will do. Curves are of the study's error,
     # whatever it searched by.
@@ -97,19 +93,23 @@ def read_recorded(folder: Path) -> RecordedStudy:
         study=StudyConfig(epochs=recorded["study"]["epochs"]),
         trial=TrialConfig(pretrain=PretrainConfig(optimizer=OptimizerConfig(warmup_epochs=0.0))),
     )
-    return RecordedStudy(label=study["fidelity"]["label"], config=config, curves=curves)
+    return RecordedStudy(label=study.fidelity["label"], config=config, curves=curves)
 
 
-def _point(record: Mapping[str, Any]) -> Point:
-    return point_from({**record["point"], "values": record["point"].get("values") or []})
+def _point(record: Record) -> Point:
+    return point_from({**record.point, "values": record.point.get("values") or []})
 
 
-def _curve(record: Mapping[str, Any]) -> Curve:
-    final = record["metrics"][OBJECTIVE]
-    rungs = {int(rung["epoch"]): float(rung[OBJECTIVE]) for rung in record["rungs"]}
+def _curve(record: Record) -> Curve:
+    metrics = {name: value for name, value in record.metrics.items() if value is not None}
+    rungs = {
+        rung.epoch: value
+        for rung in record.rungs
+        if (value := rung.metrics.get(OBJECTIVE)) is not None
+    }
     return Curve(
-        error_cm={**rungs, int(record["epochs"]): float(final)},
-        encoder_steps=int(record["encoder_steps"]),
-        epochs=int(record["epochs"]),
-        metrics=record["metrics"],
+        error_cm={**rungs, record.epochs: metrics[OBJECTIVE]},
+        encoder_steps=record.encoder_steps,
+        epochs=record.epochs,
+        metrics=metrics,
     )

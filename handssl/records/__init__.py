@@ -1,47 +1,82 @@
 """The record of a trial: its JSON and Parquet forms, reading and writing.
 
 No torch and no Ray: `search` writes records, `analysis` reads them.
+
+    results/<study>/study.json                   what the study is and what it plans
+    results/<study>/trials/<trial>/record.json   one finished, pruned or failed trial
+    results/<study>/trials/<trial>/metrics.jsonl one line a report, in epoch order
+    results/<study>/trials/<trial>/errors.npz    validation errors, joint by joint
+    results/<study>/trials.parquet               all records, one row each, compiled
+
+Records are the only truth about a study. Every file appears atomically; Ray's and Optuna's state
+derives from the records and may be deleted.
 """
 
-from handssl.records.io import (
-    OBJECTIVE,
-    SCHEMA,
-    Record,
-    Status,
+from handssl.records.compact import COMPACT, is_whole, read_compact_table, write_compact_table
+from handssl.records.description import StudyDescription
+from handssl.records.files import (
     append_jsonl,
-    canonical_hash,
-    compile_parquet,
-    git_state,
-    now,
-    parse_record,
+    read_json,
     read_jsonl,
-    read_record,
-    read_records,
-    remove_halves,
-    seed_from,
-    versions,
     write_json,
     write_jsonl,
     write_npz,
 )
+from handssl.records.identity import canonical_hash, seed_from
+from handssl.records.nested import flatten, unflatten
+from handssl.records.parquet import compile_parquet
+from handssl.records.provenance import git_state, now, versions
+from handssl.records.reading import (
+    read_description,
+    read_entries,
+    read_record,
+    read_records,
+    read_trial_records,
+)
+from handssl.records.record import (
+    OBJECTIVE,
+    SCHEMA,
+    Failure,
+    Kind,
+    Record,
+    Rung,
+    Status,
+    upgrade,
+)
+from handssl.records.source import Source, open_source
 
 __all__ = [
+    "COMPACT",
     "OBJECTIVE",
     "SCHEMA",
+    "Failure",
+    "Kind",
     "Record",
+    "Rung",
+    "Source",
     "Status",
+    "StudyDescription",
     "append_jsonl",
     "canonical_hash",
     "compile_parquet",
+    "flatten",
     "git_state",
+    "is_whole",
     "now",
-    "parse_record",
+    "open_source",
+    "read_compact_table",
+    "read_description",
+    "read_entries",
+    "read_json",
     "read_jsonl",
     "read_record",
     "read_records",
-    "remove_halves",
+    "read_trial_records",
     "seed_from",
+    "unflatten",
+    "upgrade",
     "versions",
+    "write_compact_table",
     "write_json",
     "write_jsonl",
     "write_npz",

@@ -6,7 +6,7 @@ the diagnostics are taken once, at the end of a trial.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from handssl.evaluation import POSE_METRICS
 from handssl.records import OBJECTIVE, Record
@@ -53,6 +53,6 @@ class SearchMetric:
     def of(self, record: Record) -> float | None:
         """Its value at the end of a trial; None where there is none, or it was not finite."""
         if self.name == ENCODER_STEPS:
-            return float(record[ENCODER_STEPS])
-        value: Any = record["metrics"].get(self.name)
+            return float(record.encoder_steps)
+        value = record.metrics.get(self.name)
         return None if value is None else float(value)

@@ -38,8 +38,8 @@ class Display:
         console: Where to print.
         total: All trials of the study.
         records: Records of trials that have ended before.
-        metric: The metric of a finished trial that is printed, and that ranks the trials.
-        comparable: Whether the trials can be ranked.
+        metric: The metric of a finished trial that is printed, and that ranks the trials. Rows of
+            transfer tables are not ranked: they answer different questions.
     """
 
     def __init__(
@@ -49,13 +49,11 @@ class Display:
         total: int,
         records: Iterable[Record],
         metric: SearchMetric,
-        comparable: bool = True,
     ) -> None:
         self._console = console
         self._metric = metric
         self._total = total
         self._best: Record | None = None
-        self._comparable = comparable
         self._ended = 0
         self._failed = 0
         for record in records:
@@ -86,18 +84,18 @@ class Display:
 
     def ended(self, record: Record, seconds: float) -> None:
         """Print the line of a trial that has ended."""
-        self._progress.pop(record["trial"], None)
+        self._progress.pop(record.trial, None)
         previous = self._best
         self._count(record)
         line = Text(f"[{self._ended:>{len(str(self._total))}}/{self._total}] ")
-        line.append(f"{record['objective']:<12} {record['composition']:<12}")
+        line.append(f"{record.objective:<12} {record.composition:<12}")
         line.append(_transfer(record))
-        if record["status"] == "finished":
+        if record.status == "finished":
             line.append(f" {_label(self._metric)} {self._value(record):>10}")
             if self._best is not previous:
                 line.append("  best so far", style="green")
-        elif record["status"] == "failed":
-            line.append(f" failed: {(record['error'] or {}).get('message', '')}", style="red")
+        elif record.status == "failed":
+            line.append(f" failed: {record.error.message if record.error else ''}", style="red")
         else:
             line.append(" pruned")
         line.append(f"  {duration(seconds)}")
@@ -107,8 +105,8 @@ class Display:
 
     def _count(self, record: Record) -> None:
         self._ended += 1
-        self._failed += record["status"] == "failed"
-        if (record["status"] == "finished" and self._comparable) and (
+        self._failed += record.status == "failed"
+        if (record.is_finished and not record.is_transfer) and (
             self._cost(record) < self._cost(self._best)
         ):
             self._best = record
@@ -141,10 +139,10 @@ class Display:
         state = f"{self._ended} done · {len(self._progress)} running · {waiting} to go"
         if self._failed:
             state += f" · {self._failed} failed"
-        best = "no result yet" if self._comparable else ""
+        best = ""
         if self._best is not None:
             value = self._value(self._best)
-            best = f"best {self._best['objective']} {self._best['composition']} {value}"
+            best = f"best {self._best.objective} {self._best.composition} {value}"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
 
@@ -156,10 +154,10 @@ def _label(metric: SearchMetric) -> str:
 
 def _transfer(record: Record) -> str:
     """Mode, data sets and share of labels of a row of the transfer tables; empty elsewhere."""
-    part = record["config"].get("transfer")
-    if part is None:
+    part = record.transfer
+    if not part:
         return ""
-    if part["mode"] == "pretrain":
-        return f" pretrain on {part['pretrain']}, {record['config']['encoder']['name']}"
+    if record.kind == "pretrain":
+        return f" pretrain on {part['pretrain']}, {record.config['encoder']['name']}"
     tested = "+".join(part["evaluate"])
     return f" {part['mode']:<10} {part['fit']}→{tested}, {part['label_fraction']:.0%} of labels"

@@ -22,9 +22,9 @@ from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_internals import reopen, start_trial
 from search.observers.samplers import SAMPLERS
-from search.space.sample import Point, parameters_of
-from search.trials.job import Planned
-from search.trials.resolve import point_from
+from search.space.point import Point, point_from
+from search.space.sample import parameters_of
+from search.trials.trial import Trial
 
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -107,7 +107,7 @@ class OptunaMirror:
         Returns:
             The points of the adopted trials of the first stage.
         """
-        by_hash = {record["hash"]: record for record in records.values()}
+        by_hash = {record.hash: record for record in records.values()}
         stored = self._study.get_trials(deepcopy=False)
         same_directions = self._study.directions == self._directions()
         if not (same_directions and self._fits(stored) and _recorded(stored, by_hash)):
@@ -122,7 +122,7 @@ class OptunaMirror:
             record = by_hash.get(digest)
             if frozen.state is not TrialState.RUNNING:
                 # A failed trial may have a newer record of a retry, which is another Optuna trial.
-                if record and frozen.state is _STATES[record["status"]]:
+                if record and frozen.state is _STATES[record.status]:
                     seen.add(digest)
             elif record and digest not in seen:
                 self._adopt(frozen, digest)
@@ -158,22 +158,20 @@ class OptunaMirror:
         self._reported[digest] = set(frozen.intermediate_values)
 
     def _add(self, record: Record) -> None:
-        point = point_from(record["point"])
+        point = point_from(record.point)
         try:
             parameters, distributions = self._parameters_of(point)
         except (ValueError, KeyError):
             return  # outside the present search space
-        state = _STATES[record["status"]]
+        state = _STATES[record.status]
         self._study.add_trial(
             create_trial(
                 state=state,
                 values=self._values(record) if state is TrialState.COMPLETE else None,
                 params=parameters,
                 distributions=distributions,
-                user_attrs=_attributes(
-                    record["hash"], record["trial"], point, stage=record["stage"]
-                )
-                | {"metrics": record["metrics"]},
+                user_attrs=_attributes(record.hash, record.trial, point, stage=record.stage)
+                | {"metrics": record.metrics},
                 intermediate_values=self._intermediate(record),
             )
         )
@@ -186,7 +184,11 @@ class OptunaMirror:
         if len(self._study.directions) > 1:  # Optuna has none for several objectives
             return {}
         name = self._search.metric.name
-        return {rung["epoch"]: rung[name] for rung in record["rungs"] if name in rung}
+        return {
+            rung.epoch: value
+            for rung in record.rungs
+            if (value := rung.metrics.get(name)) is not None
+        }
 
     def enqueue(self, points: Iterable[Point]) -> None:
         """Begin a sampled search with these points; those outside its space are skipped.
@@ -206,17 +208,17 @@ class OptunaMirror:
 
     def answer_from_record(self, asked: optuna.trial.Trial, record: Record) -> None:
         """Finish a sampled trial whose point has a record already."""
-        asked.set_user_attr("answered_by", record["trial"])
+        asked.set_user_attr("answered_by", record.trial)
         self._tell(asked, record)
 
     def _tell(self, trial: optuna.trial.Trial, record: Record) -> None:
-        state = _STATES[record["status"]]
+        state = _STATES[record.status]
         if state is TrialState.COMPLETE:
             self._study.tell(trial, self._values(record))
         else:
             self._study.tell(trial, state=state)
 
-    def mark_running(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
+    def mark_running(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
         """Store a trial as running; does nothing if it is running already.
 
         Args:
@@ -237,7 +239,7 @@ class OptunaMirror:
         self._running[trial.hash] = asked
         self._reported[trial.hash] = set()
 
-    def report(self, trial: Planned, epoch: int, value: float) -> None:
+    def report(self, trial: Trial, epoch: int, value: float) -> None:
         """Store an intermediate value; one that an interrupted run has stored stays."""
         if len(self._study.directions) > 1:
             return
@@ -247,9 +249,9 @@ class OptunaMirror:
 
     def finish(self, record: Record) -> None:
         """Store the outcome of a running trial."""
-        trial = self._running.pop(record["hash"])
-        del self._reported[record["hash"]]
-        trial.set_user_attr("metrics", record["metrics"])
+        trial = self._running.pop(record.hash)
+        del self._reported[record.hash]
+        trial.set_user_attr("metrics", record.metrics)
         self._tell(trial, record)
 
 

@@ -70,14 +70,14 @@ class StudyMetrics:
 
     def ended(self, record: Record) -> None:
         """Set the metrics of a trial that has ended, and those of the study."""
-        self.report(record["trial"], record["objective"], record["composition"], record["metrics"])
+        self.report(record.trial, record.objective, record.composition, record.metrics)
         self._count(record)
         self._set_gauges()
 
     def _count(self, record: Record) -> None:
-        self._ended[record["status"]] += 1
+        self._ended[record.status] += 1
         value = self._metric.of(record)
-        if record["status"] == "finished" and value is not None:
+        if record.status == "finished" and value is not None:
             best = self._metric.worst if self._best is None else self._best
             self._best = min(value, best, key=self._metric.cost)
 

@@ -11,14 +11,18 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import pyarrow.fs as pafs
 
 from handssl.atomic import atomic_path
 from handssl.errors import ConfigError
+from handssl.records import uri as uris
 
-_SCHEME: Final = "s3://"
+is_bucket = uris.is_bucket
+join_uri = uris.join_uri
+redact = uris.redact
+open_filesystem = uris.open_filesystem
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -37,23 +41,6 @@ def _with_errno(request: Callable[Arguments, Result]) -> Callable[Arguments, Res
             raise OSError(errno.EIO, " ".join(str(error).split())) from error
 
     return wrapped
-
-
-def is_bucket(uri: str) -> bool:
-    """Whether this is the URI of a bucket and not a path."""
-    return uri.startswith(_SCHEME)
-
-
-def join_uri(uri: str, *parts: str) -> str:
-    """Append path segments to a path or URI; the options of a URI stay at its end."""
-    path, mark, options = uri.partition("?") if is_bucket(uri) else (uri, "", "")
-    return "/".join([path.rstrip("/"), *parts]) + mark + options
-
-
-def redact(uri: str) -> str:
-    """A path or URI without access keys, for messages and files."""
-    account, slash, key = uri.removeprefix(_SCHEME).partition("/")
-    return _SCHEME + account.rpartition("@")[2] + slash + key if is_bucket(uri) else uri
 
 
 @contextmanager
@@ -139,25 +126,3 @@ def list_objects(uri: str) -> list[str]:
     selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
     entries = files.get_file_info(selector)
     return sorted(e.path[len(path) + 1 :] for e in entries if e.type == pafs.FileType.File)
-
-
-def open_filesystem(uri: str) -> tuple[Any, str]:
-    """The file system of a URI, and the path in it.
-
-    Raises:
-        ConfigError: pyarrow cannot parse the URI.
-    """
-    path, mark, options = uri.removeprefix(_SCHEME).partition("?")
-    account, slash, key = path.partition("/")
-    bucket = account.rpartition("@")[2]
-    return _file_system(_SCHEME + account + mark + options), (bucket + slash + key).rstrip("/")
-
-
-@functools.lru_cache(maxsize=16)
-def _file_system(uri: str) -> Any:
-    try:
-        return pafs.FileSystem.from_uri(uri)[0]
-    except ValueError as error:
-        raise ConfigError(
-            f"s3://… must be a URI that pyarrow understands, but got {redact(uri)} ({error})"
-        ) from error

@@ -5,7 +5,7 @@
     docs/study                                   the compact form: those of trials.parquet
 
 Each lies on this machine or in a bucket. The compact form is written by `python -m analysis
-results/<study> --compact docs/study`; the two rooms share its layout, and no code.
+results/<study> --compact docs/study`.
 """
 
 import dataclasses
@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from handssl import records
-from handssl.errors import ConfigError, DataError
-from handssl.records import Record
-from search.storage import s3
-from search.storage.folder import scratch_copy
-from search.storage.s3 import is_bucket, join_uri
-
-_COMPACT: Final = "trials.parquet"
-_COLUMN: Final = "record"
-"""Of the compact form: a record as it was written, the rest being views of it."""
+from handssl.errors import ConfigError
+from handssl.records import (
+    COMPACT,
+    Record,
+    Source,
+    StudyDescription,
+    is_whole,
+    open_source,
+    read_description,
+    read_json,
+    read_records,
+)
+from handssl.records.uri import is_bucket, join_uri, redact
 
 _RECORD_FILE: Final = re.compile(r"(?P<study>.+)/(?P<record>trials/[^/]+/record\.json)")
 
@@ -44,7 +45,7 @@ class RecordedStudy:
     """
 
     place: str
-    description: Record
+    description: StudyDescription
     records: Mapping[str, Record]
 
     def named(self, trial: str) -> Record:
@@ -75,7 +76,7 @@ class RecordedStudy:
         Raises:
             ConfigError: There are not so many.
         """
-        finished = sorted(t for t, own in self.records.items() if own["status"] == "finished")
+        finished = sorted(t for t, record in self.records.items() if record.is_finished)
         if not 1 <= count <= len(finished):
             raise ConfigError(
                 f"sample must be between 1 and the {len(finished)} finished records of "
@@ -101,51 +102,47 @@ def read_recorded(place: str) -> RecordedStudy:
     if not is_bucket(place):
         path = str(Path(path).absolute())
     single = _RECORD_FILE.fullmatch(path)
-    shown = s3.redact(place)
+    text = redact(place)
     if single is None and path.endswith(".json"):
         raise ConfigError(
             f"a record must lie where its study put it, STUDY/trials/TRIAL/record.json, but got "
-            f"{shown}"
+            f"{text}"
         )
-    study = (single["study"] if single else path) + mark + options
-    with s3.as_config_error("record", place):
-        folder = scratch_copy(study, "study.json", _COMPACT)
-        if single:
-            folder.fetch(single["record"])
-        else:
-            folder.fetch_all("record.json")
-    here = folder.local_path
-    if single and not (here / single["record"]).is_file():
-        raise ConfigError(f"a record must exist to be replayed, but there is no {shown}")
-    if not (here / "study.json").is_file():
-        raise ConfigError(
-            f"a study must hold study.json, but {s3.redact(study)} has none; give its folder, "
-            "as in results/STUDY or docs/study, or one record.json in it"
-        )
-    description = records.read_record(here / "study.json")
-    if single:
-        record = records.read_record(here / single["record"])
-        found = {record["trial"]: record}
-    else:
-        found = records.read_records(here) or _compact(here / _COMPACT, shown)
-    return RecordedStudy(place=shown, description=description, records=found)
-
-
-def _compact(path: Path, shown: str) -> dict[str, Record]:
-    """The records of a compact form."""
-    if not path.is_file():
-        raise ConfigError(f"a study must hold a record to be replayed, but {shown} has none")
-    name = join_uri(shown, _COMPACT)
     try:
-        table = pq.read_table(path)
-        texts = table[_COLUMN].to_pylist() if _COLUMN in table.column_names else None
-        found = [records.parse_record(text, name) for text in texts or ()]
-    except (OSError, TypeError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{name} is not a readable table of records ({reason})") from error
-    if texts is None:
+        source = open_source((single["study"] if single else path) + mark + options)
+        if single is None:
+            description = _description(source)
+            records = read_records(source)
+        else:
+            record = Record.from_dict(
+                read_json(source.read(single["record"]), text),
+                file=text,
+                trial=single["record"].split("/")[1],
+            )
+            records = {record.trial: record}
+            description = _description(source)
+    except FileNotFoundError as error:
+        raise ConfigError(f"record must exist to be replayed, but there is no {text}") from error
+    except OSError as error:
         raise ConfigError(
-            f"a compact study must hold its records whole to be replayed, but {name} has no "
-            f"column {_COLUMN}; write it again with python -m analysis results/STUDY --compact DIR"
+            f"record must be in a bucket that can be reached, but got record={text} ({error})"
+        ) from error
+    if not records:
+        raise ConfigError(f"a study must hold a record to be replayed, but {text} has none")
+    if not source.folders("trials") and not is_whole(source.read(COMPACT)):
+        raise ConfigError(
+            "a compact study must hold its records whole to be replayed, but "
+            f"{join_uri(text, COMPACT)} has no column record; write it again with python -m "
+            "analysis results/STUDY --compact DIR"
         )
-    return {record["trial"]: record for record in found}
+    return RecordedStudy(place=text, description=description, records=records)
+
+
+def _description(source: Source) -> StudyDescription:
+    try:
+        return read_description(source)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"a study must hold study.json, but {source.uri} has none; give its folder, as in "
+            "results/STUDY or docs/study, or one record.json in it"
+        ) from error

@@ -24,11 +24,14 @@ from handssl.training import PretrainConfig
 from search.config.renamed import upgrade_config
 from search.config.schema import Config, DataConfig
 from search.config.typed import from_dict
-from search.storage.folder import local_store
+from search.space.point import point_from
+from search.storage.folder import absolute_uri
 from search.studies.recorded import RecordedStudy, read_recorded
 from search.trials.datasets import open_data
-from search.trials.pretrain import TrialJob, run
-from search.trials.resolve import Trial, point_from
+from search.trials.execute import execute
+from search.trials.images import Images
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,7 +116,7 @@ def replay(
     """
     for record in chosen:
         _check(record)
-    config = from_dict(Config, upgrade_config(study.description["config"]))
+    config = from_dict(Config, upgrade_config(study.description.config))
     data = dataclasses.replace(
         config.data, root=root or config.data.root, store=store or config.data.store
     )
@@ -125,11 +128,11 @@ def replay(
     same = 0
     for number, record in enumerate(chosen, start=1):
         if len(chosen) > 1:
-            console.print(f"{number} of {len(chosen)}: {record['trial']}", markup=False)
+            console.print(f"{number} of {len(chosen)}: {record.trial}", markup=False)
         again = _run(record, config, console)
-        equal = _compare(record["metrics"], again["metrics"], console)
+        equal = _compare(record.metrics, again.metrics, console)
         verdict = "[green]the same[/]" if equal else "[red]not the same[/]"
-        console.print(f"{verdict}: {record['trial']}", soft_wrap=True)
+        console.print(f"{verdict}: {record.trial}", soft_wrap=True)
         same += equal
     if len(chosen) > 1:
         console.print(f"{same} of {len(chosen)} are the same")
@@ -137,14 +140,14 @@ def replay(
 
 
 def _check(record: Record) -> None:
-    if record["status"] != "finished":
+    if record.status != "finished":
         raise ConfigError(
-            f"a record must be finished to be replayed, but {record['trial']} has "
-            f"status={record['status']}"
+            f"a record must be finished to be replayed, but {record.trial} has "
+            f"status={record.status}"
         )
-    if "transfer" in record["config"]:
+    if record.is_transfer:
         raise ConfigError(
-            f"a record must be of run_grid.py to be replayed, but {record['trial']} is a row of "
+            f"a record must be of run_grid.py to be replayed, but {record.trial} is a row of "
             "run_transfer.py; run its study again under another study.name"
         )
 
@@ -157,7 +160,7 @@ def _check_data(
     *,
     other_data: bool,
 ) -> None:
-    for recorded in {record["data"]["fingerprint"]: None for record in chosen}:
+    for recorded in {record.data["fingerprint"]: None for record in chosen}:
         if recorded == fingerprint:
             continue
         then, now = f"(fingerprint {recorded[:12]})", f"{data.store} has {fingerprint[:12]}"
@@ -179,7 +182,7 @@ def _check_data(
 def _note_versions(chosen: Sequence[Record], console: Console) -> None:
     """Say once what is not as it was: another version may give other numbers."""
     for name, version in records.versions().items():
-        known = (record["versions"].get(name) for record in chosen)
+        known = (record.versions.get(name) for record in chosen)
         before = {str(then) for then in known if then is not None} - {version}
         if before:
             then = ", ".join(sorted(before))
@@ -187,44 +190,45 @@ def _note_versions(chosen: Sequence[Record], console: Console) -> None:
 
 
 def _run(record: Record, config: Config, console: Console) -> Record:
-    """The record that the trial has now."""
+    """The record of the trial when it runs again."""
     with tempfile.TemporaryDirectory() as folder:
-        job = _job(record, config, Path(folder))
+        job = Job(
+            trial=_trial(record, config.data),
+            metric=config.search.metric,
+            directory=folder,
+            scratch=folder,
+            context={"data": record.data, "versions": records.versions()},
+        )
         on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
-        for report in run(job, device="cuda" if on_gpu else "cpu"):
+        for report in execute(job, device="cuda" if on_gpu else "cpu"):
             if not report["done"]:
-                console.print(f"epoch {report['epoch']} of {job.trial.pretrain.epochs}")
+                console.print(f"epoch {report['epoch']} of {job.trial.epochs}")
         return records.read_record(Path(folder) / "record.json")
 
 
-def _job(record: Record, config: Config, folder: Path) -> TrialJob:
+def _trial(record: Record, data: DataConfig) -> PretrainTrial:
     names = {field.name for field in dataclasses.fields(PretrainConfig)}
-    pretrain = {key: value for key, value in record["config"].items() if key in names}
-    return TrialJob(
-        trial=Trial(
-            id=record["trial"],
-            hash=record["hash"],
-            seed=record["seed"],
-            point=point_from(record["point"]),
-            pretrain=from_dict(PretrainConfig, pretrain),
+    pretrain = {key: value for key, value in record.config.items() if key in names}
+    return PretrainTrial(
+        id=record.trial,
+        hash=record.hash,
+        seed=record.seed,
+        point=point_from(record.point),
+        pretrain=from_dict(PretrainConfig, pretrain),
+        probe=from_dict(ProbeConfig, record.config["probe"]),
+        diagnostics=from_dict(DiagnosticsConfig, record.config["diagnostics"]),
+        images=Images(
+            stores=(absolute_uri(data.store),),
+            source_px=(data.source_px,),
+            count=record.config["images"],
         ),
-        probe=from_dict(ProbeConfig, record["config"]["probe"]),
-        diagnostics=from_dict(DiagnosticsConfig, record["config"]["diagnostics"]),
-        metric=config.search.metric,
-        rungs=(),
-        may_stop=False,
-        store=str(local_store(config.data.store)),
-        source_px=config.data.source_px,
-        images=record["config"]["images"],
-        directory=str(folder),
-        scratch=str(folder),
-        keep_encoder=False,
-        context={"data": record["data"], "versions": records.versions()},
     )
 
 
 def _compare(
-    recorded: Mapping[str, float], replayed: Mapping[str, float], console: Console
+    recorded: Mapping[str, float | None],
+    replayed: Mapping[str, float | None],
+    console: Console,
 ) -> bool:
     table = Table("metric", "recorded", "replayed", "")
     for name in {**recorded, **replayed}:

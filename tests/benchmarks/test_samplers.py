@@ -14,7 +14,7 @@ from handssl.training import OptimizerConfig, PretrainConfig
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import to_dict
-from search.space.sample import Point
+from search.space.point import Point
 
 SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))
 CONFIG = Config(
@@ -100,21 +100,25 @@ def test_a_study_is_read_from_its_compact_records(tmp_path: Path) -> None:
     for number, (point, own) in enumerate(study().curves.items()):
         for repeat in (0, 1):
             trial = f"t{number}{repeat}"
-            written[trial] = {
-                "schema": records.SCHEMA,
-                "trial": trial,
-                "hash": trial,
-                "status": "finished",
-                "stage": 1,
-                "repeat": repeat,
-                "point": to_dict(dataclasses.replace(point, repeat=repeat)),
-                "metrics": {OBJECTIVE: own.error_cm[3] + repeat},
-                "rungs": [{"epoch": 1, "step": 10, OBJECTIVE: own.error_cm[1]}],
-                "epochs": 3,
-                "encoder_steps": 30,
-            }
+            written[trial] = records.Record(
+                kind="pretrain",
+                trial=trial,
+                hash=trial,
+                seed=0,
+                status="finished",
+                objective=point.objective,
+                composition=point.composition,
+                repeat=repeat,
+                point=to_dict(dataclasses.replace(point, repeat=repeat)),
+                metrics={OBJECTIVE: own.error_cm[3] + repeat},
+                rungs=(records.Rung(epoch=1, step=10, metrics={OBJECTIVE: own.error_cm[1]}),),
+                epochs=3,
+                encoder_steps=30,
+            )
     alone = {"objective": "contrastive", "composition": "So", "values": [], "repeat": 0}
-    written["alone"] = {**written["t00"], "trial": "alone", "hash": "alone", "point": alone}
+    written["alone"] = dataclasses.replace(
+        written["t00"], trial="alone", hash="alone", point=alone
+    )
     records.compile_parquet(tmp_path, written)
     with pytest.raises(DataError, match=r"must hold study\.json and trials\.parquet"):
         read_recorded(tmp_path)

@@ -134,7 +134,7 @@ def test_a_sampled_study_killed_ten_times_keeps_every_trial_and_meets_its_budget
         kept |= {path: path.read_bytes() for path in results.glob("small/trials/*/record.json")}
         if complete:
             found = records.read_records(results / "small")
-            assert {record["status"] for record in found.values()} <= {"finished", "pruned"}
+            assert {record.status for record in found.values()} <= {"finished", "pruned"}
             assert_complete(results, trials=8)
         else:
             assert_analysis_reads(results, tmp_path / "analysis", chance)

@@ -119,4 +119,4 @@ def test_a_train_worker_killed_at_every_try_fails_its_trial_and_the_others_go_on
     assert "1 of 2 trials failed" in out.splitlines()[-1]
     assert_complete(tmp_path, trials=2)
     found = records.read_records(tmp_path / "small").values()
-    assert sorted(record["status"] for record in found) == ["failed", "finished"]
+    assert sorted(record.status for record in found) == ["failed", "finished"]

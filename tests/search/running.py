@@ -160,14 +160,12 @@ def assert_complete(results: Path, *, trials: int) -> None:
     folder = results / "small"
     found = records.read_records(folder)
     assert len(found) == trials
-    assert len({record["hash"] for record in found.values()}) == trials
+    assert len({record.hash for record in found.values()}) == trials
     assert [row["trial"] for row in table(results)] == sorted(found)
     for trial, record in found.items():
         rows = records.read_jsonl(folder / "trials" / trial / "metrics.jsonl")
-        assert [row["epoch"] for row in rows] == list(range(1, record["epochs"] + 1))
-        assert (folder / "trials" / trial / "errors.npz").exists() == (
-            record["status"] == "finished"
-        )
+        assert [row["epoch"] for row in rows] == list(range(1, record.epochs + 1))
+        assert (folder / "trials" / trial / "errors.npz").exists() == (record.status == "finished")
 
     states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     shown = [
@@ -176,9 +174,9 @@ def assert_complete(results: Path, *, trials: int) -> None:
         if "trial" in trial.user_attrs and trial.state.name != "FAIL"
     ]
     assert sorted(shown) == sorted(
-        (trial, states[record["status"]])
+        (trial, states[record.status])
         for trial, record in found.items()
-        if record["status"] != "failed"
+        if record.status != "failed"
     )
     assert "RUNNING" not in {trial.state.name for trial in stored(results)}
 
@@ -186,7 +184,7 @@ def assert_complete(results: Path, *, trials: int) -> None:
     assert hidden <= {".lock"}, "halves of files were left"
     assert not (folder / "ray").exists()
     checkpoints = {path.parent.name for path in folder.rglob("checkpoint.pt")}
-    assert {found[trial]["status"] for trial in checkpoints} <= {"failed"}
+    assert {found[trial].status for trial in checkpoints} <= {"failed"}
 
 
 def stored(results: Path) -> list[optuna.trial.FrozenTrial]:

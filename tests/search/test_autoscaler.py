@@ -243,7 +243,7 @@ def test_a_study_grows_a_cluster_survives_a_lost_node_and_gives_all_back(
     found = records.read_records(tmp_path / "small")
     assert len(found) == 4
     for trial, record in found.items():
-        assert record["status"] == "finished"
+        assert record.status == "finished"
         rows = records.read_jsonl(tmp_path / "small" / "trials" / trial / "metrics.jsonl")
         assert [row["epoch"] for row in rows] == list(range(1, EPOCHS + 1))
 

@@ -20,6 +20,11 @@ from tests.search.running import (
 pytestmark = pytest.mark.slow
 
 
+def failure(record: records.Record) -> records.Failure:
+    assert record.error is not None
+    return record.error
+
+
 def test_a_full_disk_stops_the_study_in_one_line_and_it_goes_on_once_there_is_space(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -37,7 +42,7 @@ def test_a_full_disk_stops_the_study_in_one_line_and_it_goes_on_once_there_is_sp
         assert "run the same command again" in last
         assert "Traceback" not in out + errors
         found = records.read_records(disk / "small")
-        assert {record["status"] for record in found.values()} == {"finished"}
+        assert {record.status for record in found.values()} == {"finished"}
         assert {path.name for path in (disk / "small").rglob(".*")} <= {".lock"}
 
         (disk / "ballast").unlink()
@@ -90,12 +95,12 @@ def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(
     assert_complete(tmp_path, trials=4)
     found = records.read_records(tmp_path / "small")
     lost, *diverged = sorted(
-        (record for record in found.values() if record["status"] == "failed"),
-        key=lambda record: record["error"]["type"] == "NonFiniteLossError",
+        (record for record in found.values() if record.status == "failed"),
+        key=lambda record: failure(record).type == "NonFiniteLossError",
     )
-    assert "died" in lost["error"]["traceback"]
-    assert {record["error"]["type"] for record in diverged} == {"NonFiniteLossError"}
-    assert all("Traceback" in record["error"]["traceback"] for record in diverged)
+    assert "died" in str(failure(lost).traceback)
+    assert {failure(record).type for record in diverged} == {"NonFiniteLossError"}
+    assert all("Traceback" in str(failure(record).traceback) for record in diverged)
     assert sorted(trial.state.name for trial in stored(tmp_path)) == ["COMPLETE", *["FAIL"] * 3]
 
     # What another try may mend is tried again, from its checkpoint; what is a result is not.
@@ -105,7 +110,7 @@ def test_trials_that_fail_for_good_are_recorded_and_the_others_go_on(
     assert "again" not in done.stdout.splitlines()[-1]
     assert_complete(tmp_path, trials=4)
     again = records.read_records(tmp_path / "small")
-    assert again[lost["trial"]]["status"] == "finished"
-    assert {t: r for t, r in again.items() if t != lost["trial"]} == {
-        t: r for t, r in found.items() if t != lost["trial"]
+    assert again[lost.trial].status == "finished"
+    assert {t: r for t, r in again.items() if t != lost.trial} == {
+        t: r for t, r in found.items() if t != lost.trial
     }

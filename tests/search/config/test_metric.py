@@ -1,9 +1,9 @@
 import math
-from typing import Any
 
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.records import Record
 from search.config.compose import compose_config
 from search.config.metric import AT_RUNGS, SearchMetric
 from search.config.search import SearchConfig
@@ -12,8 +12,18 @@ ERROR = SearchMetric()
 AUC = SearchMetric(name="auc_5cm", direction="maximize")
 
 
-def record(**metrics: float | None) -> dict[str, Any]:
-    return {"metrics": metrics, "encoder_steps": 12}
+def record(**metrics: float | None) -> Record:
+    return Record(
+        kind="pretrain",
+        trial="t",
+        hash="h",
+        seed=0,
+        status="finished",
+        objective="relative",
+        composition="T",
+        metrics=metrics,
+        encoder_steps=12,
+    )
 
 
 def test_the_default_is_what_the_study_ranks_by() -> None:

@@ -1,33 +1,35 @@
+import dataclasses
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
 
+from handssl.records import Record, Status
 from search.config.metric import SearchMetric
 from search.observers.display import Display
 
 AUC = SearchMetric(name="auc_50cm", direction="maximize")
 
 
-def record(trial: str, status: str = "finished", **metrics: float | None) -> dict[str, Any]:
-    return {
-        "trial": trial,
-        "status": status,
-        "objective": "relative",
-        "composition": trial,
-        "metrics": metrics,
-        "encoder_steps": 40,
-        "config": {},
-        "error": None,
-    }
+def record(trial: str, status: Status = "finished", **metrics: float | None) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial,
+        hash=trial,
+        seed=0,
+        status=status,
+        objective="relative",
+        composition=trial,
+        metrics=metrics,
+        encoder_steps=40,
+    )
 
 
-def lines(metric: SearchMetric, *records: dict[str, Any], **options: Any) -> list[str]:
+def lines(metric: SearchMetric, *records: Record) -> list[str]:
     """What is printed while these trials end."""
     out = io.StringIO()
     console = Console(file=out, width=120)
-    display = Display(console, total=9, records=[], metric=metric, **options)
+    display = Display(console, total=9, records=[], metric=metric)
     for record in records:
         display.ended(record, 1.0)
     return out.getvalue().splitlines()
@@ -66,7 +68,7 @@ def test_the_best_so_far_is_the_largest_where_the_search_maximises() -> None:
     ],
 )
 def test_a_metric_is_shown_with_its_own_unit(name: str, value: float, expected: str) -> None:
-    assert expected in lines(SearchMetric(name=name), record("T") | {"metrics": {name: value}})[0]
+    assert expected in lines(SearchMetric(name=name), record("T", "finished", **{name: value}))[0]
 
 
 def test_a_value_that_is_not_finite_is_never_the_best() -> None:
@@ -75,6 +77,10 @@ def test_a_value_that_is_not_finite_is_never_the_best() -> None:
     assert "not finite" in shown[0]
 
 
-def test_trials_that_cannot_be_compared_have_no_best() -> None:
-    shown = lines(SearchMetric(), record("T", median_pje_cm=3.0), comparable=False)
-    assert "best so far" not in shown[0]
+def test_rows_of_transfer_tables_are_not_ranked() -> None:
+    row = record("T", median_pje_cm=3.0)
+    transfer = {"mode": "pretrain", "pretrain": "FH"}
+    row = dataclasses.replace(row, transfer=transfer, config={"encoder": {"name": "resnet18"}})
+    printed = lines(SearchMetric(), row)
+    assert "pretrain on FH, resnet18" in printed[0]
+    assert "best so far" not in printed[0]

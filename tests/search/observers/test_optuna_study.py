@@ -2,7 +2,6 @@ import dataclasses
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -10,14 +9,16 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE
+from handssl.records import OBJECTIVE, Record, Rung, Status
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror, without_password
-from search.space.sample import Point, choose
-from search.trials.resolve import Trial, resolve_all
+from search.space.point import Point
+from search.space.sample import sample_point
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Trial
 
 SEARCH = SearchConfig(augmentations=("translate", "rotate"))
 LARGEST = dataclasses.replace(
@@ -30,17 +31,21 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/optuna.db"
 
 
-def record_of(trial: Trial, status: str = "finished", value: float = 3.0) -> dict[str, Any]:
-    return {
-        "trial": trial.id,
-        "hash": trial.hash,
-        "point": to_dict(trial.point),
-        "status": status,
-        "stage": trial.stage,
-        "metrics": {OBJECTIVE: value} if status == "finished" else {},
-        "rungs": [{"epoch": 1, "step": 5, OBJECTIVE: 9.0}],
-        "encoder_steps": 10,
-    }
+def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> Record:
+    return Record(
+        kind="pretrain",
+        trial=trial.id,
+        hash=trial.hash,
+        seed=trial.seed,
+        objective=trial.point.objective,
+        composition=trial.point.composition,
+        point=to_dict(trial.point),
+        status=status,
+        stage=trial.stage,
+        metrics={OBJECTIVE: value} if status == "finished" else {},
+        rungs=(Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0}),),
+        encoder_steps=10,
+    )
 
 
 def stored(url: str) -> list[optuna.trial.FrozenTrial]:
@@ -48,10 +53,10 @@ def stored(url: str) -> list[optuna.trial.FrozenTrial]:
 
 
 def test_a_trial_is_seen_running_then_as_its_record_says(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SEARCH)
-    states = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    states: dict[Status, str] = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     for trial, (status, state) in zip(small_trials, states.items(), strict=False):
         view.mark_running(trial)
         assert stored(url)[-1].state is TrialState.RUNNING
@@ -69,7 +74,7 @@ def test_a_trial_is_seen_running_then_as_its_record_says(
 
 
 def test_what_a_killed_driver_left_running_is_adopted_or_told(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     unfinished, recorded, never_seen = small_trials[:3]
     killed = OptunaMirror(url, "s", SEARCH)
@@ -96,8 +101,10 @@ def test_what_a_killed_driver_left_running_is_adopted_or_told(
     assert len(stored(url)) == 4
 
 
-def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: list[Trial]) -> None:
-    statuses = ("finished", "pruned", "failed")
+def test_a_lost_database_is_rebuilt_from_the_records(
+    url: str, small_trials: list[PretrainTrial]
+) -> None:
+    statuses: tuple[Status, ...] = ("finished", "pruned", "failed")
     records = {
         trial.id: record_of(trial, status)
         for trial, status in zip(small_trials, statuses, strict=False)
@@ -108,7 +115,7 @@ def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: lis
 
 
 def test_a_result_whose_record_was_deleted_is_forgotten(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {trial.id: record_of(trial) for trial in small_trials[:2]}
     OptunaMirror(url, "s", SEARCH).sync(records)
@@ -118,7 +125,7 @@ def test_a_result_whose_record_was_deleted_is_forgotten(
 
 
 def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     trial = small_trials[0]
     OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial, "failed")})
@@ -127,9 +134,9 @@ def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
 
 
 def test_only_points_of_the_first_stage_are_adopted_as_choices(
-    url: str, small: Config, small_trials: list[Trial]
+    url: str, small: Config, small_trials: list[PretrainTrial]
 ) -> None:
-    again = resolve_all(small, [small_trials[0].point], "fingerprint", stage=2)[0]
+    again = dataclasses.replace(small_trials[0], stage=2)
     killed = OptunaMirror(url, "s", SEARCH)
     killed.mark_running(small_trials[1])
     killed.mark_running(again)
@@ -141,7 +148,7 @@ def test_a_sampler_that_starts_again_does_not_repeat_its_first_choices(url: str)
 
     def points(count: int) -> list[Point]:
         view = OptunaMirror(url, "s", random, seed=7)
-        return [choose(view.ask(), random) for _ in range(count)]
+        return [sample_point(view.ask(), random) for _ in range(count)]
 
     assert points(8) != points(8)
 
@@ -154,7 +161,7 @@ def test_a_password_is_not_shown() -> None:
 
 
 def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {t.id: record_of(t) for t in small_trials if t.point.objective == "relative"}
     few = SearchConfig(
@@ -167,7 +174,7 @@ def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
 
 
 def test_two_objectives_are_the_error_and_the_encoder_steps(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SearchConfig(kind="nsga2", augmentations=SEARCH.augmentations))
     view.mark_running(small_trials[0])
@@ -178,15 +185,15 @@ def test_two_objectives_are_the_error_and_the_encoder_steps(
     assert [direction.name for direction in directions] == ["MINIMIZE", "MINIMIZE"]
 
 
-def of_auc(trial: Trial, value: float | None, status: str = "finished") -> dict[str, Any]:
+def of_auc(trial: Trial, value: float | None, status: Status = "finished") -> Record:
     """A record with an AUC of its own, and an error that would rank it the other way."""
     record = record_of(trial, status)
-    record["metrics"] |= {"auc_50cm": value} if status == "finished" else {}
-    record["rungs"][0]["auc_50cm"] = 0.25
-    return record
+    auc = {"auc_50cm": value} if status == "finished" else {}
+    rung = Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0, "auc_50cm": 0.25})
+    return dataclasses.replace(record, metrics={**record.metrics, **auc}, rungs=(rung,))
 
 
-def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -> None:
+def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[PretrainTrial]) -> None:
     view = OptunaMirror(url, "s", LARGEST)
     for trial, value in zip(small_trials, (0.25, 0.75, 0.5), strict=False):
         view.mark_running(trial)
@@ -198,7 +205,7 @@ def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -
 
 
 def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     finished, pruned = small_trials[:2]
     records = {
@@ -211,7 +218,7 @@ def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
 
 
 def test_a_database_with_other_directions_is_built_anew(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {trial.id: of_auc(trial, 0.5) for trial in small_trials[:2]}
     OptunaMirror(url, "s", SEARCH).sync(records)
@@ -222,14 +229,16 @@ def test_a_database_with_other_directions_is_built_anew(
 
 
 def test_a_number_that_was_not_finite_counts_as_the_worst(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {small_trials[0].id: of_auc(small_trials[0], None)}
     OptunaMirror(url, "s", LARGEST).sync(records)
     assert [trial.values for trial in stored(url)] == [[-float("inf")]]
 
 
-def test_the_second_of_two_metrics_is_as_configured(url: str, small_trials: list[Trial]) -> None:
+def test_the_second_of_two_metrics_is_as_configured(
+    url: str, small_trials: list[PretrainTrial]
+) -> None:
     both = dataclasses.replace(SEARCH, kind="nsga2", second_metric=LARGEST.metric)
     view = OptunaMirror(url, "s", both)
     view.mark_running(small_trials[0])
@@ -245,7 +254,7 @@ def test_a_database_that_cannot_be_reached_is_named() -> None:
 
 
 def test_a_database_locked_by_another_process_is_waited_for(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SEARCH)
     engine = sqlalchemy.create_engine(url)

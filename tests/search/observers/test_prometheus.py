@@ -24,15 +24,18 @@ from search.config.metric import SearchMetric
 port = int(sys.argv[1])
 ray.init(num_cpus=1, include_dashboard=False, _metrics_export_port=port, log_to_driver=False,
          _system_config={"metrics_report_interval_ms": 500})
-record = {"trial": "a", "objective": "relative", "composition": "T", "status": "finished"}
-metrics = StudyMetrics("small", SearchMetric(), [record | {"metrics": {"median_pje_cm": 7.5}}])
+from dataclasses import replace
+from handssl.records import Record
+record = Record(kind="pretrain", trial="a", hash="a", seed=0, objective="relative",
+                composition="T", status="finished")
+metrics = StudyMetrics("small", SearchMetric(), [replace(record, metrics={"median_pje_cm": 7.5})])
 metrics.report("b", "relative", "T+S", {"images_per_s": 321.0, "loss": 1.25, "median_pje_cm": 9.0})
-metrics.ended(record | {"trial": "c", "metrics": {"median_pje_cm": 4.5}})
-metrics.ended(record | {"trial": "d", "status": "failed", "metrics": {}})
+metrics.ended(replace(record, trial="c", metrics={"median_pje_cm": 4.5}))
+metrics.ended(replace(record, trial="d", status="failed", metrics={}))
 largest = SearchMetric(name="auc_5cm", direction="maximize")
-others = StudyMetrics("large", largest, [record | {"metrics": {"auc_5cm": 0.25}}])
-others.ended(record | {"trial": "e", "metrics": {"auc_5cm": 0.5}})
-others.ended(record | {"trial": "f", "metrics": {"auc_5cm": 0.125}})
+others = StudyMetrics("large", largest, [replace(record, metrics={"auc_5cm": 0.25})])
+others.ended(replace(record, trial="e", metrics={"auc_5cm": 0.5}))
+others.ended(replace(record, trial="f", metrics={"auc_5cm": 0.125}))
 for _ in range(60):
     time.sleep(1)
     try:

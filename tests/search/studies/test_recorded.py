@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,26 +15,30 @@ from search.storage import s3
 from search.storage.s3 import join_uri
 from search.studies.recorded import read_recorded
 from search.studies.replay import main
-from search.trials.pretrain import TrialJob, record_of
+from search.trials.build_record import record_of
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job, Outcome
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "recorded"
 
 
 @pytest.fixture
-def study(job: TrialJob, tmp_path: Path) -> Path:
+def study(job: Job, trial: PretrainTrial, tmp_path: Path) -> Path:
     """A study of five records, one of them failed, that were written without training."""
     folder = tmp_path / "results" / "mine"
     for number, name in enumerate(("a_r0", "a_r1", "b", "bb", "c")):
-        trial = dataclasses.replace(job.trial, id=name, hash=name, seed=number)
+        trial = dataclasses.replace(trial, id=name, hash=name, seed=number)
         failed = name == "c"
         record = record_of(
             dataclasses.replace(job, trial=trial, context={"data": {"fingerprint": "f"}}),
             "failed" if failed else "finished",
             [],
-            metrics=None if failed else {"median_pje_cm": 0.1 + number, "rankme": 1 / 3},
+            outcome=Outcome(
+                metrics={} if failed else {"median_pje_cm": 0.1 + number, "rankme": 1 / 3}
+            ),
             error="ValueError: no" if failed else None,
         )
-        records.write_json(folder / "trials" / name / "record.json", record)
+        records.write_json(folder / "trials" / name / "record.json", record.to_dict())
     records.write_json(folder / "study.json", {"schema": records.SCHEMA, "name": "mine"})
     return folder
 
@@ -49,14 +52,15 @@ def compact(study: Path, tmp_path: Path) -> Path:
 def test_the_compact_form_holds_every_record_as_it_was_written(study: Path, compact: Path) -> None:
     whole, published = read_recorded(str(study)), read_recorded(f"{compact}/")
     assert published.description == whole.description
-    expected = json.loads(json.dumps(whole.records))
-    del expected["c"]["error"]["traceback"]
-    assert published.records == expected
+    assert published.records == whole.records
+    error = published.records["c"].error
+    assert error is not None
+    assert error.traceback is None
 
 
 def test_the_sample_of_a_study_is_that_of_its_compact_form(study: Path, compact: Path) -> None:
     drawn = [
-        [record["trial"] for record in read_recorded(str(place)).sampled(3, seed=seed)]
+        [record.trial for record in read_recorded(str(place)).sampled(3, seed=seed)]
         for place in (study, compact)
         for seed in range(9)
     ]
@@ -69,7 +73,7 @@ def test_the_sample_of_a_study_is_that_of_its_compact_form(study: Path, compact:
 def test_a_trial_goes_by_its_name_or_by_how_it_begins(
     compact: Path, given: str, trial: str
 ) -> None:
-    assert read_recorded(str(compact)).named(given)["trial"] == trial
+    assert read_recorded(str(compact)).named(given).trial == trial
 
 
 @pytest.mark.parametrize(

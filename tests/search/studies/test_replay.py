@@ -14,40 +14,44 @@ from handssl import records
 from search.config.schema import Config
 from search.config.typed import to_dict
 from search.studies.replay import main
-from search.trials.pretrain import TrialJob, record_of, run
+from search.trials.build_record import record_of
+from search.trials.execute import execute
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job, Outcome
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def written(job: TrialJob, small: Config) -> Path:
+def written(job: Job, small: Config) -> Path:
     """A record of a small trial that has not been run, in a study that describes it."""
     store = json.loads((Path(small.data.store) / "manifest.json").read_text())
-    record = record_of(job, "finished", [], metrics={"mpjpe_cm": 1.0})
+    record = record_of(job, "finished", [], outcome=Outcome(metrics={"mpjpe_cm": 1.0}))
     path = Path(job.directory) / "record.json"
-    records.write_json(path, record | {"data": {"fingerprint": store["fingerprint"]}})
+    records.write_json(path, record.to_dict() | {"data": {"fingerprint": store["fingerprint"]}})
     study = {"schema": records.SCHEMA, "config": to_dict(small)}
     records.write_json(path.parents[2] / "study.json", study)
     return path
 
 
 @pytest.fixture
-def recorded(job: TrialJob, written: Path) -> Path:
+def recorded(job: Job, trial: PretrainTrial, written: Path) -> Path:
     """The same of one that was run, with all images and a magnitude of its own.
 
     In its configuration are so a null, and a key with a dot.
     """
-    data = records.read_record(written)["data"]
+    data = records.read_record(written).data
     written.unlink()
-    pretrain = dataclasses.replace(job.trial.pretrain, magnitudes={"rotate.max_deg": 30.0})
-    trial = dataclasses.replace(job.trial, pretrain=pretrain)
-    list(run(dataclasses.replace(job, trial=trial, images=None), device="cpu"))
+    pretrain = dataclasses.replace(trial.pretrain, magnitudes={"rotate.max_deg": 30.0})
+    images = dataclasses.replace(trial.images, count=None)
+    trial = dataclasses.replace(trial, pretrain=pretrain, images=images)
+    list(execute(dataclasses.replace(job, trial=trial), device="cpu"))
     change(written, data=data)
     return written
 
 
 def change(path: Path, **changes: Any) -> None:
-    records.write_json(path, records.read_record(path) | changes)
+    records.write_json(path, records.read_record(path).to_dict() | changes)
 
 
 def test_a_record_replays_to_the_same_metrics(
@@ -62,15 +66,20 @@ def test_the_compact_form_replays_to_the_same_metrics_and_says_which_do_not(
 ) -> None:
     record = records.read_record(recorded)
     other = recorded.parent.with_name("other") / "record.json"
-    metrics = record["metrics"] | {"mpjpe_cm": record["metrics"]["mpjpe_cm"] + 1e-9}
-    changed = record | {"trial": "other", "hash": "other", "seed": record["seed"], "repeat": 1}
+    metrics = {**record.metrics, "mpjpe_cm": (record.metrics["mpjpe_cm"] or 0) + 1e-9}
+    changed = record.to_dict() | {
+        "trial": "other",
+        "hash": "other",
+        "seed": record.seed,
+        "repeat": 1,
+    }
     records.write_json(other, changed | {"metrics": metrics})
     write_compact(read_study(str(recorded.parents[2])), tmp_path / "docs" / "study")
     shutil.rmtree(tmp_path / "trials")
     place = str(tmp_path / "docs" / "study")
     assert main([place, "--sample", "2"]) == 1
     said = capsys.readouterr().out
-    assert f"the same: {record['trial']}" in said
+    assert f"the same: {record.trial}" in said
     assert "not the same: other" in said
     assert "1 of 2 are the same" in said
     assert main([place]) == 2
@@ -100,8 +109,8 @@ def test_a_published_study_replays_and_is_analysed_without_its_results(
 def test_a_metric_that_does_not_come_out_is_said(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    metrics = records.read_record(recorded)["metrics"]
-    change(recorded, metrics=metrics | {"mpjpe_cm": metrics["mpjpe_cm"] + 1e-9})
+    metrics = records.read_record(recorded).metrics
+    change(recorded, metrics={**metrics, "mpjpe_cm": (metrics["mpjpe_cm"] or 0) + 1e-9})
     assert main([str(recorded)]) == 1
     said = capsys.readouterr().out
     assert "not the same" in said
@@ -125,7 +134,7 @@ def test_other_data_is_used_where_that_is_asked_for(
     [
         ({"status": "failed"}, "finished"),
         ({"data": {"fingerprint": "0" * 64}}, "restore it"),
-        ({"config": {"transfer": {"mode": "frozen"}}}, "run_transfer.py"),
+        ({"transfer": {"mode": "frozen"}}, "run_transfer.py"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(
@@ -147,7 +156,7 @@ def test_a_missing_record_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_data_that_lies_elsewhere_now_is_taken_from_there(
     written: Path, tmp_path: Path, small: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = records.read_record(written.parents[2] / "study.json")
+    study = records.read_description(written.parents[2]).to_dict()
     study["config"]["data"] |= {"root": f"{tmp_path}/gone", "store": f"{tmp_path}/gone/store"}
     records.write_json(written.parents[2] / "study.json", study)
     change(written, data={"fingerprint": "0" * 64})

@@ -31,9 +31,9 @@ def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturb
     folder = undisturbed / "small"
     found = records.read_records(folder)
     assert len(found) == 6
-    assert {record["status"] for record in found.values()} == {"finished"}
+    assert {record.status for record in found.values()} == {"finished"}
     assert [row["trial"] for row in table(undisturbed)] == sorted(found)
-    plan = records.read_record(folder / "study.json")["plan"]
+    plan = records.read_description(folder).plan
     assert {row["trial"] for row in plan} == set(found)
     study = optuna.load_study(study_name="small", storage=f"sqlite:///{folder}/optuna.db")
     assert sorted(t.user_attrs["trial"] for t in study.trials) == sorted(found)
@@ -146,7 +146,7 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
     both = records.read_records(tmp_path / "small")
     assert len(both) == 2
     for trial, record in both.items():
-        assert record["status"] == "finished"
+        assert record.status == "finished"
         curve, single = (
             [
                 loss
@@ -174,19 +174,20 @@ def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_
     )
     assert done.returncode == 1, done.stderr
     assert "1 of 3 trials failed" in done.stdout
-    by_label = {r["objective"]: r for r in records.read_records(tmp_path / "small").values()}
-    assert {label: record["status"] for label, record in by_label.items()} == {
+    by_label = {r.objective: r for r in records.read_records(tmp_path / "small").values()}
+    assert {label: record.status for label, record in by_label.items()} == {
         "relative": "finished",
         "contrastive": "finished",
         "hot": "failed",
     }
-    error = by_label["hot"]["error"]
-    assert error["type"] == "NonFiniteLossError"
-    assert error["step"] > 0
-    assert error["last_finite_loss"] > 0
-    assert "encoder.layer1" in error["parameter_norms"]
-    assert {record["composition"] for record in by_label.values()} == {"Ro/T"}
-    folder = tmp_path / "small" / "trials" / by_label["relative"]["trial"]
+    error = by_label["hot"].error
+    assert error is not None
+    assert error.type == "NonFiniteLossError"
+    assert error.details["step"] > 0
+    assert error.details["last_finite_loss"] > 0
+    assert "encoder.layer1" in error.details["parameter_norms"]
+    assert {record.composition for record in by_label.values()} == {"Ro/T"}
+    folder = tmp_path / "small" / "trials" / by_label["relative"].trial
     terms = records.read_jsonl(folder / "metrics.jsonl")[-1]["terms"]
     # One view is turned, the other shifted: each is told from the other's neutral parameters.
     assert {"error/rotate_deg", "error/translate_frac"} <= terms.keys()
@@ -209,27 +210,27 @@ def test_a_sampled_search_stops_early_and_runs_the_best_again(
     done = run_grid(base, tmp_path, *overrides)
     assert done.returncode == 0, done.stderr
     found = records.read_records(tmp_path / "small")
-    first = [record for record in found.values() if record["stage"] == 1]
-    second = [record for record in found.values() if record["stage"] == 2]
+    first = [record for record in found.values() if record.stage == 1]
+    second = [record for record in found.values() if record.stage == 2]
     assert len(first) == 5
     assert len(second) == 2
     for record in first:
-        rungs = [rung["epoch"] for rung in record["rungs"]]
-        assert record["status"] in ("finished", "pruned")
-        assert rungs == ([1, 2] if record["status"] == "finished" else [1, 2][: record["epochs"]])
+        rungs = [rung.epoch for rung in record.rungs]
+        assert record.status in ("finished", "pruned")
+        assert rungs == ([1, 2] if record.status == "finished" else [1, 2][: record.epochs])
     best = min(
-        (r for r in first if r["status"] == "finished"),
-        key=lambda r: r["metrics"]["median_pje_cm"],
+        (r for r in first if r.status == "finished"),
+        key=lambda r: r.metrics["median_pje_cm"] or 0.0,
     )
     for record in second:
-        assert record["status"] == "finished"
-        assert record["point"] | {"repeat": 0} == best["point"] | {"repeat": 0}
+        assert record.status == "finished"
+        assert dict(record.point) | {"repeat": 0} == dict(best.point) | {"repeat": 0}
     stored = optuna.load_study(
         study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db"
     ).trials
     states = {"finished": "COMPLETE", "pruned": "PRUNED"}
     assert {t.user_attrs["trial"]: t.state.name for t in stored if "trial" in t.user_attrs} == {
-        trial: states[record["status"]] for trial, record in found.items()
+        trial: states[record.status] for trial, record in found.items()
     }
 
     again = run_grid(base, tmp_path, *overrides)
@@ -246,24 +247,24 @@ def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
     done = run_grid(base, tmp_path, *overrides, largest)
     assert done.returncode == 0, done.stderr
     found = records.read_records(tmp_path / "small")
-    first = [record for record in found.values() if record["stage"] == 1]
-    (second,) = [record for record in found.values() if record["stage"] == 2]
-    assert all("auc_50cm" in rung for record in first for rung in record["rungs"])
+    first = [record for record in found.values() if record.stage == 1]
+    (second,) = [record for record in found.values() if record.stage == 2]
+    assert all("auc_50cm" in rung.metrics for record in first for rung in record.rungs)
     best = max(
-        (r for r in first if r["status"] == "finished"), key=lambda r: r["metrics"]["auc_50cm"]
+        (r for r in first if r.status == "finished"), key=lambda r: r.metrics["auc_50cm"] or 0.0
     )
-    assert second["point"] | {"repeat": 0} == best["point"] | {"repeat": 0}
+    assert dict(second.point) | {"repeat": 0} == dict(best.point) | {"repeat": 0}
     told = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
     assert told.direction.name == "MAXIMIZE"
     for trial in told.trials:
         record = found[trial.user_attrs["trial"]]
-        if record["status"] == "finished":
-            assert trial.value == record["metrics"]["auc_50cm"]
-        rungs = {rung["epoch"]: rung["auc_50cm"] for rung in record["rungs"]}
+        if record.status == "finished":
+            assert trial.value == record.metrics["auc_50cm"]
+        rungs = {rung.epoch: rung.metrics["auc_50cm"] for rung in record.rungs}
         assert trial.intermediate_values == rungs
-    events = EventAccumulator(str(tmp_path / "small" / "tensorboard" / best["trial"])).Reload()
+    events = EventAccumulator(str(tmp_path / "small" / "tensorboard" / best.trial)).Reload()
     assert [e.value for e in events.Scalars("probe/auc_50cm")] == pytest.approx(
-        [rung["auc_50cm"] for rung in best["rungs"]]
+        [rung.metrics["auc_50cm"] for rung in best.rungs]
     )
 
     other = run_grid(base, tmp_path, *overrides)

@@ -14,6 +14,7 @@ from rich.console import Console
 from handssl import records
 from handssl.data import Store
 from handssl.errors import ConfigError, DataError
+from handssl.records import StudyDescription
 from search.cli import main
 from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
@@ -79,10 +80,10 @@ def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice
     assert "complete: 5 trials" in done.stdout
     assert {path: path.read_bytes() for path in before} == before
     found = records.read_records(tmp_path / "small")
-    assert {record["status"] for record in found.values()} == {"finished"}
-    plan = records.read_record(tmp_path / "small" / "study.json")["plan"]
+    assert {record.status for record in found.values()} == {"finished"}
+    plan = records.read_description(tmp_path / "small").plan
     assert {row["trial"] for row in plan} == set(found)
-    modes = sorted(record["config"]["transfer"]["mode"] for record in found.values())
+    modes = sorted(record.transfer["mode"] for record in found.values())
     assert modes == ["frozen", "frozen", "pretrain", "supervised", "unfrozen"]
     study = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/small/optuna.db")
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
@@ -108,9 +109,9 @@ def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
 ) -> None:
     done = run([*command, "trial.pretrain.optimizer.base_lr=1e30"], tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "2 rows were not run" in done.stdout
+    assert "2 trials were not run" in done.stdout
     found = records.read_records(tmp_path / "small")
-    assert sorted(record["status"] for record in found.values()) == [
+    assert sorted(record.status for record in found.values()) == [
         "failed",
         "finished",
         "finished",
@@ -188,11 +189,11 @@ def test_a_split_without_labels_is_refused(
 def test_a_study_does_not_change_its_training_under_one_name(
     transfer_overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    def study(*overrides: str) -> dict[str, object]:
+    def study(*overrides: str) -> StudyDescription:
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
-        return {"schema": 1, "data": {"fingerprint": "f"}, "config": to_dict(config)}
+        return StudyDescription(data={"fingerprint": "f"}, config=to_dict(config))
 
-    records.write_json(tmp_path / "study.json", study("study=table2"))
+    records.write_json(tmp_path / "study.json", study("study=table2").to_dict())
     check_same_study(tmp_path, study("study=tables"))
     with pytest.raises(ConfigError, match=r"transfer\.finetune\.epochs=2, but now got"):
         check_same_study(tmp_path, study("study=table2", "transfer.finetune.epochs=3"))

@@ -1,0 +1,126 @@
+"""Reading the records of a study: its folder or its compact form, local or in a bucket."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from handssl.errors import DataError
+from handssl.records.compact import COMPACT, read_compact_table
+from handssl.records.description import StudyDescription
+from handssl.records.files import read_json
+from handssl.records.record import Record
+from handssl.records.source import Source, open_source
+
+Entry = tuple[str, str, Record | DataError | None]
+"""File from the study's folder, trial, and its record; the error of a broken one, or None."""
+
+
+def read_record(path: Path) -> Record:
+    """One record.
+
+    Raises:
+        DataError: The file is not a record that this version reads.
+    """
+    try:
+        value = read_json(path.read_bytes(), path)
+    except (OSError, DataError) as error:
+        raise DataError(f"{error}; delete the file to run the trial again") from error
+    return Record.from_dict(value, file=path)
+
+
+def read_description(study: str | os.PathLike[str] | Source) -> StudyDescription:
+    """The description of a study, from its study.json.
+
+    Raises:
+        FileNotFoundError: The folder has none.
+        DataError: It cannot be understood, or is of a newer version.
+    """
+    source = study if isinstance(study, Source) else open_source(study)
+    return StudyDescription.from_dict(read_json(source.read("study.json"), "study.json"))
+
+
+def read_trial_records(study_dir: Path) -> dict[str, Record]:
+    """The records in the trial folders of a local study, by trial; none where there is no folder.
+
+    A search continues from these: the compact form does not count.
+
+    Raises:
+        DataError: A record cannot be read.
+    """
+    paths = sorted((study_dir / "trials").glob("*/record.json"))
+    return {path.parent.name: read_record(path) for path in paths}
+
+
+def read_records(study: str | os.PathLike[str] | Source) -> dict[str, Record]:
+    """All records of a study by trial, in order of the trial's name.
+
+    Args:
+        study: The folder of a study or of its compact form; a path, or a URI such as s3://….
+
+    Raises:
+        DataError: There is no such folder, or a record in it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from handssl.records.files import write_json
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> record = Record(
+        ...     kind="pretrain", trial="t1", hash="4f56", status="finished", seed=7,
+        ...     composition="T+S", objective="contrastive", metrics={"median_pje_cm": 12.5},
+        ... )
+        >>> write_json(folder / "trials" / "t1" / "record.json", record.to_dict())
+        >>> read_records(folder)["t1"].metrics
+        {'median_pje_cm': 12.5}
+    """
+    source = study if isinstance(study, Source) else open_source(study)
+    records: dict[str, Record] = {}
+    for _, trial, record in read_entries(source):
+        if isinstance(record, DataError):
+            raise DataError(f"{record} (in {source.uri})")
+        if record is not None:
+            records[trial] = record
+    return dict(sorted(records.items()))
+
+
+def read_entries(source: Source) -> Iterator[Entry]:
+    """The trials of a study in order, each with its record or the error of a broken one.
+
+    A study without folders of trials is read from its compact table, if it has one.
+    """
+    trials = source.folders("trials")
+    yield from source.map(partial(_read_trial, source), trials)
+    if not trials:
+        yield from _read_compact(source)
+
+
+def _read_trial(source: Source, trial: str) -> Entry:
+    file = f"trials/{trial}/record.json"
+    try:
+        raw = source.read(file)
+        return file, trial, Record.from_dict(read_json(raw, file), file=file, trial=trial)
+    except FileNotFoundError:
+        return file, trial, None
+    except OSError as error:
+        return file, trial, DataError(f"{file} cannot be read ({error})")
+    except DataError as error:
+        return file, trial, error
+
+
+def _read_compact(source: Source) -> Iterator[Entry]:
+    try:
+        rows = list(read_compact_table(source.read(COMPACT)))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield COMPACT, "", DataError(f"{COMPACT} cannot be read ({error})")
+        return
+    except DataError as error:
+        yield COMPACT, "", error
+        return
+    for number, row in enumerate(rows):
+        trial = str(row.get("trial") or f"row {number}")
+        try:
+            yield COMPACT, trial, Record.from_dict(row, file=f"{COMPACT}, {trial}", trial=trial)
+        except DataError as error:
+            yield COMPACT, trial, error

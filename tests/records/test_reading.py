@@ -1,0 +1,85 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handssl import records
+from handssl.errors import DataError
+from handssl.records import read_records
+from tests.records.test_record import record
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(folder: Path) -> Path:
+    for trial in ("b", "a"):
+        path = folder / "trials" / trial / "record.json"
+        records.write_json(path, record(trial).to_dict())
+    return folder
+
+
+def test_a_folder_and_its_compact_form_hold_the_same_records(tmp_path: Path) -> None:
+    whole = read_records(write(tmp_path / "whole"))
+    assert list(whole) == ["a", "b"]
+    assert whole["a"] == record("a")
+    records.write_compact_table(tmp_path / "compact" / "trials.parquet", whole.values())
+    assert read_records(tmp_path / "compact") == whole
+    assert read_records((tmp_path / "compact").as_uri()) == whole
+
+
+def test_a_compiled_table_is_read_from_its_columns(tmp_path: Path) -> None:
+    whole = read_records(write(tmp_path / "whole"))
+    (tmp_path / "compiled").mkdir()
+    records.compile_parquet(tmp_path / "compiled", whole)
+    found = read_records(tmp_path / "compiled")
+    assert [r.metrics for r in found.values()] == [{"mpjpe_cm": 1.5}] * 2  # a null is absent
+    assert found["a"].rungs == whole["a"].rungs
+
+
+def test_a_search_continues_from_the_folders_of_trials_alone(tmp_path: Path) -> None:
+    assert records.read_trial_records(tmp_path / "missing") == {}
+    records.compile_parquet(tmp_path, {"a": record("a")})
+    assert records.read_trial_records(tmp_path) == {}
+    assert list(read_records(tmp_path)) == ["a"]
+
+
+def test_published_studies_of_schema_1_are_read() -> None:
+    assert len(read_records(ROOT / "docs" / "study")) == 211
+    mixed = read_records(ROOT / "docs" / "study" / "evidence-4")
+    assert len(mixed) == 75
+    assert {r.kind for r in mixed.values()} == {"pretrain"}
+
+
+def test_a_broken_record_names_its_study(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "trials" / "a" / "record.json").write_text(json.dumps({"schema": 1}))
+    with pytest.raises(DataError, match=r"trials/a/record\.json has no "):
+        read_records(tmp_path)
+    with pytest.raises(DataError, match="nowhere"):
+        read_records(tmp_path / "nowhere")
+
+
+def _cpu_seconds(imports: str) -> tuple[float, list[str]]:
+    program = (
+        f"import sys, time; import {imports}; "
+        "print(time.process_time(), *[n for n in ('torch', 'ray', 'pandas', 'optuna')"
+        " if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    seconds, *modules = done.stdout.split()
+    return float(seconds), modules
+
+
+def test_records_import_nothing_heavy() -> None:
+    records_s = []
+    base_s = []
+    for _ in range(3):
+        seconds, modules = _cpu_seconds("handssl.records")
+        assert modules == []
+        records_s.append(seconds)
+        base_s.append(_cpu_seconds("pyarrow, pyarrow.parquet, numpy")[0])
+    assert min(records_s) - min(base_s) < 0.3

@@ -54,12 +54,11 @@ _OBJECTIVES: Final = {
     "mixed": "{name: mixed}",
     "augself": "{name: mixed, mixture: shared}",
     "mixed_sigma": "{name: mixed, contrastive_weighting: sigma}",
-    "care": "{name: care, options: {weight: 0.1, chunk: 8}}",
+    "care": "{name: care, options: {weight: 0.1, chunk: 8}, pretrain: {optimizer.name: adam}}",
     "chunked": "{name: contrastive, chunk_size: 8, pretrain: {batch_size: 8, accumulation: 2, "
     "optimizer.name: lars_adam, magnitudes.rotate.max_deg: 20.0}}",
     "resnet10t": "{name: contrastive, pretrain: {encoder.name: resnet10t, "
     "optimizer.name: lars_sgd}}",
-    "bfloat16": "{name: contrastive, pretrain: {precision: bfloat16, optimizer.name: adam}}",
     "hot": "{name: contrastive, pretrain: {optimizer: {name: adam, base_lr: 1e30, "
     "warmup_epochs: 0}}}",
 }
@@ -87,7 +86,6 @@ _POINTS: Final = (
     "care T+CJ+S",
     "chunked T+Ro",
     "resnet10t CJ",
-    "bfloat16 S",
     "hot Ro",
 )
 

@@ -14,9 +14,8 @@ from handssl.errors import ConfigError
 from handssl.evaluation import FinetuneConfig, ProbeConfig
 from handssl.evaluation.probe import with_labels
 from handssl.objectives import ObjectiveConfig
-from handssl.records import canonical_hash, seed_from
+from handssl.records import canonical_hash, flatten, seed_from
 from handssl.training import PretrainConfig
-from search.config.compose import flatten
 from search.config.transfer import RowGroup, TransferStudyConfig
 from search.config.typed import from_dict, to_dict
 from search.observers.optuna_study import ParametersOf

@@ -6,9 +6,8 @@ from typing import Any
 
 from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig
-from handssl.records import canonical_hash, seed_from
+from handssl.records import canonical_hash, flatten, seed_from
 from handssl.training import PretrainConfig
-from search.config.compose import flatten
 from search.config.schema import Config
 from search.config.typed import from_dict, to_dict
 from search.space.sample import Point

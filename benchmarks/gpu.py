@@ -13,7 +13,7 @@ from benchmarks.figure import Row, row
 from benchmarks.hands import embedded
 from benchmarks.step import config_of
 from handssl.encoders import EncoderConfig, build_encoder
-from handssl.training import pretraining
+from handssl.training import Pretraining
 from handssl.training.precision import Autocast
 
 
@@ -25,7 +25,7 @@ def measure(*, quick: bool = False) -> list[Row]:
     store = embedded(quick=quick).split("train")
     size_px, batch_size = 128, 64 if quick else min(512, len(store))
     config = config_of(size_px=size_px, batch_size=batch_size, epochs=6)
-    reports = list(pretraining(config, store, seed=0, device=device))[3:]
+    reports = list(Pretraining(config, store, seed=0, device=device))[3:]
     fastest = max(reports, key=lambda report: report.images_per_s)
     images_per_s = fastest.images_per_s
     encoder = build_encoder(EncoderConfig(name="resnet18")).to(device)

@@ -54,7 +54,7 @@ def _released_epoch_s(encoder: Encoder, train: Store, val: Store, config: ProbeC
         start = time.process_time()
         rows = _features(encoder, train, config.composition, epoch, config)
         for batch in torch.split(torch.randperm(len(rows.features)), 128):
-            target = rows.pose[batch].flatten(1)
+            target = rows.labels.pose[batch].flatten(1)
             optimizer.zero_grad()
             loss = torch.nn.functional.l1_loss(layer(rows.features[batch]), target)
             torch.autograd.backward(loss)

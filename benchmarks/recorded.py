@@ -12,8 +12,7 @@ from search.config.renamed import upgrade_config
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import SearchConfig
 from search.config.typed import from_dict
-from search.space.sample import Point
-from search.trials.resolve import point_from
+from search.space.point import Point, point_from
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,10 @@ from search.cluster.tune import early_stopping
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror
-from search.studies.sampled import sampled, warm_start
-from search.trials.resolve import Trial
+from search.studies.grid import resolver_of
+from search.studies.sampled import sampled_trials, warm_start
+from search.studies.stage import Session
+from search.trials.trial import Trial
 
 FIXTURE: Final = ROOT / "tests" / "fixtures" / "recorded"
 WITHIN: Final = 1.02
@@ -90,11 +92,12 @@ def replay(study: RecordedStudy, search: SearchConfig, *, seed: int) -> Outcome:
                 f"{point.objective} {point.composition} has rungs={sorted(curve.error_cm)}"
             )
     view = OptunaMirror("sqlite:///:memory:", "replay", search, seed=seed)
-    view.enqueue(warm_start(config))
+    view.enqueue(warm_start(config.search))
     decides: Any = early_stopping(search.early_stopping, search.metric, epochs=config.study.epochs)
     finished: dict[str, Record] = {}
+    session = Session(records=finished, optuna=view, adopted=[])
     steps = pruned = 0
-    for trial in sampled(config, view, "recorded", finished, []):
+    for trial in sampled_trials(search, resolver_of(config, "recorded"), session):
         curve = study.curves[dataclasses.replace(trial.point, repeat=0)]
         last = _stopped_at(curve, trial, rungs, decides, view)
         record = _record(trial, curve, last)

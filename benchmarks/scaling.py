@@ -38,7 +38,7 @@ from benchmarks.hands import embedded
 from benchmarks.step import config_of
 from benchmarks.studies import run_study
 from handssl.allocator import KEEP_FREED_MEMORY
-from handssl.training import pretraining
+from handssl.training import Pretraining
 
 _T = TypeVar("_T")
 
@@ -202,7 +202,7 @@ def _loop(case: _Case, group: list[str]) -> None:
         )
     store = embedded(quick=False, poses=case.poses).take(case.images * workers).split("train")
     config = config_of(size_px=case.size_px, batch_size=case.share * workers, epochs=case.epochs)
-    run = pretraining(config, store, seed=0)
+    run = Pretraining(config, store, seed=0)
     next(run)
     print("ready", flush=True)
     sys.stdin.readline()

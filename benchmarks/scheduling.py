@@ -1,6 +1,6 @@
 """A thousand trials that do nothing: what scheduling costs, and resuming after them.
 
-A whole study of `search.study`, with its records, Optuna view, TensorBoard and display, whose
+A whole study of `search.studies`, with its records, Optuna view, TensorBoard and display, whose
 executor is replaced by an actor that writes a record and ends: what is left is the search's own
 work and Ray's. Then the command itself is run again on the thousand records. CPU time is the
 driver's; wall times depend on whatever else the machine does.
@@ -28,8 +28,10 @@ from search.cluster import tune as tuning
 from search.config.compose import compose_config
 from search.config.schema import TrialConfig
 from search.storage.folder import scratch_copy
-from search.studies import study
-from search.trials.pretrain import TrialJob, record_of, write_record
+from search.studies import run
+from search.studies.grid import run_grid
+from search.trials.build_record import record_of, write_record
+from search.trials.trial import Job, Outcome
 
 _POINTS = 30
 
@@ -38,7 +40,7 @@ class _Nothing(tune.Trainable):
     """A trial that is over with its first step."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        self._job: TrialJob = config["job"]
+        self._job: Job = config["job"]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.setup(new_config)
@@ -46,13 +48,15 @@ class _Nothing(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         error_cm = 10 + self._job.trial.seed % 1000 / 100
-        record = record_of(self._job, "finished", [], metrics={OBJECTIVE: error_cm})
+        record = record_of(
+            self._job, "finished", [], outcome=Outcome(metrics={OBJECTIVE: error_cm})
+        )
         write_record(scratch_copy(self._job.directory), record)
         return {
             "trial": self._job.trial.id,
             "done": True,
             "status": "finished",
-            "epoch": self._job.trial.pretrain.epochs,
+            "epoch": self._job.trial.epochs,
             OBJECTIVE: error_cm,
         }
 
@@ -72,20 +76,20 @@ def _memory_kb(what: str) -> int:
 def schedule(overrides: Sequence[str]) -> dict[str, float]:
     """Run the study in this process; how long Tune ran, and what it took of the driver."""
     found: dict[str, float] = {}
-    run_jobs = study.run_jobs  # type: ignore[attr-defined]
+    run_jobs = run.run_jobs  # type: ignore[attr-defined]
 
     def timed(*arguments: Any, **options: Any) -> bool:
         found["before_kb"] = _memory_kb("VmRSS")
         wall, cpu = time.perf_counter(), time.process_time()
-        complete = run_jobs(*arguments, **options)
+        complete: bool = run_jobs(*arguments, **options)
         found["wall_s"] = found.get("wall_s", 0) + time.perf_counter() - wall
         found["cpu_s"] = found.get("cpu_s", 0) + time.process_time() - cpu
         return complete
 
     config = compose_config(overrides)
     tuning.actor_trainable = _trainable  # type: ignore[attr-defined]
-    study.run_jobs = timed  # type: ignore[attr-defined]
-    status = study.run_study(config, console=Console(stderr=True), overrides=overrides)
+    run.run_jobs = timed  # type: ignore[attr-defined]
+    status = run_grid(config, console=Console(stderr=True), overrides=overrides)
     if status:
         raise RuntimeError(f"the study ended with {status}")
     return found | {"peak_kb": _memory_kb("VmHWM")}

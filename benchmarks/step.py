@@ -10,7 +10,7 @@ from benchmarks.figure import Row, row
 from benchmarks.hands import embedded
 from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
-from handssl.training import OptimizerConfig, PretrainConfig, pretraining
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 _SIZES: dict[int, tuple[int, float | None]] = {128: (64, 0.93), 64: (128, 0.85)}
 _QUICK: dict[int, tuple[int, float | None]] = {32: (16, None)}
@@ -45,7 +45,7 @@ def measure(*, quick: bool = False) -> list[Row]:
             config = config_of(
                 size_px=size_px, batch_size=batch_size, epochs=2, objective=objective
             )
-            _, report = pretraining(config, store, seed=0)
+            _, report = Pretraining(config, store, seed=0)
             seconds = dict(report.timings_s)
             total = seconds.pop("total")
             own = f"{objective}, {size_px} px, batch {batch_size}"

@@ -9,7 +9,7 @@ import sys
 
 from search.cli import main
 from search.config.schema import Config
-from search.studies.study import run_study
+from search.studies.grid import run_grid
 
 if __name__ == "__main__":
-    sys.exit(main("grid", Config, run_study, __doc__ or ""))
+    sys.exit(main("grid", Config, run_grid, __doc__ or ""))

@@ -9,7 +9,7 @@ from handssl.commands.progress import print_epochs
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
-from handssl.training import OptimizerConfig, PretrainConfig, pretraining
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
         ),
     )
     checkpoint: Path = arguments.checkpoint
-    run = pretraining(
+    run = Pretraining(
         config,
         open_store(arguments.store).split("train"),
         seed=arguments.seed,

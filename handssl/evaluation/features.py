@@ -15,36 +15,68 @@ from handssl.skeleton import REFERENCE_BONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledFeatures:
-    """One row a view, on the CPU.
+class ViewLabels:
+    """Labels of views, one row a view, on the CPU.
 
     Attributes:
-        features: (n, D) float32.
         pose: (n, 21, 3): (u, v) in the view's pixels divided by its side, z_rel in bones; NaN
             where not labelled.
-        valid: (n, 21) joints with a label; none where the bone that scales depth has none.
+        valid: (n, 21) labelled joints; none where the bone that scales depth is not labelled.
         bone_m: (n,) length of that bone.
         intrinsics: (n, 3, 3) camera of the view: its matrix times the source's camera.
         groups: (n,) groups of the images.
     """
 
-    features: Float[Tensor, "batch feature"]
     pose: Float[Tensor, "batch 21 3"]
     valid: Bool[Tensor, "batch 21"]
     bone_m: Float[Tensor, " batch"]
     intrinsics: Float[Tensor, "batch 3 3"]
     groups: Shaped[np.ndarray, " batch"]
 
+
+def view_labels(matrix: Float[Tensor, "batch 3 3"], store: Store, *, size_px: int) -> ViewLabels:
+    """2.5D poses in one view of each of a store's images.
+
+    A camera follows its view exactly: with M the view's matrix, M·K projects the unchanged 3D
+    joints to their pixels in the view, rotations included.
+    """
+    intrinsics = matrix @ torch.from_numpy(store.intrinsics)
+    pose, bone_m = joints_to_25d(torch.from_numpy(store.joints_m), intrinsics)
+    valid = torch.from_numpy(store.valid)
+    return ViewLabels(
+        pose=pose / torch.tensor([size_px, size_px, 1.0]),
+        valid=valid & valid[:, list(REFERENCE_BONE)].all(dim=1, keepdim=True),
+        bone_m=bone_m,
+        intrinsics=intrinsics,
+        groups=store.groups,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledFeatures:
+    """Features of views and their labels, one row a view, on the CPU.
+
+    Attributes:
+        features: (n, D) float32.
+        labels: Of the same n views.
+    """
+
+    features: Float[Tensor, "batch feature"]
+    labels: ViewLabels
+
     @staticmethod
     def join(parts: "list[LabelledFeatures]") -> "LabelledFeatures":
         """All rows of several passes."""
+        labels = [part.labels for part in parts]
         return LabelledFeatures(
             features=torch.cat([part.features for part in parts]),
-            pose=torch.cat([part.pose for part in parts]),
-            valid=torch.cat([part.valid for part in parts]),
-            bone_m=torch.cat([part.bone_m for part in parts]),
-            intrinsics=torch.cat([part.intrinsics for part in parts]),
-            groups=np.concatenate([part.groups for part in parts]),
+            labels=ViewLabels(
+                pose=torch.cat([part.pose for part in labels]),
+                valid=torch.cat([part.valid for part in labels]),
+                bone_m=torch.cat([part.bone_m for part in labels]),
+                intrinsics=torch.cat([part.intrinsics for part in labels]),
+                groups=np.concatenate([part.groups for part in labels]),
+            ),
         )
 
 
@@ -66,12 +98,12 @@ def encode_views(
     device: torch.device,
     batch_size: int = 256,
 ) -> EncodedViews:
-    """One view of every image with the encoder in evaluation mode (its mode is put back after).
+    """Features of one view of every image; the encoder is in evaluation mode meanwhile.
 
     Args:
         encoder: On `device`; images in [0, 1] to one vector each.
         store: Images, in whose order rows come.
-        composition: What views get; the identity for evaluation.
+        composition: Augmentations of the views; the identity for evaluation.
         generator: Source of the views' parameters, on the CPU.
         size_px: Side of a view.
         device: Where views and features are computed.
@@ -120,7 +152,7 @@ def extract_features(
     device: torch.device,
     batch_size: int = 256,
 ) -> LabelledFeatures:
-    """`encode_views` with the 2.5D pose of every view; arguments as there."""
+    """`encode_views` with the labels of the same views; the arguments are the same."""
     views = encode_views(
         encoder,
         store,
@@ -130,29 +162,6 @@ def extract_features(
         device=device,
         batch_size=batch_size,
     )
-    return label_views(views.features, views.matrix, store, size_px=size_px)
-
-
-def label_views(
-    features: Float[Tensor, "batch feature"],
-    matrix: Float[Tensor, "batch 3 3"],
-    store: Store,
-    *,
-    size_px: int,
-) -> LabelledFeatures:
-    """Features with the 2.5D poses that views of all images of a store show.
-
-    A camera follows its view exactly: with M the view's matrix, M·K projects the unchanged 3D
-    joints to where the view shows them, rotations included.
-    """
-    intrinsics = matrix @ torch.from_numpy(store.intrinsics)
-    pose, bone_m = joints_to_25d(torch.from_numpy(store.joints_m), intrinsics)
-    valid = torch.from_numpy(store.valid)
     return LabelledFeatures(
-        features=features,
-        pose=pose / torch.tensor([size_px, size_px, 1.0]),
-        valid=valid & valid[:, list(REFERENCE_BONE)].all(dim=1, keepdim=True),
-        bone_m=bone_m,
-        intrinsics=intrinsics,
-        groups=store.groups,
+        features=views.features, labels=view_labels(views.matrix, store, size_px=size_px)
     )

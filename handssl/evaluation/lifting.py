@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from handssl.data import Store
-from handssl.evaluation.features import LabelledFeatures
+from handssl.evaluation.features import ViewLabels
 from handssl.evaluation.metrics import joint_errors_cm, pose_metrics
 from handssl.geometry import joints_from_25d
 
@@ -20,7 +20,7 @@ Lift = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """Poses that have been measured.
+    """Predicted poses and their errors.
 
     Attributes:
         metrics: `pose_metrics`.
@@ -38,7 +38,7 @@ class Evaluated:
 
 def evaluate_pose(
     pose: Float[Tensor, "n 63"],
-    views: LabelledFeatures,
+    labels: ViewLabels,
     store: Store,
     *,
     size_px: int,
@@ -48,21 +48,23 @@ def evaluate_pose(
 
     Args:
         pose: 21 × (u, v in fractions of the view's side, z_rel).
-        views: Their labels.
-        store: Where the views come from, in their order.
+        labels: Labels of the same labels.
+        store: The images of the views, in their order.
         size_px: Side of a view.
-        lift: How.
+        lift: Computes joints in metres.
     """
-    usable = views.valid.any(1)
+    # Samples whose reference bone is labelled: the depth of the others has no scale.
+    usable = labels.valid.any(1)
+    # (n, 63) -> (n, 21, 3): (u px, v px, z_rel).
     pixels = pose.double().view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
     prediction = torch.full(pixels.shape, torch.nan, dtype=torch.float64)
     prediction[usable] = lift(
-        pixels[usable], views.bone_m[usable].double(), views.intrinsics[usable].double()
+        pixels[usable], labels.bone_m[usable].double(), labels.intrinsics[usable].double()
     )
     target = torch.from_numpy(store.joints_m)
     return Evaluated(
-        metrics=pose_metrics(prediction, target, views.valid),
+        metrics=pose_metrics(prediction, target, labels.valid),
         prediction_m=prediction.float().numpy(),
-        error_cm=joint_errors_cm(prediction, target, views.valid),
-        groups=views.groups,
+        error_cm=joint_errors_cm(prediction, target, labels.valid),
+        groups=labels.groups,
     )

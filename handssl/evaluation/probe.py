@@ -1,5 +1,6 @@
 """The linear probe: how much of the 3D pose a frozen encoder's features hold linearly."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,16 +33,16 @@ _FITS: Final[Mapping[str, Fit]] = {"exact": fit_ridge, "robust": fit_robust}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeConfig:
-    """How the probe is fitted.
+    """Settings of the probe.
 
     Attributes:
         solver: `exact` (ridge, D4) and `robust` (L1 by reweighting) fit features that are
-            extracted once; `released` trains the layer as the study does.
+            extracted once; `released` trains the layer as the paper does.
         label_fraction: Share of the training groups whose labels are used, at least 2 groups; a
             smaller share is part of a larger one.
         epochs: Passes of the released solver; the others do not use it.
         size_px: Side of a view; that of pretraining.
-        composition: Augmentations of the fitted views; the study rotates and translates.
+        composition: Augmentations of the fitted views; the paper rotates and translates.
         augmented_passes: Passes over the training images with fresh augmentation, beside one
             without; the released solver makes a fresh one every epoch instead.
         held_out: Share of the training groups that chooses the penalty.
@@ -81,7 +82,7 @@ class ProbeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult(Evaluated):
-    """What a probe found on the validation images.
+    """A fitted probe and its errors on the validation images.
 
     Attributes:
         layer: The fitted layer, features to 21 × (u, v, z_rel), u and v in fractions of a view.
@@ -107,15 +108,15 @@ def linear_probe(
 ) -> ProbeResult:
     """Fit 2.5D poses to frozen features, lift the validation set's to 3D, and measure them.
 
-    The exact solver is ridge regression on features extracted once (D4; the study trains the
+    The exact solver is ridge regression on features extracted once (D4; the paper trains the
     layer for 50 epochs with Adam and an L1 loss). Lifting uses the view's own camera and the
-    true length of the reference bone, as in the study.
+    true length of the reference bone, as in the paper.
 
     Args:
-        encoder: The encoder; moved to `device`, otherwise left as it is.
+        encoder: The encoder; moved to `device`, otherwise unchanged.
         train: Images to fit on.
         val: Images to measure on, without augmentation.
-        config: How.
+        config: Solver, views and labels.
         device: Where views and features are computed.
         seed: Source of the views and of the held-out groups.
 
@@ -127,17 +128,17 @@ def linear_probe(
     composition = Composition.parse(config.composition)
     train = with_labels(train, config.label_fraction, seed)
 
-    def extract(name: str, store: Store, own: Composition, index: int) -> LabelledFeatures:
+    def extract(name: str, store: Store, views: Composition, index: int) -> LabelledFeatures:
         part = extract_features(
             encoder,
             store,
-            own,
+            views,
             stream(seed, "probe", name, index),
             size_px=config.size_px,
             device=torch.device(device),
             batch_size=config.batch_size,
         )
-        if not part.valid.any():
+        if not part.labels.valid.any():
             raise DataError(
                 f"the {name} split must have labelled joints, but got none whose reference bone "
                 "is labelled too; check it with `handssl data doctor`"
@@ -148,37 +149,36 @@ def linear_probe(
     passes = [composition] * config.augmented_passes
     passes = [composition] if released else [Composition.identity(), *passes]
     fitted = LabelledFeatures.join(
-        [extract("training", train, own, index) for index, own in enumerate(passes)]
+        [extract("training", train, views, index) for index, views in enumerate(passes)]
     )
     measured = extract("validation", val, Composition.identity(), 0)
     extracted = time.perf_counter()
 
-    def evaluate(own: LinearMap) -> Evaluated:
-        return evaluate_pose(own(measured.features), measured, val, size_px=config.size_px)
+    def evaluate(candidate: LinearMap) -> Evaluated:
+        pose = candidate(measured.features)
+        return evaluate_pose(pose, measured.labels, val, size_px=config.size_px)
 
     history: tuple[dict[str, float], ...] = ()
     layer: LinearMap
     if released:
         layer, history = train_released(
             lambda epoch: extract("training", train, composition, epoch) if epoch else fitted,
-            lambda own: evaluate(own).metrics,
+            lambda candidate: evaluate(candidate).metrics,
             epochs=config.epochs,
             size_px=config.size_px,
             seed=seed,
         )
     else:
-        held_out = torch.from_numpy(held_out_rows(fitted.groups, config.held_out, seed))
+        held_out = torch.from_numpy(held_out_rows(fitted.labels.groups, config.held_out, seed))
         layer = fit_layer(fitted, held_out, _FITS[config.solver])
     solved = time.perf_counter()
-    found = evaluate(layer)
+    evaluated = evaluate(layer)
     end = time.perf_counter()
+    usable = fitted.labels.valid.any(1)
     return ProbeResult(
-        metrics=found.metrics,
-        prediction_m=found.prediction_m,
-        error_cm=found.error_cm,
-        groups=measured.groups,
+        **{f.name: getattr(evaluated, f.name) for f in dataclasses.fields(evaluated)},
         layer=layer,
-        bone_m=float(fitted.bone_m[fitted.valid.any(1)].double().mean()),
+        bone_m=float(fitted.labels.bone_m[usable].double().mean()),
         history=history,
         timings_s={
             "features": extracted - start,
@@ -232,13 +232,16 @@ def fit_layer(
     """
     weight = torch.zeros(fitted.features.shape[1], 21, 3, dtype=torch.float64)
     bias = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64).repeat(21, 1)
-    patterns, member = np.unique(fitted.valid.numpy(), axis=1, return_inverse=True)
+    # One column a joint; joints with equal columns form one pattern.
+    patterns, member = np.unique(fitted.labels.valid.numpy(), axis=1, return_inverse=True)
     for index, pattern in enumerate(patterns.T):
         rows = torch.from_numpy(pattern)
         joints = torch.from_numpy(np.flatnonzero(member == index))
         if not (rows & held_out).any() or not (rows & ~held_out).any():
             continue
-        own = fit(fitted.features[rows], fitted.pose[rows][:, joints].flatten(1), held_out[rows])
-        weight[:, joints] = own.weight.view(-1, len(joints), 3)
-        bias[joints] = own.bias.view(len(joints), 3)
+        # (rows, D) features and (rows, joints × 3) targets of this pattern.
+        targets = fitted.labels.pose[rows][:, joints].flatten(1)
+        part = fit(fitted.features[rows], targets, held_out[rows])
+        weight[:, joints] = part.weight.view(-1, len(joints), 3)
+        bias[joints] = part.bias.view(len(joints), 3)
     return LinearMap(weight=weight.flatten(1), bias=bias.flatten())

@@ -1,4 +1,4 @@
-"""The probe as the study's released code trains it: Adam, L1, fresh views in every epoch."""
+"""The probe as the paper's released code trains it: Adam, L1, fresh views in every epoch."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def pose_loss(
     target_px: Float[Tensor, "batch 21 3"],
     valid: Tensor,
 ) -> Tensor:
-    """The study's loss: mean |Δ(u, v)| in pixels + 5 × mean |Δz_rel|, over valid joints.
+    """The paper's loss: mean |Δ(u, v)| in pixels + 5 × mean |Δz_rel|, over valid joints.
 
     Args:
         prediction_px: (u px, v px, z_rel).
@@ -48,13 +48,13 @@ def train_released(
     """Train the layer with the released recipe.
 
     Batches of 128, Adam with learning rate 4.42e-5 · √128 and weight decay 2e-4, which Adam adds
-    to the gradient. The layer predicts pixels; what is returned predicts fractions of the view
-    like all probes.
+    to the gradient. The layer predicts pixels; the returned map predicts fractions of the view,
+    as all probes do.
 
     Args:
         views: Features and poses of all training images for an epoch (from 0), augmented anew.
         validate: Metrics of a layer; called after every epoch.
-        epochs: Passes over the images; the study's 50.
+        epochs: Passes over the images; the paper's 50.
         size_px: Side of a view.
         seed: Source of the layer's first weights and of the order.
 
@@ -71,8 +71,9 @@ def train_released(
         data = views(epoch) if epoch else data
         order = torch.randperm(len(data.features), generator=stream(seed, "probe", "order", epoch))
         for rows in torch.split(order, _BATCH):
+            # (batch, D) -> (batch, 21, 3): (u px, v px, z_rel).
             prediction = layer(data.features[rows]).view(-1, 21, 3)
-            loss = pose_loss(prediction, data.pose[rows] * unit, data.valid[rows])
+            loss = pose_loss(prediction, data.labels.pose[rows] * unit, data.labels.valid[rows])
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()

@@ -1,7 +1,7 @@
 """CARE (Gupta et al., ICLR 2024): augmentations act as orthogonal maps on the projections."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -41,9 +41,8 @@ class CareObjective(ContrastiveObjective):
         self.weight = weight
         self.chunk = chunk
 
-    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
-        """Loss of one pair; terms: those of contrastive, and orthogonality."""
-        (pair,) = pairs
+    def loss(self, pair: ViewPair) -> ObjectiveOutput:
+        """Loss of a pair; terms: those of contrastive, and orthogonality."""
         z_a, z_b = self.project(pair)
         contrastive = self.contrast(z_a, z_b)
         with torch.autocast(device_type=z_a.device.type, enabled=False):

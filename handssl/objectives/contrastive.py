@@ -1,30 +1,27 @@
 """The contrastive objective: projections of two views of an image agree (eq. 1)."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from handssl import distributed
 from handssl.augment import Composition
-from handssl.objectives.gather import world_size
 from handssl.objectives.heads import ProjectionHead
 from handssl.objectives.nt_xent import nt_xent
-from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
+from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, PairObjective, ViewPair
 
 
-class ContrastiveObjective(Objective):
+class ContrastiveObjective(PairObjective):
     """NT-Xent on a projection head; one pair of views a step."""
 
     def __init__(
         self, config: ObjectiveConfig, composition: Composition, feature_dim: int
     ) -> None:
-        super().__init__(config, [composition])
+        super().__init__(config, composition)
         self.head = ProjectionHead(feature_dim, config.hidden_dim, config.projection_dim)
 
-    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
-        """Loss of one pair; terms: nt_xent, negatives_per_anchor."""
-        (pair,) = pairs
+    def loss(self, pair: ViewPair) -> ObjectiveOutput:
+        """Loss of a pair; terms: nt_xent, negatives_per_anchor."""
         return self.contrast(*self.project(pair))
 
     def contrast(
@@ -34,7 +31,7 @@ class ContrastiveObjective(Objective):
         loss = nt_xent(
             z_a, z_b, temperature=self.config.temperature, chunk_size=self.config.chunk_size
         )
-        negatives = 2 * len(z_a) * world_size() - 2
+        negatives = 2 * len(z_a) * distributed.world_size() - 2
         return ObjectiveOutput(
             loss=loss,
             terms={

@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor
 
-from handssl.augment import Composition, Parameters
+from handssl.augment import Composition, Parameters, Views
 from handssl.errors import ConfigError
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.objective import ObjectiveConfig, ViewPair
@@ -35,7 +35,9 @@ class EquivariantObjective(ContrastiveObjective):
         undone: Sequence[str] | None = None,
     ) -> None:
         super().__init__(config, composition, feature_dim)
-        geometric = {own.name for view in composition.views for own in view.geometric}
+        geometric = {
+            augmentation.name for view in composition.views for augmentation in view.geometric
+        }
         if not geometric:
             raise ConfigError(
                 "composition must have a geometric augmentation for the equivariant objective, "
@@ -45,7 +47,7 @@ class EquivariantObjective(ContrastiveObjective):
         if config.projection_dim % 2:
             raise ConfigError(
                 "projection_dim must be even for the equivariant objective, but got "
-                f"projection_dim={config.projection_dim}; the study's is 128, 64 points"
+                f"projection_dim={config.projection_dim}; the paper's is 128, 64 points"
             )
         self.undone = frozenset(geometric if undone is None else undone)
         if config.equivariance == "exact" and self.undone != geometric:
@@ -61,21 +63,20 @@ class EquivariantObjective(ContrastiveObjective):
         """Projections of both views with their motion undone."""
         z_a, z_b = super().project(pair)
         return (
-            self._undo(z_a, pair.views_a, pair.matrix_a),
-            self._undo(z_b, pair.views_b, pair.matrix_b),
+            self._undo(z_a, pair.a),
+            self._undo(z_b, pair.b),
         )
 
     def _undo(
         self,
         z: Float[Tensor, "batch dim"],
-        parameters: Parameters,
-        matrix: Float[Tensor, "batch 3 3"],
+        views: Views,
     ) -> Float[Tensor, "batch dim"]:
         # Products of pixel coordinates need more than the 8 bits that autocast would leave them.
         with torch.autocast(device_type=z.device.type, enabled=False):
             if self.config.equivariance == "exact":
-                return undo_exact(z, parameters, matrix)
-            return undo_released(z, parameters, self.undone)
+                return undo_exact(z, views.parameters, views.matrix)
+            return undo_released(z, views.parameters, self.undone)
 
 
 def undo_released(

@@ -7,52 +7,44 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
+from handssl import distributed
 from handssl.errors import ConfigError
-
-
-def world_size() -> int:
-    """Number of workers; 1 outside torch.distributed."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """Index of this worker; 0 outside torch.distributed."""
-    return dist.get_rank() if world_size() > 1 else 0
 
 
 class _GatherRows(torch.autograd.Function):
     """Concatenation over workers; its gradient is the sum of all workers' gradients.
 
-    If every worker w differentiates its own loss L_w, worker v's rows receive Σ_w ∂L_w/∂z_v, so
-    the mean over workers of the parameters' gradients, which is what data-parallel training
-    takes, is the gradient of mean_w L_w: that of the joined batch.
+    If every worker w differentiates its loss L_w, worker v's rows receive Σ_w ∂L_w/∂z_v. So the
+    mean over workers of the parameters' gradients, which data-parallel training computes, is the
+    gradient of mean_w L_w: that of the joined batch.
     """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         ctx.n = len(rows)
-        parts = [torch.empty_like(rows) for _ in range(world_size())]
+        parts = [torch.empty_like(rows) for _ in range(distributed.world_size())]
         dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        return torch.cat(parts)  # (workers × batch, dim)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
-        total = grad_outputs[0].contiguous().clone()
+        total = grad_outputs[0].contiguous().clone()  # (workers × batch, dim)
         dist.all_reduce(total)
-        start = rank() * ctx.n
-        return total[start : start + ctx.n]
+        start = distributed.rank() * ctx.n
+        return total[start : start + ctx.n]  # (batch, dim)
 
 
 def gather_rows(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "all_workers dim"]:
     """The rows of all workers in the order of their ranks; a no-op for one worker.
 
     Raises:
-        ConfigError: Workers hold different numbers of rows.
+        ConfigError: If the workers hold different numbers of rows.
     """
-    if world_size() == 1:
+    workers = distributed.world_size()
+    if workers == 1:
         return rows
     count = torch.tensor([len(rows)], device=rows.device)
-    counts = [torch.empty_like(count) for _ in range(world_size())]
+    counts = [torch.empty_like(count) for _ in range(workers)]
     dist.all_gather(counts, count)
     sizes = [int(c) for c in counts]
     if len(set(sizes)) > 1:
@@ -65,9 +57,7 @@ def gather_rows(rows: Float[Tensor, "batch dim"]) -> Float[Tensor, "all_workers 
 
 
 def mean_over_workers(loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """The mean over workers as value, this worker's own loss as gradient."""
-    if world_size() == 1:
+    """A loss whose value is the mean over workers and whose gradient is this worker's."""
+    if distributed.world_size() == 1:
         return loss
-    mean = loss.detach().clone()
-    dist.all_reduce(mean)
-    return loss + (mean / world_size() - loss.detach())
+    return loss + (distributed.mean(loss) - loss.detach())

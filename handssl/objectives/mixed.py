@@ -1,4 +1,4 @@
-"""The mixed objective: each augmentation serves the objective it is assigned to (study §4.3)."""
+"""The mixed objective: each augmentation serves its assigned objective (§4.3 of the paper)."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,13 @@ from handssl.augment import Composition
 from handssl.errors import ConfigError
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.equivariant import EquivariantObjective
-from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
+from handssl.objectives.objective import (
+    Objective,
+    ObjectiveConfig,
+    ObjectiveOutput,
+    PairObjective,
+    ViewPair,
+)
 from handssl.objectives.relative import RelativeObjective
 
 
@@ -35,7 +41,7 @@ class MixedObjective(Objective):
                 f'objective, but got composition="{composition}"; write for example '
                 '"rotate:relative+color_jitter:contrastive"'
             )
-        parts: dict[str, Objective] = {}
+        parts: dict[str, PairObjective] = {}
         if config.mixture == "separate":
             kinds = {
                 "contrastive": ContrastiveObjective,
@@ -68,10 +74,10 @@ class MixedObjective(Objective):
 
     def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
         """Loss of one batch; terms: those of the parts, and loss/p and sigma/p of each part p."""
-        own_pairs = pairs if len(pairs) == len(self.parts) else [pairs[0]] * len(self.parts)
+        pairs_of_parts = pairs if len(pairs) == len(self.parts) else [pairs[0]] * len(self.parts)
         loss = pairs[0].features_a.new_zeros((), dtype=torch.float32)
         terms: dict[str, Tensor] = {}
-        for (name, part), pair in zip(self.parts.items(), own_pairs, strict=True):
+        for (name, part), pair in zip(self.parts.items(), pairs_of_parts, strict=True):
             output: ObjectiveOutput = part([pair])
             terms |= output.terms
             terms[f"loss/{name}"] = output.loss.detach()
@@ -91,7 +97,7 @@ def _names(composition: Composition, objective: str) -> list[str]:
         {
             name
             for view in composition.views
-            for name, own in view.assignment.items()
-            if own == objective
+            for name, assigned in view.assignment.items()
+            if assigned == objective
         }
     )

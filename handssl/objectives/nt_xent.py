@@ -1,4 +1,4 @@
-"""NT-Xent, the contrastive loss of SimCLR (eq. 1 of the study)."""
+"""NT-Xent, the contrastive loss of SimCLR (eq. 1 of the paper)."""
 
 from typing import Any
 
@@ -8,8 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from handssl import distributed
 from handssl.errors import ConfigError
-from handssl.objectives.gather import gather_rows, mean_over_workers, rank
+from handssl.objectives.gather import gather_rows, mean_over_workers
 
 
 def nt_xent(
@@ -22,7 +23,7 @@ def nt_xent(
     """Mean over the 2N anchors i of −log( exp(s_ij/τ) / Σ_{k≠i} exp(s_ik/τ) ).
 
     s is the cosine similarity, j the other view of i, and k runs over both views of the whole
-    batch, 2N − 2 of them negatives. Eq. 1 of the study sums over the anchors and is read here with
+    batch, 2N − 2 of them negatives. Eq. 1 of the paper sums over the anchors and is read here with
     k≠i in the denominator, as its source SimCLR has it (D3).
 
     The computation is in float32, also inside autocast, and in the log domain. With several
@@ -38,27 +39,35 @@ def nt_xent(
 
     Raises:
         ConfigError: τ ≤ 0, chunk_size < 1, shapes that differ, or fewer than two pairs.
+
+    Example:
+        >>> z = torch.eye(4)
+        >>> round(nt_xent(z, z, temperature=1.0).item(), 4)  # −log(e / (e + 6))
+        1.1656
     """
     _check(z_a, z_b, temperature, chunk_size)
     with torch.autocast(device_type=z_a.device.type, enabled=False):
-        own_a, own_b = nnf.normalize(z_a.float(), dim=1), nnf.normalize(z_b.float(), dim=1)
-        keys = torch.cat([gather_rows(own_a), gather_rows(own_b)])
-        n, total = len(own_a), len(keys) // 2
+        unit_a, unit_b = nnf.normalize(z_a.float(), dim=1), nnf.normalize(z_b.float(), dim=1)
+        # Anchors are this worker's n images, keys the N = total images of all workers:
+        # anchors (2n, D), keys (2N, D), first all first views, then all second ones.
+        anchors = torch.cat([unit_a, unit_b])
+        keys = torch.cat([gather_rows(unit_a), gather_rows(unit_b)])
+        n, total = len(unit_a), len(keys) // 2
         if total < 2:
             raise ConfigError(
                 f"batch_size must be >= 2, but got batch_size={total}; a contrastive loss needs "
                 "at least one other image as negative"
             )
-        index = torch.arange(n, device=keys.device) + rank() * n
-        own = torch.cat([index, index + total])
-        positive = torch.cat([index + total, index])
-        anchors = torch.cat([own_a, own_b])
+        # (2n,) column of the anchor itself, which is no negative, and of its other view.
+        index = torch.arange(n, device=keys.device) + distributed.rank() * n
+        anchor_index = torch.cat([index, index + total])
+        labels = torch.cat([index + total, index])
         if chunk_size is None:
-            logits = anchors @ keys.mT / temperature
-            logits = logits.scatter(1, own[:, None], float("-inf"))
-            loss = nnf.cross_entropy(logits, positive)
+            logits = anchors @ keys.mT / temperature  # (2n, 2N)
+            logits = logits.scatter(1, anchor_index[:, None], float("-inf"))
+            loss = nnf.cross_entropy(logits, labels)
         else:
-            loss = _Chunked.apply(anchors, keys, own, positive, temperature, chunk_size)
+            loss = _Chunked.apply(anchors, keys, anchor_index, labels, temperature, chunk_size)
         return mean_over_workers(loss)
 
 
@@ -70,8 +79,8 @@ class _Chunked(torch.autograd.Function):
         ctx: Any,
         anchors: Float[Tensor, "anchors dim"],
         keys: Float[Tensor, "keys dim"],
-        own: Int[Tensor, " anchors"],
-        positive: Int[Tensor, " anchors"],
+        anchor_index: Int[Tensor, " anchors"],
+        labels: Int[Tensor, " anchors"],
         temperature: float,
         chunk_size: int,
     ) -> Float[Tensor, ""]:
@@ -81,19 +90,19 @@ class _Chunked(torch.autograd.Function):
         total = anchors.new_zeros((), dtype=torch.float64)
         for start in range(0, len(anchors), chunk_size):
             rows = slice(start, start + chunk_size)
-            block = anchors[rows]
-            logits = (block @ keys.mT).div_(temperature)
-            logits.scatter_(1, own[rows, None], float("-inf"))
-            top = logits.gather(1, positive[rows, None])
-            lse = logits.logsumexp(1, keepdim=True)
-            total += (lse - top).sum(dtype=torch.float64)
+            block = anchors[rows]  # (chunk, D)
+            logits = (block @ keys.mT).div_(temperature)  # (chunk, 2N)
+            logits.scatter_(1, anchor_index[rows, None], float("-inf"))
+            positive = logits.gather(1, labels[rows, None])  # (chunk, 1)
+            log_sum = logits.logsumexp(1, keepdim=True)  # (chunk, 1)
+            total += (log_sum - positive).sum(dtype=torch.float64)
             if grad_anchors is None or grad_keys is None:
                 continue
-            # ∂loss/∂logits = (softmax − one-hot of the positive) / (number of anchors)
-            slope = logits.sub_(lse).exp_()
-            slope.scatter_add_(1, positive[rows, None], torch.full_like(top, -1.0))
-            grad_anchors[rows] = slope @ keys
-            grad_keys.addmm_(slope.mT, block)
+            # ∂loss/∂logits = (softmax − one-hot of the positive) / 2n, (chunk, 2N)
+            grad_logits = logits.sub_(log_sum).exp_()
+            grad_logits.scatter_add_(1, labels[rows, None], torch.full_like(positive, -1.0))
+            grad_anchors[rows] = grad_logits @ keys
+            grad_keys.addmm_(grad_logits.mT, block)
         if grad_anchors is not None and grad_keys is not None:
             factor = 1 / (temperature * len(anchors))
             ctx.save_for_backward(grad_anchors.mul_(factor), grad_keys.mul_(factor))
@@ -109,7 +118,7 @@ class _Chunked(torch.autograd.Function):
 def _check(z_a: Tensor, z_b: Tensor, temperature: float, chunk_size: int | None) -> None:
     if not temperature > 0:
         raise ConfigError(
-            f"temperature must be > 0, but got temperature={temperature}; the study uses 0.5"
+            f"temperature must be > 0, but got temperature={temperature}; the paper uses 0.5"
         )
     if chunk_size is not None and chunk_size < 1:
         raise ConfigError(

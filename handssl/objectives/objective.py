@@ -1,4 +1,4 @@
-"""What every objective is: a module from the features of view pairs to a loss and its terms."""
+"""The interface of objectives: from the features of view pairs to a loss and its terms."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handssl.augment import Composition, Parameters
+from handssl.augment import Composition, Views
 from handssl.errors import ConfigError
 from handssl.objectives.targets import TARGETS
 
@@ -85,23 +85,19 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewPair:
-    """Features of two views of the same images, and how the views were made.
+    """Two views of each image of a batch, and their features.
 
     Attributes:
+        a: The first views, as `make_views` returns them.
+        b: The second views.
         features_a: (B, D) features of the first views.
         features_b: (B, D) features of the second views.
-        views_a: Parameters of the first views, as `make_views` returns them.
-        views_b: Parameters of the second views.
-        matrix_a: (B, 3, 3) source px to view px of the first views.
-        matrix_b: The same of the second views.
     """
 
+    a: Views
+    b: Views
     features_a: Float[Tensor, "batch dim"]
     features_b: Float[Tensor, "batch dim"]
-    views_a: Parameters
-    views_b: Parameters
-    matrix_a: Float[Tensor, "batch 3 3"]
-    matrix_b: Float[Tensor, "batch 3 3"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +117,10 @@ class Objective(nn.Module, ABC):
     """A self-supervised objective with its heads.
 
     Attributes:
-        default_options: The options that it knows, with their defaults.
+        default_options: The valid options, with their defaults.
         config: Its configuration.
-        pairs: Compositions of the pairs of views that one step makes; `Composition.views` says
-            what each of the two views of a pair gets.
+        pairs: Compositions of the pairs of views that one step makes; `Composition.views` has
+            the two views' compositions.
     """
 
     default_options: ClassVar[Mapping[str, float | int]] = {}
@@ -155,3 +151,19 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
         """Loss of one batch; one `ViewPair` for each of `self.pairs`, in their order."""
+
+
+class PairObjective(Objective):
+    """An objective on one pair of views a step."""
+
+    def __init__(self, config: ObjectiveConfig, composition: Composition) -> None:
+        super().__init__(config, [composition])
+
+    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
+        """Loss of the one pair."""
+        (pair,) = pairs
+        return self.loss(pair)
+
+    @abstractmethod
+    def loss(self, pair: ViewPair) -> ObjectiveOutput:
+        """Loss of a pair, with its terms."""

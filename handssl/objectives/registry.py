@@ -39,7 +39,9 @@ def build_objective(
             f"objective.name must be one of {', '.join(OBJECTIVES)}, but got objective.name="
             f'"{config.name}"'
         )
-    assigned = any(own is not None for view in composition.views for own in view.objectives)
+    assigned = any(
+        objective is not None for view in composition.views for objective in view.objectives
+    )
     if assigned and config.name != "mixed":
         raise ConfigError(
             f"objective.name must be mixed for a composition that assigns objectives, but got "

@@ -1,7 +1,5 @@
 """The relative objective: features of two views tell how one became the other (eq. 2 and 3)."""
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,11 +8,11 @@ from handssl.augment import AUGMENTATIONS, Composition, Parameters, Regressable,
 from handssl.errors import ConfigError
 from handssl.objectives.gather import mean_over_workers
 from handssl.objectives.heads import RelativeHead
-from handssl.objectives.objective import Objective, ObjectiveConfig, ObjectiveOutput, ViewPair
+from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, PairObjective, ViewPair
 from handssl.objectives.targets import regressable_kind, relative_targets
 
 
-class RelativeObjective(Objective):
+class RelativeObjective(PairObjective):
     """Σ_t L_t/σ_t + log σ_t over the regressable augmentations t, with σ_t trainable.
 
     L_t = ‖θ_ij − g_t(h_i, h_j)‖ in the mean over ordered pairs i ≠ j; the released targets use one
@@ -24,13 +22,14 @@ class RelativeObjective(Objective):
     def __init__(
         self, config: ObjectiveConfig, composition: Composition, feature_dim: int
     ) -> None:
-        super().__init__(config, [composition])
+        super().__init__(config, composition)
         self.names = composition.regressable
         if not self.names:
-            able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+            regressable = [n for n, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
             raise ConfigError(
-                f"composition must have one of {', '.join(able)} for the relative objective, but "
-                f'got composition="{composition}"; add one, or set objective.name=contrastive'
+                f"composition must have one of {', '.join(regressable)} for the relative "
+                f'objective, but got composition="{composition}"; add one, or set '
+                "objective.name=contrastive"
             )
         self.standard_deviations = _standard_deviations(composition)
         self.heads = nn.ModuleDict(
@@ -40,8 +39,8 @@ class RelativeObjective(Objective):
             {name: nn.Parameter(torch.zeros(())) for name in self.names}
         )
 
-    def forward(self, pairs: Sequence[ViewPair]) -> ObjectiveOutput:
-        """Loss of one pair.
+    def loss(self, pair: ViewPair) -> ObjectiveOutput:
+        """Loss of a pair.
 
         Terms per augmentation t: relative/t is L_t and sigma/t its σ_t, both in units of the
         target's standard deviation (released: in the target's own). In physical units there are
@@ -51,23 +50,23 @@ class RelativeObjective(Objective):
         _margin, the difference of margins). The jitter's four factors have no unit. (sin, cos)
         targets have no σ in degrees.
         """
-        (pair,) = pairs
-        h_i, h_j = pair.features_a, pair.features_b
-        targets = self._targets(pair.views_a, pair.views_b)
+        h_i, h_j = pair.features_a, pair.features_b  # (B, D) each
+        targets = self._targets(pair.a.parameters, pair.b.parameters)
         if self.config.targets == "standardised":
-            swapped = self._targets(pair.views_b, pair.views_a)
-            targets = {name: torch.cat([own, swapped[name]]) for name, own in targets.items()}
+            swapped = self._targets(pair.b.parameters, pair.a.parameters)
+            # Both orders (i, j) and (j, i): 2B targets.
+            targets = {name: torch.cat([one, swapped[name]]) for name, one in targets.items()}
             h_i, h_j = torch.cat([h_i, h_j]), torch.cat([h_j, h_i])
         loss = h_i.new_zeros((), dtype=torch.float32)
         terms = {}
         for name, target in targets.items():
             prediction = self.heads[name](h_i, h_j).float()
-            own = mean_over_workers(self._norm(prediction - target))
+            error = mean_over_workers(self._norm(prediction - target))
             log_sigma = self.log_sigma[name]
-            loss = loss + own * torch.exp(-log_sigma) + log_sigma
+            loss = loss + error * torch.exp(-log_sigma) + log_sigma
             sigma = log_sigma.detach().exp()
             unit = self._unit(name)
-            terms[f"relative/{name}"] = own.detach()
+            terms[f"relative/{name}"] = error.detach()
             terms[f"sigma/{name}"] = sigma
             terms[f"error/{name}{unit}"] = self._error(name, prediction.detach(), target)
             if unit and not self._as_sincos(name):
@@ -122,7 +121,7 @@ class RelativeObjective(Objective):
     ) -> Float[Tensor, ""]:
         """This worker's mean absolute error in physical units."""
         if self._as_sincos(name):
-            angles = [torch.atan2(own[:, 0], own[:, 1]).rad2deg() for own in (prediction, target)]
+            angles = [torch.atan2(x[:, 0], x[:, 1]).rad2deg() for x in (prediction, target)]
             return wrap_deg(angles[0] - angles[1]).abs().mean()
         error = (prediction - target) * target.new_tensor(self._spread(name))
         if name == "rotate":
@@ -136,24 +135,24 @@ def _as_ratio(value: Float[Tensor, ""], unit: str) -> Float[Tensor, ""]:
 
 
 def _standard_deviations(composition: Composition) -> dict[str, tuple[float, ...]]:
-    """Of θ_j − θ_i for the composition's own magnitudes; the variances of both views add.
+    """Standard deviations of θ_j − θ_i for the composition's magnitudes; variances of views add.
 
     Where one view has the neutral parameters, it is the root mean square over both orders.
     """
-    found: dict[str, tuple[float, ...]] = {}
+    deviations: dict[str, tuple[float, ...]] = {}
     for name in composition.regressable:
-        having = [
-            own
+        per_view = [
+            augmentation
             for view in composition.views
-            for own in view.augmentations
-            if own.name == name and isinstance(own, Regressable)
+            for augmentation in view.augmentations
+            if augmentation.name == name and isinstance(augmentation, Regressable)
         ]
-        found[name] = (
-            having[0].neutral_rms()
-            if len(having) == 1
+        deviations[name] = (
+            per_view[0].neutral_rms()
+            if len(per_view) == 1
             else tuple(
                 ((a * a + b * b) / 2) ** 0.5
-                for a, b in zip(*(own.difference_std() for own in having), strict=True)
+                for a, b in zip(*(one.difference_std() for one in per_view), strict=True)
             )
         )
-    return found
+    return deviations

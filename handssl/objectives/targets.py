@@ -1,4 +1,4 @@
-"""Relative parameters of two views: what the relative objective predicts (eq. 2, hole R1)."""
+"""Relative parameters of two views, the targets of the relative objective (eq. 2, hole R1)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
@@ -29,7 +29,7 @@ def relative_targets(
     a fraction of each view's own crop side, log-ratio of the margins, rotation wrapped to
     (−180°, 180°], differences of h, s, α, β (D1).
 
-    released: what the authors' code regresses, θ_i − θ_j without normalisation: shift in source
+    released: the targets of the authors' code, θ_i − θ_j without normalisation: shift in source
     pixels, difference of the margins, rotation modulo 360°, differences of h, s, α, β. Half of its
     rotation targets wrap to nearly 360° and its shift cannot be seen in the view.
 
@@ -49,6 +49,14 @@ def relative_targets(
 
     Raises:
         ConfigError: An unknown form, a name that cannot be regressed, or that neither view has.
+
+    Example:
+        >>> i = {"rotate": torch.tensor([170.0])}
+        >>> j = {"rotate": torch.tensor([-170.0])}
+        >>> relative_targets(i, j, ["rotate"], standard_deviations={"rotate": [10.0]})
+        {'rotate': tensor([[2.]])}
+        >>> relative_targets(i, j, ["rotate"], targets="released")
+        {'rotate': tensor([[340.]])}
     """
     if targets not in TARGETS:
         raise ConfigError(
@@ -75,7 +83,7 @@ def relative_targets(
         else:
             std = kind().difference_std() if shared else kind().neutral_rms()
         # A magnitude that never varies has nothing to standardise: its difference is 0.
-        divisor = theta_i.new_tensor([own if own > 0 else 1.0 for own in std])
+        divisor = theta_i.new_tensor([value if value > 0 else 1.0 for value in std])
         result[name] = difference / divisor
     return result
 
@@ -88,10 +96,10 @@ def regressable_kind(name: str) -> type[Regressable]:
     """
     kind = AUGMENTATIONS.get(name)
     if kind is None or not issubclass(kind, Regressable):
-        able = [own for own, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+        regressable = [key for key, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
         raise ConfigError(
-            f'names must be among {", ".join(able)} for the relative objective, but got "{name}"; '
-            "the parameters of the others are ambiguous"
+            f"names must be among {', '.join(regressable)} for the relative objective, but got "
+            f'"{name}"; the parameters of the others are ambiguous'
         )
     return kind
 
@@ -102,9 +110,9 @@ def _both(
     """θ_i and θ_j, the neutral ones where a view lacks them, and whether both views have them."""
     if name in parameters_i and name in parameters_j:
         return _column(parameters_i, name), _column(parameters_j, name), True
-    given = _column(parameters_i if name in parameters_i else parameters_j, name)
-    neutral = given.new_tensor(regressable_kind(name).neutral).expand_as(given)
-    return (given, neutral, False) if name in parameters_i else (neutral, given, False)
+    theta = _column(parameters_i if name in parameters_i else parameters_j, name)
+    neutral = theta.new_tensor(regressable_kind(name).neutral).expand_as(theta)
+    return (theta, neutral, False) if name in parameters_i else (neutral, theta, False)
 
 
 def _column(parameters: Mapping[str, Tensor], name: str) -> Float[Tensor, "batch dim"]:

@@ -1,48 +1,34 @@
 """Checkpoints: written whole or not at all, read without unpickling code."""
 
-import io
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+from handssl.atomic import atomic_path
 from handssl.errors import ConfigError, DataError
 
 SCHEMA: Final = 1
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that a kill or a power cut at any moment leaves the old or the new.
-
-    The bytes go to a temporary file beside the target, reach the disk, and take its name at once.
+    """Write a checkpoint; after a kill or a power cut the file is the old one or the new one.
 
     Args:
         path: The file; its folder is made if needed.
         content: Tensors, numbers, strings and containers of them.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "run.ckpt"
+        >>> save_checkpoint(path, {"step": 3})
+        >>> load_checkpoint(path)["step"]
+        3
     """
-    buffer = io.BytesIO()
-    torch.save({"schema": SCHEMA, **content}, buffer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        torch.save({"schema": SCHEMA, **content}, file)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""What a pretraining run is: encoder, objective, composition, schedule."""
+"""Configuration of a pretraining run: encoder, objective, composition, schedule."""
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -21,7 +20,7 @@ class OptimizerConfig:
     """How parameters are updated.
 
     Attributes:
-        name: `lars_adam` (as the study's released code), `lamb`, `adam` or `lars_sgd`.
+        name: `lars_adam` (as the paper's released code), `lamb`, `adam` or `lars_sgd`.
         base_lr: Peak learning rate divided by √(batch × accumulation).
         weight_decay: For matrices and kernels; biases, norms and scalars have none.
         warmup_epochs: Linear warm-up from 0; may be a fraction of an epoch.
@@ -48,7 +47,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainConfig:
-    """One pretraining run; the defaults are the study's.
+    """One pretraining run; the defaults are the paper's.
 
     Attributes:
         encoder: Architecture and initial weights.
@@ -117,7 +116,3 @@ class PretrainConfig:
     def peak_lr(self) -> float:
         """Learning rate at the end of the warm-up: base_lr × √(batch × accumulation)."""
         return self.optimizer.base_lr * math.sqrt(self.batch_size * self.accumulation)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain nested values, as records and checkpoints store them."""
-        return dataclasses.asdict(self)

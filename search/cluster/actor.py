@@ -1,7 +1,7 @@
 """One device per trial: a Trainable whose process runs one trial after another.
 
 A new process takes seconds to import PyTorch and to open the store; a reused one starts the next
-trial at once. The process has no state of a trial: all of it is in the generator of `job.run`.
+trial at once. The process has no state of a trial: all of it is in the generator of `execute`.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import torch
 from ray import tune
 
 from search.config.schema import TrialConfig
-from search.trials.job import Job, Report
+from search.trials.execute import execute
+from search.trials.trial import Job, Report
 
 
 class _ActorTrial(tune.Trainable):
@@ -32,7 +33,7 @@ class _ActorTrial(tune.Trainable):
 
     def _start(self, config: dict[str, Any]) -> None:
         job: Job = config["job"]
-        self._reports = job.run(device=self._device)
+        self._reports = execute(job, device=self._device)
 
     def step(self) -> dict[str, Any]:
         return dict(next(self._reports))

@@ -19,7 +19,8 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from search.cluster.ray_internals import HEAD_RESOURCE
 from search.config.schema import TrialConfig
-from search.trials.job import Job
+from search.trials.execute import execute
+from search.trials.trial import Job
 
 TrainFunction = Callable[[dict[str, Any]], None]
 
@@ -29,7 +30,7 @@ def _worker(config: dict[str, Any]) -> None:
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     torch.set_num_threads(config["threads"])
     job: Job = config["job"]
-    for report in job.run(device=str(ray.train.torch.get_device())):
+    for report in execute(job, device=str(ray.train.torch.get_device())):
         ray.train.report(dict(report))
 
 

@@ -16,7 +16,7 @@ from search.config.schema import ClusterConfig, TrialConfig
 from search.config.search import EarlyStopping
 from search.observers.watch import StudyWatch
 from search.storage.folder import delete_tree
-from search.trials.job import Job
+from search.trials.trial import Job
 
 _MAX_TRAINERS: Final = 8
 """Trials with several workers that run on a cluster: each takes two processes of the head."""

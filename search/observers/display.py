@@ -38,8 +38,8 @@ class Display:
         console: Where to print.
         total: All trials of the study.
         records: Records of trials that have ended before.
-        metric: The metric of a finished trial that is printed, and that ranks the trials.
-        comparable: Whether the trials can be ranked.
+        metric: The metric of a finished trial that is printed, and that ranks the trials. Rows of
+            transfer tables are not ranked: they answer different questions.
     """
 
     def __init__(
@@ -49,13 +49,11 @@ class Display:
         total: int,
         records: Iterable[Record],
         metric: SearchMetric,
-        comparable: bool = True,
     ) -> None:
         self._console = console
         self._metric = metric
         self._total = total
         self._best: Record | None = None
-        self._comparable = comparable
         self._ended = 0
         self._failed = 0
         for record in records:
@@ -108,7 +106,7 @@ class Display:
     def _count(self, record: Record) -> None:
         self._ended += 1
         self._failed += record.status == "failed"
-        if (record.status == "finished" and self._comparable) and (
+        if (record.is_finished and not record.is_transfer) and (
             self._cost(record) < self._cost(self._best)
         ):
             self._best = record
@@ -141,7 +139,7 @@ class Display:
         state = f"{self._ended} done · {len(self._progress)} running · {waiting} to go"
         if self._failed:
             state += f" · {self._failed} failed"
-        best = "no result yet" if self._comparable else ""
+        best = ""
         if self._best is not None:
             value = self._value(self._best)
             best = f"best {self._best.objective} {self._best.composition} {value}"

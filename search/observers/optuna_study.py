@@ -22,9 +22,9 @@ from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_internals import reopen, start_trial
 from search.observers.samplers import SAMPLERS
-from search.space.sample import Point, parameters_of
-from search.trials.job import Planned
-from search.trials.resolve import point_from
+from search.space.point import Point, point_from
+from search.space.sample import parameters_of
+from search.trials.trial import Trial
 
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -218,7 +218,7 @@ class OptunaMirror:
         else:
             self._study.tell(trial, state=state)
 
-    def mark_running(self, trial: Planned, asked: optuna.trial.Trial | None = None) -> None:
+    def mark_running(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
         """Store a trial as running; does nothing if it is running already.
 
         Args:
@@ -239,7 +239,7 @@ class OptunaMirror:
         self._running[trial.hash] = asked
         self._reported[trial.hash] = set()
 
-    def report(self, trial: Planned, epoch: int, value: float) -> None:
+    def report(self, trial: Trial, epoch: int, value: float) -> None:
         """Store an intermediate value; one that an interrupted run has stored stays."""
         if len(self._study.directions) > 1:
             return

@@ -15,8 +15,8 @@ from handssl.data import Store
 from handssl.records import Record
 from handssl.training import PretrainConfig
 from search.config.metric import SearchMetric
-from search.trials.job import Job
-from search.trials.pretrain import rung_of
+from search.trials.build_record import rung_of
+from search.trials.trial import Job, Trial
 
 _SHEET_IMAGES: Final = 4
 _MAX_QUEUE: Final = 1_000_000
@@ -36,7 +36,7 @@ class TensorBoardLog:
     """
 
     def __init__(
-        self, folder: Path, draw_views: Callable[[Any], NDArray[np.uint8]] | None
+        self, folder: Path, draw_views: Callable[[Trial], NDArray[np.uint8] | None]
     ) -> None:
         self._folder = folder
         self._draw_views = draw_views
@@ -51,8 +51,9 @@ class TensorBoardLog:
         shutil.rmtree(self._folder / trial, ignore_errors=True)
         writer = SummaryWriter(str(self._folder / trial), max_queue=_MAX_QUEUE)
         self._writers[trial], self._epochs[trial] = writer, 0
-        if self._draw_views is not None:
-            writer.add_image("views", self._draw_views(job.trial), 0, dataformats="HWC")
+        picture = self._draw_views(job.trial)
+        if picture is not None:
+            writer.add_image("views", picture, 0, dataformats="HWC")
 
     def epochs(self, trial: str) -> int:
         """The last epoch in the file of a trial."""
@@ -84,7 +85,7 @@ class TensorBoardLog:
                     "objective": record.objective,
                     "composition": record.composition,
                     "repeat": record.repeat,
-                    **job.hyperparameters(),
+                    **job.trial.hyperparameters(),
                 },
                 {f"probe/{name}": value for name, value in record.metrics.items()},
                 name="hparams",

@@ -22,8 +22,8 @@ from search.observers.prometheus import StudyMetrics
 from search.observers.tensorboard import TensorBoardLog
 from search.storage.disk import environment_error_in_traceback
 from search.storage.folder import Folder, cached_copy
-from search.trials.job import Job
-from search.trials.pretrain import record_of, rung_of, write_record
+from search.trials.build_record import record_of, rung_of, write_record
+from search.trials.trial import Job
 
 Hook = TypeVar("Hook", bound=Callable[..., None])
 
@@ -120,7 +120,7 @@ class StudyWatch(Callback):
         point = job.trial.point
         self._metrics.report(job.trial.id, point.objective, point.composition, result)
         # The probe follows the last epoch and counts as one.
-        self._display.reported(job.trial.id, result["epoch"] / (job.epochs + 1))
+        self._display.reported(job.trial.id, result["epoch"] / (job.trial.epochs + 1))
 
     @_store_first_error
     def on_trial_complete(

@@ -1,4 +1,4 @@
-"""The ends of a sampled space: where every one of its points is valid if these are."""
+"""Corner points of a sampled search space: if these are valid, every point is."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -6,37 +6,39 @@ from collections.abc import Iterator, Sequence
 from optuna.distributions import CategoricalChoiceType
 
 from search.config.search import Range, SearchConfig
-from search.space.sample import ASSIGNMENTS, Point, choose
+from search.space.point import Point
+from search.space.sample import ASSIGNABLE, sample_point
 
 
-def ends(search: SearchConfig) -> list[Point]:
-    """Points with all augmentations, under every objective, at both ends of one range each time.
+def corner_points(search: SearchConfig) -> list[Point]:
+    """Points with all augmentations, under every objective, at both limits of one range each time.
 
-    The other ranges stand at their middle or first choice. A mixed objective gets each assignment
-    for all augmentations that can take it.
+    The other ranges take their middle or first choice. A mixed objective gets each assignment for
+    all augmentations that can take it.
     """
-    return list(dict.fromkeys(_ends(search)))
+    return list(dict.fromkeys(_corner_points(search)))
 
 
-def _ends(search: SearchConfig) -> Iterator[Point]:
-    extremes: list[tuple[str, int]] = [("", 0)]
-    for key, where in search.ranges.items():
-        extremes += [(key, index) for index in range(_count(where))]
+def _corner_points(search: SearchConfig) -> Iterator[Point]:
+    limits: list[tuple[str, int]] = [("", 0)]
+    for key, range_ in search.ranges.items():
+        limits += [(key, index) for index in range(_limits(range_))]
     for label, assignment, (key, index) in itertools.product(
-        sorted(search.objectives), ASSIGNMENTS, extremes
+        sorted(search.objectives), ASSIGNABLE, limits
     ):
-        yield choose(_AtOneEnd(label, assignment, key, index), search)
+        yield sample_point(_CornerSuggester(label, assignment, key, index), search)
 
 
-def _count(where: Range) -> int:
-    return 2 if where.choices is None else len(where.choices)
+def _limits(range_: Range) -> int:
+    """Number of values to try: low and high, or every choice."""
+    return 2 if range_.choices is None else len(range_.choices)
 
 
-class _AtOneEnd:
-    """A chooser that takes everything, with one key at one of its ends."""
+class _CornerSuggester:
+    """A suggester that takes every augmentation, with one key at one of its limits."""
 
     def __init__(self, label: str, assignment: str, key: str, index: int) -> None:
-        self._preferred = {"objective": label}
+        self._label = label
         self._assignment = assignment
         self._key = key
         self._index = index
@@ -46,9 +48,12 @@ class _AtOneEnd:
     ) -> CategoricalChoiceType:
         if name == self._key:
             return choices[self._index]
-        for wanted in (self._preferred.get(name), self._assignment, True):
-            if wanted in choices:
-                return wanted
+        preferred: list[CategoricalChoiceType] = [self._assignment, True]
+        if name == "objective":
+            preferred.insert(0, self._label)
+        for choice in preferred:
+            if choice in choices:
+                return choice
         return choices[1] if name.startswith("assign ") and choices[0] == "off" else choices[0]
 
     def suggest_float(

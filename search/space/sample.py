@@ -1,59 +1,35 @@
-"""The search space: what may vary, and how a point of it is chosen.
+"""How a point of the search space is sampled.
 
-A point names an objective, a composition, and values for whatever keys of the trial's
-configuration were given a range. One function, `choose`, walks the space and asks a chooser for
-each decision; Optuna's trial is a chooser, so is a known point that is being put into an Optuna
-study again. Points that no objective can use are excluded by the walk itself: a decision to which
-only one answer is possible is not asked.
+One function, `sample_point`, walks the space and asks a suggester for each decision. Optuna's
+trial is a suggester; so is a fixed trial, which gives the parameters of a known point. The walk
+itself excludes points that no objective can use: a decision with a single valid answer is not
+asked.
 """
 
 import dataclasses
-import fnmatch
-import itertools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from optuna.distributions import BaseDistribution, CategoricalChoiceType
 from optuna.trial import FixedTrial
 
-from handssl.augment import (
-    AUGMENTATIONS,
-    Composition,
-    Geometric,
-    Regressable,
-    compositions,
-)
+from handssl.augment import AUGMENTATIONS, Composition, Geometric, Regressable
 from handssl.errors import ConfigError
 from handssl.objectives import OBJECTIVES
 from handssl.objectives.contrastive import ContrastiveObjective
 from search.config.search import Range, SearchConfig
+from search.space.point import Point
 
-ASSIGNMENTS = ("contrastive", "relative", "equivariant")
-_SUFFICES: Mapping[str, type] = {"relative": Regressable, "equivariant": Geometric}
-"""Of these objectives, one of the views must have at least one augmentation of that kind."""
+ASSIGNABLE: Final = ("contrastive", "relative", "equivariant")
+"""Objectives that a mixed objective assigns to augmentations."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A point of the search space.
-
-    Attributes:
-        objective: Label of the objective, a key of `search.objectives`.
-        composition: The composition's notation: "T+CJ+S", "T+CJ/S" where the views differ, or
-            "T:relative+CJ:contrastive" where each augmentation is assigned an objective.
-        values: What else varies: dotted key of trial.pretrain and its value.
-        repeat: Which of the point's seeds, from 0.
-    """
-
-    objective: str
-    composition: str
-    values: tuple[tuple[str, Any], ...] = ()
-    repeat: int = 0
+REQUIRED_KIND: Final[Mapping[str, type]] = {"relative": Regressable, "equivariant": Geometric}
+"""With these objectives, one of the views must have an augmentation of that kind."""
 
 
-class Chooser(Protocol):
-    """What decides; `optuna.Trial` is one."""
+class Suggester(Protocol):
+    """Decides each parameter of a point; `optuna.Trial` is one."""
 
     def suggest_categorical(
         self, name: str, choices: Sequence[CategoricalChoiceType]
@@ -74,68 +50,91 @@ class Chooser(Protocol):
         ...
 
 
-def choose(chooser: Chooser, search: SearchConfig) -> Point:
+def sample_point(suggester: Suggester, search: SearchConfig) -> Point:
     """Walk the space, asking for each decision."""
-    label = str(chooser.suggest_categorical("objective", sorted(search.objectives)))
-    kind = search.objectives[label].get("name", label)
-    second = None if search.second_view is None else Composition.parse(search.second_view)
+    label = str(suggester.suggest_categorical("objective", sorted(search.objectives)))
+    kind, second = kind_of(search, label), second_view(search)
     if kind == "mixed":
-        composition = _notation(_choose_assignment(chooser, search.augmentations), second)
+        first = _sample_assignment(suggester, search.augmentations)
     else:
-        needed = _SUFFICES.get(kind, object)
-        served = second is not None and _has(second, needed)
-        subset = _choose_subset(chooser, search.augmentations, object if served else needed)
-        composition = _notation(subset, second)
+        required = REQUIRED_KIND.get(kind, object)
+        satisfied = second is not None and has_augmentation(second, required)
+        first = _sample_subset(suggester, search.augmentations, object if satisfied else required)
+    composition = notation(first, second)
     values = tuple(
-        (key, _choose_value(chooser, key, where))
-        for key, where in search.ranges.items()
-        if _applies(key, kind, Composition.parse(composition))
+        (key, _sample_value(suggester, key, range_))
+        for key, range_ in search.ranges.items()
+        if varies(key, kind, Composition.parse(composition))
     )
     return Point(objective=label, composition=composition, values=values)
 
 
-def _choose_subset(chooser: Chooser, names: Sequence[str], needed: type) -> Composition:
-    """A subset that the objective can use; augmentations of the kind needed are asked last."""
+def kind_of(search: SearchConfig, label: str) -> str:
+    """The objective behind a label of `search.objectives`."""
+    return str(search.objectives[label].get("name", label))
 
-    def suffices(name: str) -> bool:
-        return issubclass(AUGMENTATIONS[name], needed)
 
-    order = sorted(names, key=suffices)
+def second_view(search: SearchConfig) -> Composition | None:
+    """The composition of every second view; None if it is that of the first view."""
+    return None if search.second_view is None else Composition.parse(search.second_view)
+
+
+def has_augmentation(view: Composition, kind: type) -> bool:
+    """Whether a view has an augmentation of a kind."""
+    return any(isinstance(augmentation, kind) for augmentation in view.augmentations)
+
+
+def _sample_subset(suggester: Suggester, names: Sequence[str], required: type) -> Composition:
+    """A subset that the objective can use; augmentations of the required kind are asked last."""
+
+    def is_required(name: str) -> bool:
+        return issubclass(AUGMENTATIONS[name], required)
+
+    order = sorted(names, key=is_required)
     chosen: list[str] = []
     for position, name in enumerate(order):
-        served = any(suffices(own) for own in chosen)
-        last_chance = not any(suffices(own) for own in order[position + 1 :])
-        forced = not served and last_chance and suffices(name)
-        if forced or chooser.suggest_categorical(name, (False, True)):
+        satisfied = any(map(is_required, chosen))
+        last_chance = not any(map(is_required, order[position + 1 :]))
+        forced = not satisfied and last_chance and is_required(name)
+        if forced or suggester.suggest_categorical(name, (False, True)):
             chosen.append(name)
     return Composition.parse("+".join(chosen))
 
 
-def _has(view: Composition, kind: type) -> bool:
-    return any(isinstance(own, kind) for own in view.augmentations)
-
-
-def _choose_assignment(chooser: Chooser, names: Sequence[str]) -> Composition:
-    """An objective for each augmentation, or none; at least one has one."""
+def _sample_assignment(suggester: Suggester, names: Sequence[str]) -> Composition:
+    """An objective or none for each augmentation; at least one has an objective."""
     chosen: list[str] = []
     for position, name in enumerate(names):
-        able = [objective for objective in ASSIGNMENTS if _assignable(name, objective)]
+        objectives = assignable_objectives(name)
         forced = not chosen and position == len(names) - 1
-        # Optuna ties a name to one set of choices, so the forced decision has a name of its own.
+        # Optuna ties a name to one set of choices, so the forced decision has another name.
         decision = f"{name} (only)" if forced else name
-        choices = able if forced else ["off", *able]
-        objective = chooser.suggest_categorical(f"assign {decision}", choices)
+        choices = objectives if forced else ["off", *objectives]
+        objective = suggester.suggest_categorical(f"assign {decision}", choices)
         if objective != "off":
             chosen.append(f"{name}:{objective}")
     return Composition.parse("+".join(chosen))
 
 
-def _notation(first: Composition, second: Composition | None) -> str:
-    """The notation with assignments, "T:relative+CJ:contrastive", in the labels' order."""
+def assignable_objectives(name: str) -> list[str]:
+    """The objectives that a mixed objective can assign to an augmentation."""
+    return [objective for objective in ASSIGNABLE if _parses(f"{name}:{objective}")]
+
+
+def _parses(composition: str) -> bool:
+    try:
+        Composition.parse(composition)
+    except ConfigError:
+        return False
+    return True
+
+
+def notation(first: Composition, second: Composition | None) -> str:
+    """The notation of a pair of views with its assignments: "T:relative+CJ:contrastive"."""
     views = [
         "+".join(
-            own.symbol if objective is None else f"{own.symbol}:{objective}"
-            for own, objective in zip(view.augmentations, view.objectives, strict=True)
+            augmentation.symbol if objective is None else f"{augmentation.symbol}:{objective}"
+            for augmentation, objective in zip(view.augmentations, view.objectives, strict=True)
         )
         for view in (first, second)
         if view is not None
@@ -143,29 +142,22 @@ def _notation(first: Composition, second: Composition | None) -> str:
     return "/".join(views)
 
 
-def _assignable(name: str, objective: str) -> bool:
-    try:
-        Composition.parse(f"{name}:{objective}")
-    except ConfigError:
-        return False
-    return True
+def _sample_value(suggester: Suggester, key: str, range_: Range) -> Any:
+    if range_.choices is not None:
+        return suggester.suggest_categorical(key, range_.choices)
+    low, high = range_.low, range_.high
+    assert low is not None
+    assert high is not None
+    if isinstance(low, int) and isinstance(high, int):
+        return suggester.suggest_int(key, low, high, log=range_.log)
+    return suggester.suggest_float(key, low, high, log=range_.log)
 
 
-def _choose_value(chooser: Chooser, key: str, where: Range) -> Any:
-    if where.choices is not None:
-        return chooser.suggest_categorical(key, where.choices)
-    assert where.low is not None
-    assert where.high is not None
-    if isinstance(where.low, int) and isinstance(where.high, int):
-        return chooser.suggest_int(key, where.low, where.high, log=where.log)
-    return chooser.suggest_float(key, where.low, where.high, log=where.log)
-
-
-def _applies(key: str, kind: str, composition: Composition) -> bool:
-    """Whether a key means anything for an objective and a composition."""
-    used = {own for view in composition.views for own in view.objectives} | {kind}
+def varies(key: str, kind: str, composition: Composition) -> bool:
+    """Whether a key has an effect with an objective and a composition."""
+    used = {objective for view in composition.views for objective in view.objectives} | {kind}
     if key == "objective.temperature":
-        return any(_contrasts(own) for own in used if own is not None)
+        return any(_contrasts(objective) for objective in used if objective is not None)
     if key in ("objective.targets", "objective.rotation", "objective.norm"):
         return "relative" in used
     if key.startswith("magnitudes."):
@@ -177,88 +169,6 @@ def _contrasts(objective: str) -> bool:
     """Whether an objective has a contrastive term, and so a temperature."""
     kind = OBJECTIVES.get(objective)
     return isinstance(kind, type) and issubclass(kind, ContrastiveObjective)
-
-
-def grid(search: SearchConfig) -> list[Point]:
-    """Every point of a space of choices: the study's exhaustive search.
-
-    The order is that of the study's table 5, composition by composition with the objectives side
-    by side, all first repeats before the second ones: a study cut short is still comparable.
-
-    Raises:
-        ConfigError: A key has a range, which no grid can exhaust; or there is no point.
-    """
-    for key, where in search.ranges.items():
-        if where.choices is None:
-            raise ConfigError(
-                f"search.space.{key} must list choices for search.kind=grid, but got a range; "
-                "use search=random or search=tpe"
-            )
-    points = [
-        Point(objective=label, composition=composition, values=values, repeat=repeat)
-        for repeat in range(search.repeats)
-        for composition, label in _compositions(search)
-        for values in _all_values(search, label, composition)
-    ]
-    if not points:
-        able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
-        raise ConfigError(
-            f"search.augmentations must have one of {', '.join(able)} for the relative objective, "
-            f"but got {list(search.augmentations)}; add one, or another of search.objectives"
-        )
-    return matching(points, search.include, "search.include") if search.include else points
-
-
-def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
-    """The points that some pattern names, in their order; a pattern is "OBJECTIVE COMPOSITION".
-
-    Raises:
-        ConfigError: A pattern names none.
-    """
-    named = [f"{point.objective} {point.composition}" for point in points]
-    for pattern in patterns:
-        if not fnmatch.filter(named, pattern):
-            raise ConfigError(
-                f"{key} must hold patterns of points such as {named[0]!r}, but got {pattern!r}, "
-                "which names none"
-            )
-    return [
-        point
-        for point, name in zip(points, named, strict=True)
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-    ]
-
-
-def _compositions(search: SearchConfig) -> Iterator[tuple[str, str]]:
-    singles = [name for name in search.single_augmentations if name not in search.augmentations]
-    second = None if search.second_view is None else Composition.parse(search.second_view)
-    for composition in (*compositions(search.augmentations), *map(Composition.parse, singles)):
-        pair = dataclasses.replace(composition, second=second)
-        for label, overrides in search.objectives.items():
-            kind = overrides.get("name", label)
-            if kind == "mixed":
-                for assigned in _assignments(composition):
-                    yield _notation(Composition.parse(assigned), second), label
-            elif any(_has(view, _SUFFICES.get(kind, object)) for view in pair.views):
-                yield _notation(composition, second), label
-
-
-def _assignments(composition: Composition) -> Iterator[str]:
-    able = [
-        [f"{own.symbol}:{kind}" for kind in ASSIGNMENTS if _assignable(own.name, kind)]
-        for own in composition.augmentations
-    ]
-    yield from ("+".join(assigned) for assigned in itertools.product(*able))
-
-
-def _all_values(
-    search: SearchConfig, label: str, composition: str
-) -> Iterator[tuple[tuple[str, Any], ...]]:
-    kind = search.objectives[label].get("name", label)
-    parsed = Composition.parse(composition)
-    keys = [key for key in search.ranges if _applies(key, kind, parsed)]
-    for values in itertools.product(*(search.ranges[key].choices or () for key in keys)):
-        yield tuple(zip(keys, values, strict=True))
 
 
 def parameters_of(
@@ -284,20 +194,21 @@ def parameters_of(
     # Optuna must be given a value for each question, so the omitted ones get any valid value.
     omitted = search.ranges.keys() - answers.keys() if partial else set()
     for key in omitted:
-        where = search.ranges[key]
-        answers[key] = where.low if where.choices is None else where.choices[0]
+        range_ = search.ranges[key]
+        answers[key] = range_.low if range_.choices is None else range_.choices[0]
     trial = FixedTrial(answers)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # a value outside its range
         try:
-            chosen = choose(trial, dataclasses.replace(search, augmentations=names))
+            nearest = sample_point(trial, dataclasses.replace(search, augmentations=names))
         except UserWarning as error:
             raise ValueError(str(error)) from error
     # A value that the space does not ask for would be lost, and the point mistaken for another.
-    values = tuple((key, value) for key, value in chosen.values if key not in omitted)
-    if dataclasses.replace(chosen, values=values, repeat=point.repeat) != point:
-        raise ValueError(f"{point} is not in the space; the nearest is {chosen}")
-    return (
-        {name: value for name, value in trial.params.items() if name not in omitted},
-        {name: dist for name, dist in trial.distributions.items() if name not in omitted},
-    )
+    values = tuple((key, value) for key, value in nearest.values if key not in omitted)
+    if dataclasses.replace(nearest, values=values, repeat=point.repeat) != point:
+        raise ValueError(f"{point} is not in the space; the nearest is {nearest}")
+
+    def without_omitted(by_name: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in by_name.items() if name not in omitted}
+
+    return without_omitted(trial.params), without_omitted(trial.distributions)

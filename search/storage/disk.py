@@ -12,9 +12,8 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy import exc
 
 from handssl.disk import free_bytes
-from handssl.encoders import build_encoder
+from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError
-from handssl.training import PretrainConfig
 from search.storage.s3 import is_bucket
 
 _RECORD_BYTES: Final = 400_000
@@ -50,18 +49,25 @@ class DiskBudget(NamedTuple):
 
 
 def estimate_disk(
-    pretrain: PretrainConfig, *, trials: int, concurrent: int, keep_encoder: bool, results: str
+    config: EncoderConfig, *, trials: int, encoders: int, concurrent: int, results: str
 ) -> DiskBudget:
     """The budget of a number of further trials; writes and trains nothing.
 
     A checkpoint is about four times the weights: the weights, two moments of the optimiser, and
     the heads.
+
+    Args:
+        config: The encoder.
+        trials: Number of trials.
+        encoders: Number of trials that keep their encoder.
+        concurrent: Trials at the same time.
+        results: Folder of the results.
     """
     with torch.device("meta"):
-        encoder = build_encoder(dataclasses.replace(pretrain.encoder, weights="random"))
+        encoder = build_encoder(dataclasses.replace(config, weights="random"))
     weights = sum(p.numel() * p.element_size() for p in encoder.parameters())
     return DiskBudget(
-        result_bytes=trials * (_RECORD_BYTES + weights * keep_encoder),
+        result_bytes=trials * _RECORD_BYTES + encoders * weights,
         working_bytes=concurrent * 4 * weights,
         free_bytes=None if is_bucket(results) else free_bytes(Path(results)),
     )

@@ -1,8 +1,9 @@
-"""What a study would do and cost, without starting it."""
+"""The plan of a study: its trials, their time, cost and disk, without starting it."""
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -11,131 +12,221 @@ from rich.table import Table
 
 from handssl.data import Store
 from handssl.encoders import build_encoder
-from handssl.evaluation import linear_probe
-from handssl.records import Record
-from handssl.training import PretrainConfig, pretraining
+from handssl.evaluation import FinetuneConfig, Finetuning, linear_probe
+from handssl.training import Pretraining
 from search.cluster.resources import fit_at_once, local_resources
-from search.config.schema import Config
+from search.config.schema import TrialConfig
 from search.observers.display import duration
 from search.storage.disk import DiskBudget, estimate_disk
-from search.studies.sampled import trials_again
-from search.trials.resolve import Trial
+from search.studies.stage import Records
+from search.studies.study import Study
+from search.trials.fit import FitTrial
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Trial
 
-_CALIBRATION_S = 20.0
-"""About how long the timed batches may take; the first, untimed one comes on top."""
+_CALIBRATION_S: Final = 20.0
+"""Approximate time of all measured batches; the first batch of each kind comes on top."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one trial takes on this machine.
+    """The cost of a trial on this machine.
 
     Attributes:
-        step_s: Seconds of an optimiser step, all its accumulated batches.
+        steps: Optimiser steps.
+        step_s: Seconds of a step, including all accumulated batches.
         probe_s: Seconds of the probe.
     """
 
+    steps: int
     step_s: float
     probe_s: float
 
+    @property
+    def total_s(self) -> float:
+        """Seconds of the trial."""
+        return self.steps * self.step_s + self.probe_s
 
-def steps_of(pretrain: PretrainConfig, images: int) -> int:
-    """Optimiser steps of a pretraining on so many images."""
-    return pretrain.epochs * (images // (pretrain.batch_size * pretrain.accumulation))
+
+def print_plan(study: Study, recorded: Records, console: Console) -> None:
+    """Print the trials, their steps, time, cost and disk, and the resources that each holds.
+
+    Args:
+        study: The study.
+        recorded: Its records so far.
+        console: Where to print.
+    """
+    config, resources, data = study.config, study.config.trial, study.description.data
+    trials = study.known
+    costs = _measure(trials, study)
+    total, remaining = study.remaining({}), study.remaining(recorded)
+    # Trials that are not known yet cost as much as the known ones on average.
+    missing = [costs[trial.id] for trial in trials if trial.id not in recorded]
+    known = missing or list(costs.values())
+    steps = remaining * float(np.mean([cost.steps for cost in known]))
+    total_s = remaining * float(np.mean([cost.total_s for cost in known]))
+    at_once = _at_once(study)
+    budget = forecast_disk(study, remaining)
+    rows = {
+        "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
+        "data": f"{data['name']}: "
+        f"{data['images_train']} train, "
+        f"{data['images_val']} validation images",
+        "trials": f"{total}: {total - remaining} with a record, {remaining} to run",
+        "a trial": _example(trials[0], costs[trials[0].id]),
+        "holds": f"{resources.workers_shown} x ({resources.cpus:g} CPU, {resources.gpus:g} GPU), "
+        f"{resources.runs_in} executor, {at_once} at a time here",
+        "all steps": f"{steps:,.0f}",
+        "all time": f"{duration(total_s / at_once)} (measured here, {at_once} at a time)",
+        "all cost": _price(total_s / 3600, config.cluster.price_per_hour),
+        "disk": f"{(budget.result_bytes + budget.working_bytes) / 1e6:,.0f} MB more"
+        + ("" if budget.free_bytes is None else f"; {budget.free_bytes / 1e9:,.0f} GB free"),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows.items():
+        table.add_row(name, text)
+    console.print(table)
+    for number, trial in enumerate(study.planned, start=1):
+        state = recorded[trial.id].status if trial.id in recorded else "to run"
+        console.print(
+            f"{number:4d}  {trial.id}  seed {trial.seed}  {duration(costs[trial.id].total_s)}  "
+            f"{state}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
-def calibrate(trial: Trial, config: Config, store: Store) -> Cost:
-    """Measure a few real batches and a small probe, here, on as many threads as a worker has."""
-    torch.set_num_threads(max(1, int(config.trial.cpus)))
-    device = "cuda" if torch.cuda.is_available() and config.trial.gpus > 0 else "cpu"
+def forecast_disk(study: Study, remaining: int) -> DiskBudget:
+    """The disk space that the remaining trials need."""
+    keeping = [isinstance(t, PretrainTrial) and t.keep_encoder for t in study.known]
+    return estimate_disk(
+        study.known[0].encoder,
+        trials=remaining,
+        encoders=round(remaining * sum(keeping) / len(keeping)),
+        concurrent=_at_once(study),
+        results=study.config.results,
+    )
+
+
+def _at_once(study: Study) -> int:
+    """Trials at the same time on this machine."""
+    cpus, _ = local_resources(study.config.cluster)
+    at_once = fit_at_once(study.config.trial, cpus)
+    return min(at_once, study.config.search.concurrent or at_once)
+
+
+def _example(trial: Trial, cost: Cost) -> str:
+    text = f"{trial.point.objective} {trial.point.composition}, {trial.epochs} epochs"
+    if isinstance(trial, PretrainTrial):
+        pretrain = trial.pretrain
+        text += (
+            f", {cost.steps} steps of {pretrain.batch_size} x {pretrain.accumulation} images at "
+            f"{pretrain.size_px} px, {pretrain.encoder.name}"
+        )
+    return (
+        f"{text}; {duration(cost.total_s)}: {cost.step_s:.2f} s a step, "
+        f"{duration(cost.probe_s)} a probe"
+    )
+
+
+def _price(hours: float, price_per_hour: float | None) -> str:
+    if price_per_hour is None:
+        return "give cluster.price_per_hour=PRICE of the resources that one trial holds"
+    return f"{hours * price_per_hour:.2f} ({hours:.2f} trial hours at {price_per_hour:g})"
+
+
+def _measure(trials: Sequence[Trial], study: Study) -> dict[str, Cost]:
+    """The cost of each trial; a few steps of one trial of each kind are timed.
+
+    A probe by itself is not timed: it costs as much as that of a pretraining of the same encoder.
+    """
+    kinds = {_kind(trial): trial for trial in reversed(trials)}
+    budget_s = _CALIBRATION_S / len(kinds)
+    measured: dict[Any, Cost] = {}
+    probes_s: dict[str, float] = {}
+    for kind, trial in kinds.items():
+        if isinstance(trial, PretrainTrial):
+            store = study.stores[trial.images]
+            measured[kind] = measure_pretraining(trial, study.config.trial, store, budget_s)
+            probes_s[trial.encoder.name] = measured[kind].probe_s
+    for kind, trial in kinds.items():
+        if isinstance(trial, FitTrial):
+            train = study.stores[trial.images[trial.fit]].split("train")
+            measured[kind] = Cost(steps=0, step_s=0.0, probe_s=probes_s.get(trial.encoder.name, 0))
+            if trial.finetune is not None:
+                step_s = _finetuning_step_s(trial.finetune, train, study.config.trial)
+                measured[kind] = Cost(steps=0, step_s=step_s, probe_s=0.0)
+    return {
+        trial.id: dataclasses.replace(measured[_kind(trial)], steps=_steps(trial, study))
+        for trial in trials
+    }
+
+
+def _kind(trial: Trial) -> tuple[object, ...]:
+    """Trials of the same kind take the same time a step."""
+    if isinstance(trial, FitTrial):
+        return "fit", trial.encoder.name, trial.fit, trial.finetune is not None
+    assert isinstance(trial, PretrainTrial)
+    return "pretrain", trial.encoder.name, trial.point.objective, trial.images
+
+
+def _steps(trial: Trial, study: Study) -> int:
+    """Optimiser steps of a trial."""
+    if isinstance(trial, PretrainTrial):
+        images = len(study.stores[trial.images].split("train"))
+        pretrain = trial.pretrain
+        return pretrain.epochs * (images // (pretrain.batch_size * pretrain.accumulation))
+    assert isinstance(trial, FitTrial)
+    if trial.finetune is None:
+        return 0
+    images = len(study.stores[trial.images[trial.fit]].split("train"))
+    labelled = images * trial.finetune.label_fraction
+    return trial.finetune.epochs * max(1, round(labelled / trial.finetune.batch_size))
+
+
+def measure_pretraining(
+    trial: PretrainTrial, resources: TrialConfig, store: Store, budget_s: float
+) -> Cost:
+    """Time a few batches and a small probe on this machine, with the threads of a worker."""
+    torch.set_num_threads(max(1, int(resources.cpus)))
+    device = "cuda" if torch.cuda.is_available() and resources.gpus > 0 else "cpu"
     train, val = store.split("train"), store.split("val")
     optimizer = dataclasses.replace(trial.pretrain.optimizer, warmup_epochs=0.0)
     short = dataclasses.replace(trial.pretrain, epochs=1, accumulation=1, optimizer=optimizer)
 
-    def batches(count: int) -> float:
+    def batches_s(count: int) -> float:
         rows = np.arange(count * short.batch_size) % len(train)
-        return next(pretraining(short, train.select(rows), seed=0, device=device)).timings_s[
-            "total"
-        ]
+        report = next(Pretraining(short, train.select(rows), seed=0, device=device))
+        return report.timings_s["total"]
 
-    first = batches(1)
-    count = int(np.clip(_CALIBRATION_S / first, 1, 10))
-    step_s = batches(count) / count * trial.pretrain.accumulation
-    encoder = build_encoder(dataclasses.replace(trial.pretrain.encoder, weights="random"))
-    some = train.select(np.arange(min(len(train), 200)))
+    first_s = batches_s(1)
+    count = int(np.clip(budget_s / first_s, 1, 10))
+    step_s = batches_s(count) / count * trial.pretrain.accumulation
+    encoder = build_encoder(dataclasses.replace(trial.encoder, weights="random"))
+    small_train = train.select(np.arange(min(len(train), 200)))
+    small_val = val.select(np.arange(min(len(val), 20)))
     start = time.perf_counter()
-    linear_probe(encoder, some, val.select(np.arange(min(len(val), 20))), config.trial.probe)
-    views = (1 + config.trial.probe.augmented_passes) * len(some) + min(len(val), 20)
-    all_views = (1 + config.trial.probe.augmented_passes) * len(train) + len(val)
-    return Cost(
-        step_s=step_s,
-        probe_s=(time.perf_counter() - start) / views * all_views,
+    linear_probe(encoder, small_train, small_val, trial.probe)
+    elapsed_s = time.perf_counter() - start
+    passes = 1 + trial.probe.augmented_passes
+    views = passes * len(small_train) + len(small_val)
+    all_views = passes * len(train) + len(val)
+    return Cost(steps=0, step_s=step_s, probe_s=elapsed_s / views * all_views)
+
+
+def _finetuning_step_s(finetune: FinetuneConfig, train: Store, resources: TrialConfig) -> float:
+    """Seconds of a step: the second of two short epochs, from random weights."""
+    torch.set_num_threads(max(1, int(resources.cpus)))
+    rows = np.arange(3 * finetune.batch_size) % len(train)
+    optimizer = dataclasses.replace(finetune.optimizer, warmup_epochs=0.0)
+    short = dataclasses.replace(
+        finetune,
+        mode="supervised",
+        encoder=dataclasses.replace(finetune.encoder, weights="random"),
+        epochs=2,
+        label_fraction=1.0,
+        optimizer=optimizer,
     )
-
-
-def print_plan(
-    config: Config,
-    trials: Sequence[Trial],
-    existing: Mapping[str, Record],
-    store: Store,
-    console: Console,
-) -> None:
-    """Print the trials, their steps, time, cost and disk, and what each holds of the cluster.
-
-    Args:
-        config: The configuration.
-        trials: The planned trials; of a sampled search, one that stands for all.
-        existing: Records that are there already.
-        store: The images of the study.
-        console: Where to print.
-    """
-    sampled = config.search.kind != "grid"
-    total = (config.search.trials if sampled else len(trials)) + trials_again(config)
-    left = max(0, total - (len(existing) if sampled else sum(t.id in existing for t in trials)))
-    pretrain, trial = trials[0].pretrain, config.trial
-    train, val = store.split("train"), store.split("val")
-    steps = steps_of(pretrain, len(train))
-    cost = calibrate(trials[0], config, store)
-    seconds = steps * cost.step_s + cost.probe_s
-    cpus, _ = local_resources(config.cluster)
-    at_once = fit_at_once(trial, cpus)
-    at_once = min(at_once, config.search.concurrent or at_once)
-    hours = left * seconds / 3600
-    room = forecast_disk(config, trials, left)
-    facts = Table.grid(padding=(0, 2))
-    rows = {
-        "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
-        "data": f"{config.data.name}: {len(train)} train, {len(val)} validation images",
-        "trials": f"{total}: {total - left} with a record, {left} to run",
-        "a trial": f"{config.study.epochs} epochs, {steps} steps of {pretrain.batch_size} x "
-        f"{pretrain.accumulation} images at {pretrain.size_px} px, {pretrain.encoder.name}",
-        "holds": f"{trial.workers_shown} x ({trial.cpus:g} CPU, {trial.gpus:g} GPU), "
-        f"{trial.runs_in} executor, {at_once} at a time here",
-        "measured here": f"{cost.step_s:.2f} s a step, {duration(cost.probe_s)} a probe, "
-        f"{duration(seconds)} a trial of {trials[0].point.objective} {pretrain.composition}",
-        "all steps": f"{steps * left:,}",
-        "all time": f"{duration(left * seconds / at_once)} (a trial's time x {left} / {at_once})",
-        "all cost": "give cluster.price_per_hour=PRICE of what one trial holds"
-        if config.cluster.price_per_hour is None
-        else f"{hours * config.cluster.price_per_hour:.2f} ({hours:.2f} trial hours at "
-        f"{config.cluster.price_per_hour:g})",
-        "disk": f"{(room.result_bytes + room.working_bytes) / 1e6:,.0f} MB more"
-        + ("" if room.free_bytes is None else f"; {room.free_bytes / 1e9:,.0f} GB free"),
-    }
-    for name, text in rows.items():
-        facts.add_row(name, text)
-    console.print(facts)
-    if not sampled:
-        for number, planned in enumerate(trials, start=1):
-            state = existing[planned.id].status if planned.id in existing else "to run"
-            console.print(f"{number:4d}  {planned.id}  seed {planned.seed}  {state}", markup=False)
-
-
-def forecast_disk(config: Config, trials: Sequence[Trial], left: int) -> DiskBudget:
-    """What so many more trials need of the disk."""
-    return estimate_disk(
-        trials[0].pretrain,
-        trials=left,
-        concurrent=fit_at_once(config.trial, local_resources(config.cluster)[0]),
-        keep_encoder=config.trial.keep_encoder,
-        results=config.results,
-    )
+    run = Finetuning(short, train.select(rows), seed=0)
+    _, second = next(run), next(run)
+    return second.timings_s["total"] / (second.step / 2)

@@ -24,11 +24,14 @@ from handssl.training import PretrainConfig
 from search.config.renamed import upgrade_config
 from search.config.schema import Config, DataConfig
 from search.config.typed import from_dict
-from search.storage.folder import local_store
+from search.space.point import point_from
+from search.storage.folder import absolute_uri
 from search.studies.recorded import RecordedStudy, read_recorded
 from search.trials.datasets import open_data
-from search.trials.pretrain import TrialJob, run
-from search.trials.resolve import Trial, point_from
+from search.trials.execute import execute
+from search.trials.images import Images
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -187,39 +190,38 @@ def _note_versions(chosen: Sequence[Record], console: Console) -> None:
 
 
 def _run(record: Record, config: Config, console: Console) -> Record:
-    """The record that the trial has now."""
+    """The record of the trial when it runs again."""
     with tempfile.TemporaryDirectory() as folder:
-        job = _job(record, config, Path(folder))
+        job = Job(
+            trial=_trial(record, config.data),
+            metric=config.search.metric,
+            directory=folder,
+            scratch=folder,
+            context={"data": record.data, "versions": records.versions()},
+        )
         on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
-        for report in run(job, device="cuda" if on_gpu else "cpu"):
+        for report in execute(job, device="cuda" if on_gpu else "cpu"):
             if not report["done"]:
-                console.print(f"epoch {report['epoch']} of {job.trial.pretrain.epochs}")
+                console.print(f"epoch {report['epoch']} of {job.trial.epochs}")
         return records.read_record(Path(folder) / "record.json")
 
 
-def _job(record: Record, config: Config, folder: Path) -> TrialJob:
+def _trial(record: Record, data: DataConfig) -> PretrainTrial:
     names = {field.name for field in dataclasses.fields(PretrainConfig)}
     pretrain = {key: value for key, value in record.config.items() if key in names}
-    return TrialJob(
-        trial=Trial(
-            id=record.trial,
-            hash=record.hash,
-            seed=record.seed,
-            point=point_from(record.point),
-            pretrain=from_dict(PretrainConfig, pretrain),
-        ),
+    return PretrainTrial(
+        id=record.trial,
+        hash=record.hash,
+        seed=record.seed,
+        point=point_from(record.point),
+        pretrain=from_dict(PretrainConfig, pretrain),
         probe=from_dict(ProbeConfig, record.config["probe"]),
         diagnostics=from_dict(DiagnosticsConfig, record.config["diagnostics"]),
-        metric=config.search.metric,
-        rungs=(),
-        may_stop=False,
-        store=str(local_store(config.data.store)),
-        source_px=config.data.source_px,
-        images=record.config["images"],
-        directory=str(folder),
-        scratch=str(folder),
-        keep_encoder=False,
-        context={"data": record.data, "versions": records.versions()},
+        images=Images(
+            stores=(absolute_uri(data.store),),
+            source_px=(data.source_px,),
+            count=record.config["images"],
+        ),
     )
 
 

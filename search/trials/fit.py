@@ -1,267 +1,184 @@
-"""One row of a transfer table from start to record: fit an encoder, evaluate it, write.
-
-Pretrainings are trials as those of a grid, on joined data sets; the encoders that they leave
-behind are what rows start from.
-"""
+"""A trial that fits an encoder to a data set and evaluates it: one row of a transfer table."""
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from handssl import records
-from handssl.data import Store, join_stores, open_store
-from handssl.encoders import build_encoder
-from handssl.errors import ConfigError, NonFiniteLossError
+from handssl.data import Store
+from handssl.encoders import EncoderConfig, build_encoder
+from handssl.errors import ConfigError
 from handssl.evaluation import (
     Evaluated,
+    FinetuneConfig,
     Finetuning,
     PoseModel,
+    ProbeConfig,
     evaluate_model,
     linear_probe,
 )
 from handssl.records import Kind
+from handssl.training import EpochReport
 from handssl.training.randomness import random_parameters
-from search.config.metric import SearchMetric
-from search.storage import folder as folders
-from search.studies.rows import Fit
-from search.trials.job import Report
-from search.trials.pretrain import Stopwatch, TrialJob, epoch_row, record_of, write_record
-
-ENCODER_FILE = "encoder.safetensors"
-"""Beside the record of a pretraining."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
-    """Where a worker finds images.
-
-    Attributes:
-        stores: Paths; several are joined.
-        source_px: Side of their decoded images.
-        count: How many of each are used; None for all.
-        shares: Of each among the images of an epoch; None counts every image once.
-    """
-
-    stores: tuple[str, ...]
-    source_px: tuple[int, ...]
-    count: int | None
-    shares: tuple[float, ...] | None = None
-
-    def open(self) -> Store:
-        """All of them as one store; kept, because a reused actor runs job after job."""
-        return _open(self)
-
-
-@functools.lru_cache(maxsize=4)
-def _open(images: Images) -> Store:
-    stores = [
-        open_store(path, source_px=side)
-        for path, side in zip(images.stores, images.source_px, strict=True)
-    ]
-    if images.count is not None:
-        stores = [store.take(images.count) for store in stores]
-    return stores[0] if len(stores) == 1 else join_stores(stores, weights=images.shares)
+from search.config.typed import from_dict
+from search.space.point import Point
+from search.storage.folder import Folder
+from search.trials.build_record import epoch_row
+from search.trials.images import Images
+from search.trials.pretrain import ENCODER_FILE
+from search.trials.trial import Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainJob(TrialJob):
-    """A pretraining on joined data sets.
+class FitTrial:
+    """A fit, fully determined.
 
     Attributes:
-        joined: Its images.
-        described: Its part in the transfer tables.
+        id, hash, point, stage: See `Trial`.
+        seed: The same for all fits to the same data with the same repeat, so that they see the
+            same labels, and differences between them are paired.
+        pretraining: Id of the trial whose encoder it starts from; None starts without one.
+        fit: Data set that it is fitted to.
+        evaluate: Data sets that it is evaluated on; the metrics of the first are the record's.
+        split: Split that it is evaluated on.
+        images: Images of each data set.
+        finetune: How it is trained; None for a probe. Weights of the encoder are `random` or
+            `imagenet`, and are replaced by those of the pretraining.
+        probe: The linear probe; None for training.
+        config: Its configuration, for the record.
+        transfer: Its data sets and mode, for the record.
     """
 
-    joined: Images
-    described: Mapping[str, Any]
-
-    @property
-    def transfer(self) -> Mapping[str, Any]:
-        """Data sets and mode, for the record."""
-        return self.described
-
-    def splits(self) -> tuple[Store, Store]:
-        """Training and validation images of all data sets."""
-        store = self.joined.open()
-        return store.split("train"), store.split("val")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FitJob:
-    """All that a worker needs to run a row.
-
-    Attributes:
-        trial: What to run.
-        data: Images of each data set that it needs.
-        encoder: File of the pretrained encoder; None where it starts from none.
-        metric, directory, scratch, context: As of any job.
-    """
-
-    trial: Fit
-    data: Mapping[str, Images]
-    encoder: str | None
-    metric: SearchMetric
-    directory: str
-    scratch: str
-    context: Mapping[str, Any]
+    id: str
+    hash: str
+    seed: int
+    point: Point
+    stage: int = 1
+    pretraining: str | None
+    fit: str
+    evaluate: tuple[str, ...]
+    split: str
+    images: Mapping[str, Images]
+    finetune: FinetuneConfig | None
+    probe: ProbeConfig | None
+    config: Mapping[str, Any]
+    transfer: Mapping[str, Any]
 
     @property
     def kind(self) -> Kind:
-        """A fit."""
+        """It fits."""
         return "fit"
 
     @property
-    def transfer(self) -> Mapping[str, Any]:
-        """Data sets and mode, for the record."""
-        return self.trial.transfer
+    def epochs(self) -> int:
+        """Epochs of training; 0 for a probe."""
+        return self.finetune.epochs if self.finetune else 0
 
     @property
-    def epochs(self) -> int:
-        """Epochs of training; none where it is probed."""
-        return self.trial.finetune.epochs if self.trial.finetune else 0
+    def encoder(self) -> EncoderConfig:
+        """Architecture, and weights if it starts without a pretraining."""
+        return from_dict(EncoderConfig, self.config["encoder"])
 
     def settings(self) -> dict[str, Any]:
-        """What was run, as the record's `config`."""
-        return dict(self.trial.settings)
+        """Its configuration, for the record."""
+        return dict(self.config)
 
     def hyperparameters(self) -> dict[str, Any]:
-        """What TensorBoard compares rows by."""
-        part = self.trial.transfer
-        return {key: part[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
+        """The few settings by which TensorBoard compares fits."""
+        return {key: self.transfer[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
 
-    def run(self, *, device: str) -> Iterator[Report]:
-        """Run it, from its checkpoint if it has one.
+    def encoder_file(self, trials: Path) -> Path | None:
+        """Weights that it starts from, in the folder of the study's trials; None without."""
+        return trials / self.pretraining / ENCODER_FILE if self.pretraining else None
 
-        Yields a report after each epoch of training, and a last one with done=True once the
-        record is on disk. A loss that turns non-finite ends it with status "failed"; every other
-        error is the executor's to handle.
-        """
-        started_at, stopwatch = records.now(), Stopwatch()
-        rows: list[dict[str, Any]] = []
-        try:
-            if self.trial.probe is not None:
-                results = self._probed(device)
-            else:
-                run = self._training(device)
-                yield from self._epochs(run, rows, stopwatch)
-                results = {
-                    name: evaluate_model(run.model, self._tested(name), device=device)
-                    for name in self.trial.evaluate
-                }
-        except NonFiniteLossError as error:
-            record = record_of(self, "failed", rows, started_at=started_at, error=error)
-            write_record(folders.scratch_copy(self.directory), record)
-            yield {
-                "trial": self.trial.id,
-                "done": True,
-                "status": "failed",
-                "epoch": len(rows),
-            }
-            return
-        metrics = self._write_errors(results)
-        seconds = stopwatch.lap()
-        ending = {"timings_s": {"probe": seconds, "total": seconds}}
-        record = record_of(
-            self,
-            "finished",
-            [*rows, ending],
-            metrics=metrics,
-            evaluations={name: result.metrics for name, result in results.items()},
-            started_at=started_at,
-        )
-        write_record(folders.scratch_copy(self.directory), record)
-        yield {
-            "trial": self.trial.id,
-            "done": True,
-            "status": "finished",
-            "epoch": self.epochs,
-            **metrics,
-        }
+    def start(self, folder: Folder, *, device: str) -> "_Execution":
+        """Start, or continue from the checkpoint in the folder."""
+        return _Execution(self, folder.local_path, device)
 
-    def _train(self) -> Store:
-        return self.data[self.trial.fit].open().split("train")
 
-    def _tested(self, name: str) -> Store:
-        return self.data[name].open().split(self.trial.transfer["split"])
+class _Execution:
+    def __init__(self, trial: FitTrial, folder: Path, device: str) -> None:
+        self._trial = trial
+        self._device = device
+        self._train = trial.images[trial.fit].open().split("train")
+        weights = trial.encoder_file(folder.parent)
+        self._encoder = trial.encoder
+        if weights is not None:
+            self._encoder = dataclasses.replace(self._encoder, weights=str(weights))
+        self._run = self._finetuning(trial.finetune, folder) if trial.finetune else None
 
-    def _probed(self, device: str) -> dict[str, Evaluated]:
-        assert self.trial.probe is not None
-        config = self.trial.encoder
-        if self.encoder is not None:
-            config = dataclasses.replace(config, weights=self.encoder)
-        with random_parameters(self.trial.seed, "finetune", "parameters"):
-            encoder = build_encoder(config)
-        first, *others = self.trial.evaluate
-        result = linear_probe(
-            encoder,
-            self._train(),
-            self._tested(first),
-            self.trial.probe,
-            device=device,
-            seed=self.trial.seed,
-        )
-        model = PoseModel(
-            encoder,
-            name=config.name,
-            size_px=self.trial.probe.size_px,
-            bone_m=result.bone_m,
-            head="linear",
-        )
-        model.set_layer(result.layer)
-        return {first: result} | {
-            name: evaluate_model(model, self._tested(name), device=device) for name in others
-        }
+    @property
+    def history(self) -> list[EpochReport]:
+        return self._run.history if self._run else []
 
-    def _training(self, device: str) -> Finetuning:
-        config = self.trial.finetune
-        assert config is not None
-        if self.encoder is not None:
-            config = dataclasses.replace(
-                config, encoder=dataclasses.replace(config.encoder, weights=self.encoder)
+    def __iter__(self) -> Iterator[EpochReport]:
+        return self._run or iter(())
+
+    def row(self, epoch: EpochReport) -> dict[str, Any]:
+        return epoch_row(epoch, encoder_steps=epoch.step)
+
+    def finish(self, folder: Folder) -> Outcome:
+        results = self._probed() if self._run is None else self._evaluated(self._run.model)
+        for index, (name, result) in enumerate(results.items()):
+            records.write_npz(
+                folder.local_path / (f"errors-{name}.npz" if index else "errors.npz"),
+                error_cm=result.error_cm.astype("float32"),
+                group=result.groups,
             )
-        checkpoint = Path(self.directory) / "checkpoint.pt"
+        evaluations = {name: result.metrics for name, result in results.items()}
+        return Outcome(metrics=evaluations[self._trial.evaluate[0]], evaluations=evaluations)
+
+    def _finetuning(self, config: FinetuneConfig, folder: Path) -> Finetuning:
+        checkpoint = folder / "checkpoint.pt"
         start = functools.partial(
             Finetuning,
-            config,
-            self._train(),
-            seed=self.trial.seed,
-            device=device,
+            dataclasses.replace(config, encoder=self._encoder),
+            self._train,
+            seed=self._trial.seed,
+            device=self._device,
             checkpoint=checkpoint,
         )
         if checkpoint.exists():
             try:
                 return start(resume=checkpoint)
             except ConfigError:
-                # It names the encoder's file, which is elsewhere if the results were moved.
+                # It names the encoder's file, which changes if the results are moved.
                 checkpoint.unlink()
         return start()
 
-    def _epochs(
-        self, run: Finetuning, rows: list[dict[str, Any]], stopwatch: Stopwatch
-    ) -> Iterator[Report]:
-        """Train to the end; rows are those of `metrics.jsonl`, earlier runs' included."""
-        log = Path(self.directory) / "metrics.jsonl"
-        done = len(run.history)
-        rows += [row for row in records.read_jsonl(log) if row["epoch"] <= done]
-        unreported = run.history[len(rows) :]
-        records.write_jsonl(log, rows)
-        for epoch in itertools.chain(unreported, run):
-            row = epoch_row(epoch, encoder_steps=epoch.step)
-            row["timings_s"]["total"] = stopwatch.lap()
-            rows.append(row)
-            records.append_jsonl(log, row)
-            yield {"trial": self.trial.id, "done": False, **row}
+    def _probed(self) -> dict[str, Evaluated]:
+        trial = self._trial
+        assert trial.probe is not None
+        with random_parameters(trial.seed, "finetune", "parameters"):
+            encoder = build_encoder(self._encoder)
+        first, *others = trial.evaluate
+        result = linear_probe(
+            encoder,
+            self._train,
+            self._test(first),
+            trial.probe,
+            device=self._device,
+            seed=trial.seed,
+        )
+        model = PoseModel(
+            encoder,
+            name=self._encoder.name,
+            size_px=trial.probe.size_px,
+            bone_m=result.bone_m,
+            head="linear",
+        )
+        model.set_layer(result.layer)
+        return {first: result} | self._evaluated(model, others)
 
-    def _write_errors(self, results: Mapping[str, Evaluated]) -> dict[str, float]:
-        """Joint errors of every data set, the first one's under the name that all records use."""
-        directory = Path(self.directory)
-        for number, (name, own) in enumerate(results.items()):
-            records.write_npz(
-                directory / (f"errors-{name}.npz" if number else "errors.npz"),
-                error_cm=own.error_cm.astype("float32"),
-                group=own.groups,
-            )
-        return dict(results[self.trial.evaluate[0]].metrics)
+    def _evaluated(
+        self, model: PoseModel, names: tuple[str, ...] | list[str] | None = None
+    ) -> dict[str, Evaluated]:
+        return {
+            name: evaluate_model(model, self._test(name), device=self._device)
+            for name in (self._trial.evaluate if names is None else names)
+        }
+
+    def _test(self, name: str) -> Store:
+        return self._trial.images[name].open().split(self._trial.split)

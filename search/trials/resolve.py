@@ -1,106 +1,157 @@
-"""From points to trials: everything that decides a trial's numbers, resolved."""
+"""From points to trials: the configuration, the identity and the seed of a trial."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handssl.errors import ConfigError
+from handssl.evaluation import ProbeConfig
 from handssl.objectives import ObjectiveConfig
 from handssl.records import canonical_hash, flatten, seed_from
 from handssl.training import PretrainConfig
-from search.config.schema import Config
+from search.config.schema import StudyConfig, TrialConfig
+from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import from_dict, to_dict
-from search.space.sample import Point
+from search.space.point import Point
+from search.trials.images import Images
+from search.trials.pretrain import PretrainTrial
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One run, fully determined.
+class Resolver:
+    """Resolves the points of a search to trials of one stage.
 
     Attributes:
-        id: Name of its folder: readable, unique in the study, the same in every run of it.
-        hash: Identity of what it computes: configuration, data, study's seed and repeat.
-        seed: Derived from the hash, so that no two trials share one (D9).
-        point: Where in the search space it stands.
-        pretrain: Resolved configuration of the pretraining.
-        stage: 1 for the search, 2 for the best points run again.
+        objectives: Label of each objective and its overrides, `search.objectives`.
+        trial: The settings that all trials share.
+        study: Epochs and seed.
+        images: The images of all trials.
+        fingerprint: That of the images.
+        rungs: Epochs, besides the last, after which the probe runs too.
+        stage: Number of the stage.
     """
 
-    id: str
-    hash: str
-    seed: int
-    point: Point
-    pretrain: PretrainConfig
+    objectives: Mapping[str, Mapping[str, Any]]
+    trial: TrialConfig
+    study: StudyConfig
+    images: Images
+    fingerprint: str
+    rungs: tuple[int, ...] = ()
     stage: int = 1
 
+    def resolve(self, point: Point) -> PretrainTrial:
+        """The trial that runs a point.
 
-def resolve(config: Config, point: Point, fingerprint: str, *, stage: int = 1) -> Trial:
-    """The trial that runs a point on the data with this fingerprint.
+        Raises:
+            ConfigError: The point's values make no valid configuration.
+        """
+        overrides = dict(self.objectives[point.objective])
+        others = flatten(overrides.pop("pretrain", {}))
+        pretrain = override_pretrain(
+            self.trial.pretrain,
+            objective=overrides,
+            values={
+                "composition": point.composition,
+                "epochs": self.study.epochs,
+                **others,
+                **dict(point.values),
+            },
+            key=f"search.objectives.{point.objective}",
+        )
+        digest = pretrain_hash(
+            pretrain,
+            self.trial.probe,
+            fingerprint=self.fingerprint,
+            study=self.study,
+            repeat=point.repeat,
+        )
+        composition = point.composition.translate(str.maketrans("+:/", "-=~"))
+        return PretrainTrial(
+            id=f"{point.objective}_{composition}_r{point.repeat}_{digest[:8]}",
+            hash=digest,
+            seed=seed_from(digest),
+            point=point,
+            stage=self.stage,
+            rungs=self.rungs,
+            pretrain=pretrain,
+            probe=self.trial.probe,
+            diagnostics=self.trial.diagnostics,
+            images=self.images,
+            keep_encoder=self.trial.keep_encoder,
+        )
 
-    The hash covers all that decides the numbers and nothing else: workers, devices and folders are
-    left out, since the same trial elsewhere is the same trial.
+    def resolve_all(self, points: Iterable[Point]) -> list[PretrainTrial]:
+        """`resolve` for each point; points that give the same trial are one."""
+        trials = map(self.resolve, points)
+        return list({trial.hash: trial for trial in trials}.values())
+
+
+def rungs_of(search: SearchConfig, early_stopping: EarlyStopping, epochs: int) -> tuple[int, ...]:
+    """Epochs at which trials are probed: those of the search, and those of early stopping."""
+    return tuple(sorted({*search.rungs, *early_stopping.rungs(epochs)}))
+
+
+def override_pretrain(
+    base: PretrainConfig, *, objective: Mapping[str, Any], values: Mapping[str, Any], key: str
+) -> PretrainConfig:
+    """A pretraining that differs from another in some values.
+
+    Args:
+        base: The other pretraining.
+        objective: Values of its objective.
+        values: Other values, by dotted key.
+        key: Where the overrides are configured, for messages.
 
     Raises:
-        ConfigError: The point's values make no valid configuration.
+        ConfigError: A key does not exist, or a value is refused.
     """
-    values = to_dict(config.trial.pretrain)
-    values["composition"] = point.composition
-    values["epochs"] = config.study.epochs
-    overrides = dict(config.search.objectives[point.objective])
-    others = overrides.pop("pretrain", {})
+    changed = to_dict(base)
     try:
-        values["objective"] = to_dict(from_dict(ObjectiveConfig, values["objective"] | overrides))
+        merged = from_dict(ObjectiveConfig, changed["objective"] | objective)
+        changed["objective"] = to_dict(merged)
+        for name, value in values.items():
+            _set_key(changed, name, value)
     except ConfigError as error:
-        raise ConfigError(f"search.objectives.{point.objective}: {error}") from error
-    for key, value in (*flatten(others).items(), *point.values):
-        set_key(values, key, value)
-    pretrain = from_dict(PretrainConfig, values)
-    decides = to_dict(pretrain)
-    del decides["checkpoint_every"]
-    identity = {
-        "pretrain": decides,
-        "probe": to_dict(config.trial.probe),
-        "data": fingerprint,
-        "images": config.study.images,
-        "seed": config.study.seed,
-        "repeat": point.repeat,
-    }
-    digest = canonical_hash(identity)
-    composition = point.composition.translate(str.maketrans("+:/", "-=~"))
-    return Trial(
-        id=f"{point.objective}_{composition}_r{point.repeat}_{digest[:8]}",
-        hash=digest,
-        seed=seed_from(digest),
-        point=point,
-        pretrain=pretrain,
-        stage=stage,
+        raise ConfigError(f"{key}: {error}") from error
+    return from_dict(PretrainConfig, changed)
+
+
+def pretrain_hash(
+    pretrain: PretrainConfig,
+    probe: ProbeConfig,
+    *,
+    fingerprint: str,
+    study: StudyConfig,
+    repeat: int,
+) -> str:
+    """The identity of a pretraining: everything that decides its numbers, and nothing else.
+
+    Workers, devices and folders are left out, since the same trial elsewhere is the same trial.
+    """
+    settings = to_dict(pretrain)
+    del settings["checkpoint_every"]
+    return canonical_hash(
+        {
+            "pretrain": settings,
+            "probe": to_dict(probe),
+            "data": fingerprint,
+            "images": study.images,
+            "seed": study.seed,
+            "repeat": repeat,
+        }
     )
 
 
-def resolve_all(
-    config: Config, points: Iterable[Point], fingerprint: str, *, stage: int = 1
-) -> list[Trial]:
-    """`resolve` for each point; points that turn out to be the same trial are one."""
-    trials = (resolve(config, point, fingerprint, stage=stage) for point in points)
-    return list({trial.hash: trial for trial in trials}.values())
-
-
-def set_key(values: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value at a dotted key that must exist; a magnitude's key has a dot of its own."""
+def _set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value at an existing dotted key; the key of a magnitude contains a dot."""
     head, _, rest = key.partition(".")
     if head == "magnitudes" and rest:
         values[head] = {**values[head], rest: value}
     elif head not in values or (rest and not isinstance(values[head], Mapping)):
         raise ConfigError(
-            f"a key must be one of trial.pretrain's here ({', '.join(values)}), but got {key}"
+            f"a key must be one of trial.pretrain's ({', '.join(values)}), but got {key}"
         )
     elif rest:
-        set_key(values[head], rest, value)
+        _set_key(values[head], rest, value)
     else:
         values[head] = value
-
-
-def point_from(values: Mapping[str, Any]) -> Point:
-    """A point as `to_dict` wrote it into a record."""
-    pairs = tuple((str(key), value) for key, value in values["values"])
-    return Point(**{**values, "values": pairs})

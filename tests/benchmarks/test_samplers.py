@@ -14,7 +14,7 @@ from handssl.training import OptimizerConfig, PretrainConfig
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import to_dict
-from search.space.sample import Point
+from search.space.point import Point
 
 SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))
 CONFIG = Config(

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from handssl.cli import main
 from handssl.data import open_or_build_store
 from handssl.encoders import EncoderConfig
 from handssl.synthetic import generate_freihand
-from handssl.training import OptimizerConfig, PretrainConfig, pretraining
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
 def study_exports(
@@ -24,7 +25,7 @@ def study_exports(
     shutil.copy(encoder, trial / "encoder.safetensors")
     record = {
         "hash": "f00d",
-        "config": config.to_dict(),
+        "config": dataclasses.asdict(config),
         "data": {"fingerprint": "abc"},
         "seed": 4,
         "epochs": 1,
@@ -54,7 +55,7 @@ def test_an_exported_run_loads_in_torchvision_and_says_what_it_is(
         accumulation=1,
         optimizer=OptimizerConfig(warmup_epochs=0.0),
     )
-    run = pretraining(config, store, seed=3, checkpoint=tmp_path / "run.pt")
+    run = Pretraining(config, store, seed=3, checkpoint=tmp_path / "run.pt")
     next(run)
     out = tmp_path / "out" / "encoder.safetensors"
     assert main(["export", str(tmp_path / "run.pt"), "--out", str(out)]) == 0

@@ -39,15 +39,15 @@ def test_the_pose_is_where_the_view_shows_it(encoder: Encoder, hands: Store) -> 
     rows = extract(encoder, hands, "translate+scale+rotate")
     joints_m = torch.from_numpy(hands.joints_m)
     source = torch.from_numpy(hands.intrinsics)
-    matrix = rows.intrinsics @ source.inverse()
+    matrix = rows.labels.intrinsics @ source.inverse()
     moved = transform_points(project(joints_m, source), matrix)
-    assert torch.allclose(rows.pose[..., :2] * 32, moved, atol=1e-2)
+    assert torch.allclose(rows.labels.pose[..., :2] * 32, moved, atol=1e-2)
     assert matrix[:, 0, 1].abs().max() > 0.01, "some view is rotated"
 
 
 def test_unaugmented_hands_are_centred(encoder: Encoder, hands: Store) -> None:
     rows = extract(encoder, hands, "")
-    centres = rows.pose[..., :2].mean(dim=1)
+    centres = rows.labels.pose[..., :2].mean(dim=1)
     assert (centres - 0.5).abs().max() < 0.02
     assert rows.features.shape == (len(hands), 48)
 
@@ -55,7 +55,7 @@ def test_unaugmented_hands_are_centred(encoder: Encoder, hands: Store) -> None:
 def test_the_batch_size_changes_nothing(encoder: Encoder, hands: Store) -> None:
     large = extract(encoder, hands, "rotate+translate", batch=64)
     small = extract(encoder, hands, "rotate+translate", batch=7)
-    assert torch.equal(large.intrinsics, small.intrinsics)
+    assert torch.equal(large.labels.intrinsics, small.labels.intrinsics)
     assert torch.allclose(large.features, small.features, atol=1e-6)
 
 
@@ -74,5 +74,5 @@ def test_a_sample_without_its_reference_bone_has_no_valid_joint(
     valid[4, 20] = False
     monkeypatch.setattr(Store, "valid", valid)
     rows = extract(encoder, hands, "")
-    assert not rows.valid[3].any()
-    assert rows.valid[4].sum() == 20
+    assert not rows.labels.valid[3].any()
+    assert rows.labels.valid[4].sum() == 20

@@ -8,7 +8,7 @@ import torch
 from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation.finetune import Finetuning, evaluate_model, stages
+from handssl.evaluation.finetune import Finetuning, evaluate_model, layer_groups
 from handssl.evaluation.finetune_config import FinetuneConfig
 from handssl.evaluation.pose_model import PoseModel
 
@@ -64,7 +64,7 @@ def test_training_images_are_learned(hands: Store) -> None:
 def test_stages_run_from_the_image_to_the_layer_and_each_learns_slower() -> None:
     encoder = build_encoder(EncoderConfig(name="resnet18"))
     model = PoseModel(encoder, name="resnet18", size_px=32, bone_m=0.09)
-    found = stages(model)
+    found = layer_groups(model)
     assert len(found) == 6, "the stem with its norm, four blocks, the layer"
     by_name = dict(encoder.backbone.named_parameters())
     assert found[0][0] is by_name["conv1.weight"]

@@ -16,9 +16,9 @@ from handssl.evaluation import (
     evaluate_model,
     linear_probe,
 )
-from handssl.evaluation.finetune import stages
+from handssl.evaluation.finetune import layer_groups
 from handssl.objectives import OBJECTIVES, ObjectiveConfig
-from handssl.training import OptimizerConfig, PretrainConfig, pretraining
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 HRNET = EncoderConfig(name="hrnet_w18_small")
 MIXED = "translate:relative+rotate:relative+color_jitter:contrastive"
@@ -40,7 +40,7 @@ def pretrain_config(objective: str) -> PretrainConfig:
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_every_objective_pretrains_hrnet(hands: Store, objective: str) -> None:
-    run = pretraining(pretrain_config(objective), hands.select(np.arange(8)), seed=0)
+    run = Pretraining(pretrain_config(objective), hands.select(np.arange(8)), seed=0)
     before = {name: value.clone() for name, value in run.encoder.named_parameters()}
     assert np.isfinite(next(run).loss)
     for name, value in run.encoder.named_parameters():
@@ -52,7 +52,7 @@ def test_contrastive_weights_go_strictly_into_the_heat_map_model(
 ) -> None:
     train, val = hands.split("train"), hands.split("val")
     pretrained = tmp_path / "pretrained.pt"
-    first = pretraining(pretrain_config("contrastive"), train, seed=0, checkpoint=pretrained)
+    first = Pretraining(pretrain_config("contrastive"), train, seed=0, checkpoint=pretrained)
     next(first)
     weights = EncoderConfig(name=HRNET.name, weights=str(pretrained))
     config = FinetuneConfig(
@@ -104,5 +104,5 @@ def test_the_probe_reads_the_flattened_map(hands: Store) -> None:
 
 def test_stages_of_hrnet_cover_all_its_parameters() -> None:
     model = PoseModel(build_encoder(HRNET), name=HRNET.name, size_px=32, bone_m=0.09)
-    found = [parameter for stage in stages(model) for parameter in stage]
+    found = [parameter for stage in layer_groups(model) for parameter in stage]
     assert len(found) == len({id(p) for p in found}) == len(list(model.parameters()))

@@ -7,7 +7,7 @@ from handssl.data import Store
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
 from handssl.errors import ConfigError, DataError
 from handssl.evaluation import ProbeConfig, linear_probe
-from handssl.evaluation.features import LabelledFeatures
+from handssl.evaluation.features import LabelledFeatures, ViewLabels
 from handssl.evaluation.probe import fit_layer, held_out_rows, with_labels
 from handssl.geometry import joints_to_25d
 
@@ -40,11 +40,13 @@ def labelled(n: int, seed: int = 0) -> LabelledFeatures:
     mixing = torch.randn(63, 70, generator=torch.Generator().manual_seed(9))
     return LabelledFeatures(
         features=pose.flatten(1) @ mixing,
-        pose=pose,
-        valid=torch.ones(n, 21, dtype=torch.bool),
-        bone_m=torch.ones(n),
-        intrinsics=torch.eye(3).repeat(n, 1, 1),
-        groups=np.arange(n).astype(str),
+        labels=ViewLabels(
+            pose=pose,
+            valid=torch.ones(n, 21, dtype=torch.bool),
+            bone_m=torch.ones(n),
+            intrinsics=torch.eye(3).repeat(n, 1, 1),
+            groups=np.arange(n).astype(str),
+        ),
     )
 
 
@@ -130,22 +132,22 @@ def test_the_probe_of_a_real_encoder_reports_everything(hands: Store) -> None:
 def test_the_fit_recovers_poses_that_are_linear_in_the_features() -> None:
     fitted, new = labelled(200), labelled(20, seed=1)
     held_out = torch.arange(200) >= 180
-    assert (predict(fitted, held_out, new.features) - new.pose).abs().max() < 1e-3
+    assert (predict(fitted, held_out, new.features) - new.labels.pose).abs().max() < 1e-3
 
 
 def test_invalid_joints_neither_teach_nor_spoil_the_others() -> None:
     fitted, new = labelled(200), labelled(20, seed=1)
     held_out = torch.arange(200) >= 180
-    fitted.valid[:90, 7] = False
-    fitted.pose[:90, 7] = torch.nan
+    fitted.labels.valid[:90, 7] = False
+    fitted.labels.pose[:90, 7] = torch.nan
     prediction = predict(fitted, held_out, new.features)
-    assert (prediction - new.pose).abs().max() < 1e-3
+    assert (prediction - new.labels.pose).abs().max() < 1e-3
 
 
 def test_a_joint_without_labels_is_predicted_at_the_centre() -> None:
     fitted = labelled(100)
-    fitted.valid[:, 3] = False
-    fitted.pose[:, 3] = torch.nan
+    fitted.labels.valid[:, 3] = False
+    fitted.labels.pose[:, 3] = torch.nan
     prediction = predict(fitted, torch.arange(100) >= 80, fitted.features)
     assert torch.equal(prediction[:, 3], torch.tensor([0.5, 0.5, 0.0]).double().expand(100, 3))
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from handssl.evaluation.features import LabelledFeatures
+from handssl.evaluation.features import LabelledFeatures, ViewLabels
 from handssl.evaluation.released import pose_loss, train_released
 from handssl.evaluation.ridge import LinearMap
 
@@ -29,17 +29,19 @@ def test_epochs_draw_fresh_views_and_the_error_falls() -> None:
         mixing = torch.randn(63, 90, generator=torch.Generator().manual_seed(9))
         return LabelledFeatures(
             features=pose.flatten(1) @ mixing,
-            pose=pose,
-            valid=torch.ones(400, 21, dtype=torch.bool),
-            bone_m=torch.ones(400),
-            intrinsics=torch.eye(3).repeat(400, 1, 1),
-            groups=torch.arange(400).numpy(),
+            labels=ViewLabels(
+                pose=pose,
+                valid=torch.ones(400, 21, dtype=torch.bool),
+                bone_m=torch.ones(400),
+                intrinsics=torch.eye(3).repeat(400, 1, 1),
+                groups=torch.arange(400).numpy(),
+            ),
         )
 
     new = views(99)
 
     def validate(layer: LinearMap) -> dict[str, float]:
-        away = layer(new.features).view(-1, 21, 3) - new.pose
+        away = layer(new.features).view(-1, 21, 3) - new.labels.pose
         return {"error": float(away.abs().mean())}
 
     asked.clear()

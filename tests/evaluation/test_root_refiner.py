@@ -9,7 +9,7 @@ from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import DataError
 from handssl.evaluation import FinetuneConfig, Finetuning, PoseModel, evaluate_model
-from handssl.evaluation.finetune import stages
+from handssl.evaluation.finetune import layer_groups
 from handssl.evaluation.root_refiner import RootRefiner, root_loss
 from handssl.geometry import joints_from_25d, joints_to_25d, pixel_rays, root_depth
 from handssl.training import OptimizerConfig
@@ -127,5 +127,5 @@ def test_a_refined_model_travels_and_resumes(hands: Store, tmp_path: Path) -> No
 
 def test_layer_decay_counts_the_refiner_to_the_head() -> None:
     model = PoseModel(build_encoder(TINY), name="tiny", size_px=32, bone_m=0.1, refine_root=True)
-    found = [parameter for stage in stages(model) for parameter in stage]
+    found = [parameter for stage in layer_groups(model) for parameter in stage]
     assert len(found) == len({id(p) for p in found}) == len(list(model.parameters()))

@@ -17,19 +17,12 @@ def pair_of(composition: Composition, *, n: int = 12, dim: int = 8, seed: int = 
     images = torch.zeros(n, 3, 48, 48, dtype=torch.uint8)
     side_px = 30 + 10 * torch.rand(n, generator=generator)
     views = [
-        make_views(images, own, generator, size=16, side_px=side_px) for own in composition.views
+        make_views(images, view, generator, size=16, side_px=side_px) for view in composition.views
     ]
     features: list[Float[Tensor, "n dim"]] = [
         torch.randn(n, dim, generator=generator).requires_grad_() for _ in range(2)
     ]
-    return ViewPair(
-        features_a=features[0],
-        features_b=features[1],
-        views_a=views[0].parameters,
-        views_b=views[1].parameters,
-        matrix_a=views[0].matrix,
-        matrix_b=views[1].matrix,
-    )
+    return ViewPair(a=views[0], b=views[1], features_a=features[0], features_b=features[1])
 
 
 @pytest.fixture

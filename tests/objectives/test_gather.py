@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from handssl.augment import Composition
+from handssl.augment import Composition, Views
 from handssl.objectives import ObjectiveConfig, ViewPair, build_objective, nt_xent
 
 N, DIM = 6, 5
@@ -50,17 +50,14 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
         objective = build_objective(config, Composition.parse(composition), 4).eval()
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
-            for own in objective.parameters():
-                own.copy_(torch.rand(own.shape, generator=generator) - 0.3)
-        views_a, views_b = parameters(2), parameters(3)
-        pair = ViewPair(
-            features_a=z_a,
-            features_b=z_b,
-            views_a={key: value[rows] for key, value in views_a.items()},
-            views_b={key: value[rows] for key, value in views_b.items()},
-            matrix_a=torch.eye(3).repeat(len(z_a), 1, 1),
-            matrix_b=torch.eye(3).repeat(len(z_a), 1, 1),
+            for parameter in objective.parameters():
+                parameter.copy_(torch.rand(parameter.shape, generator=generator) - 0.3)
+        images, matrix = torch.zeros(len(z_a), 3, 1, 1), torch.eye(3).repeat(len(z_a), 1, 1)
+        a, b = (
+            Views(images, {key: value[rows] for key, value in parameters(seed).items()}, matrix)
+            for seed in (2, 3)
         )
+        pair = ViewPair(a=a, b=b, features_a=z_a, features_b=z_b)
         loss = objective([pair]).loss
     (gradient,) = torch.autograd.grad(loss, list(encoder.parameters()))
     return loss.detach(), gradient

@@ -34,7 +34,7 @@ def test_the_loss_is_equation_3_over_both_orders(
         terms = []
         for swap in (False, True):
             h_i, h_j = pair.features_a, pair.features_b
-            v_i, v_j = pair.views_a, pair.views_b
+            v_i, v_j = pair.a.parameters, pair.b.parameters
             if swap:
                 h_i, h_j, v_i, v_j = h_j, h_i, v_j, v_i
             target = relative_targets(v_i, v_j, [name])[name]
@@ -49,7 +49,7 @@ def test_the_released_form_uses_one_order(make_pair: Callable[..., ViewPair]) ->
     composition = Composition.parse("Ro")
     objective = build(composition, targets="released")
     pair = make_pair(composition, n=7)
-    target = relative_targets(pair.views_a, pair.views_b, ["rotate"], targets="released")
+    target = relative_targets(pair.a.parameters, pair.b.parameters, ["rotate"], targets="released")
     residual = target["rotate"] - objective.heads["rotate"](pair.features_a, pair.features_b)
     torch.testing.assert_close(objective([pair]).loss, residual.abs().mean())
 
@@ -83,7 +83,7 @@ def test_errors_are_logged_in_physical_units(
             last.copy_(torch.tensor([0.0, 1.0]))
     pair = make_pair(composition)
     terms = objective([pair]).terms
-    a, b = pair.views_a, pair.views_b
+    a, b = pair.a.parameters, pair.b.parameters
     angle = (a["rotate"] - b["rotate"]).abs().mean()
     torch.testing.assert_close(terms["error/rotate_deg"], angle, atol=1e-4, rtol=1e-4)
     shift = (a["translate"] - b["translate"]).abs().mean()
@@ -123,7 +123,7 @@ def test_views_that_differ_are_told_apart_by_what_either_has(
             parameter.zero_()
     pair = make_pair(composition)
     terms = objective([pair]).terms
-    a, b = pair.views_a, pair.views_b
+    a, b = pair.a.parameters, pair.b.parameters
     # The second view is not shifted, and the first has the nominal margin 1.25.
     for name, expected in (
         ("translate_frac", a["translate"].abs().mean()),

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from handssl.records.uri import open_filesystem
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.compose import compose_config
 from search.config.schema import Config
-from search.space.sample import grid
-from search.trials.pretrain import TrialJob
-from search.trials.resolve import Trial, resolve_all
+from search.space.grid import grid
+from search.studies.grid import resolver_of
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job
 from tests.search.running import command, run_grid
 
 SMALLEST = (
@@ -72,26 +74,24 @@ def small(embedded: Path) -> Config:
 
 
 @pytest.fixture
-def small_trials(small: Config) -> list[Trial]:
-    return resolve_all(small, grid(small.search), "fingerprint")
+def small_trials(small: Config) -> list[PretrainTrial]:
+    return resolver_of(small, "fingerprint").resolve_all(grid(small.search))
 
 
 @pytest.fixture
-def job(small: Config, small_trials: list[Trial], tmp_path: Path) -> TrialJob:
-    """The first trial of the small study, in a folder of its own."""
-    return TrialJob(
-        trial=small_trials[0],
-        probe=small.trial.probe,
-        diagnostics=small.trial.diagnostics,
+def trial(small_trials: list[PretrainTrial]) -> PretrainTrial:
+    """The first trial of the small study, probed after its first epoch too."""
+    return dataclasses.replace(small_trials[0], rungs=(1,))
+
+
+@pytest.fixture
+def job(small: Config, trial: PretrainTrial, tmp_path: Path) -> Job:
+    """That trial in a folder of its own."""
+    return Job(
+        trial=trial,
         metric=small.search.metric,
-        rungs=(1,),
-        may_stop=False,
-        store=small.data.store,
-        source_px=small.data.source_px,
-        images=small.study.images,
-        directory=str(tmp_path / "trials" / small_trials[0].id),
+        directory=str(tmp_path / "trials" / trial.id),
         scratch=str(tmp_path / "ray"),
-        keep_encoder=False,
         context={"study": "small", "versions": records.versions()},
     )
 

@@ -1,5 +1,6 @@
 """A study whose results and store lie in a bucket: watched, killed, continued elsewhere."""
 
+import dataclasses
 import json
 import signal
 import socket
@@ -20,12 +21,13 @@ from moto.server import ThreadedMotoServer
 from handssl import records
 from handssl.records.uri import open_filesystem
 from search.config.compose import compose_config
-from search.space.sample import grid
+from search.space.grid import grid
 from search.storage import s3
 from search.storage.folder import cache_path
 from search.storage.s3 import join_uri
-from search.trials.pretrain import TrialJob, run
-from search.trials.resolve import resolve_all
+from search.studies.grid import resolver_of
+from search.trials.execute import execute
+from search.trials.trial import Job
 
 pytestmark = pytest.mark.long
 
@@ -163,23 +165,16 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
     # The trials have the numbers of an undisturbed run, without Ray and without a bucket.
     config = compose_config([*again[2:], f"results={tmp_path}/local", "search.storage=null"])
     fingerprint = recorded(next(iter(names("record.json"))).split("/")[1])["data"]["fingerprint"]
-    for trial in resolve_all(config, grid(config.search), fingerprint):
-        job = TrialJob(
-            trial=trial,
-            probe=config.trial.probe,
-            diagnostics=config.trial.diagnostics,
+    for trial in resolver_of(config, fingerprint).resolve_all(grid(config.search)):
+        images = dataclasses.replace(trial.images, stores=(str(embedded / "store"),))
+        job = Job(
+            trial=dataclasses.replace(trial, images=images),
             metric=config.search.metric,
-            rungs=(),
-            may_stop=False,
-            store=str(embedded / "store"),
-            source_px=config.data.source_px,
-            images=config.study.images,
             directory=str(tmp_path / "local" / trial.id),
             scratch=str(tmp_path),
-            keep_encoder=False,
             context={},
         )
-        for _ in run(job, device="cpu"):
+        for _ in execute(job, device="cpu"):
             pass
         here = records.read_record(tmp_path / "local" / trial.id / "record.json")
         assert recorded(trial.id)["metrics"] == here.metrics

@@ -20,8 +20,10 @@ from search.config.compose import compose_config
 from search.config.schema import Config
 from search.config.search import SearchConfig
 from search.observers.optuna_study import OptunaMirror, without_password
-from search.studies.sampled import sampled
-from search.trials.resolve import Trial
+from search.studies.grid import resolver_of
+from search.studies.sampled import sampled_trials
+from search.studies.stage import Session
+from search.trials.pretrain import PretrainTrial
 from tests.search.observers.test_optuna_study import record_of
 
 RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
@@ -96,14 +98,14 @@ def view_of() -> Iterator[Callable[..., OptunaMirror]]:
 
     yield make
     for view in made:
-        view.close()
+        view._storage.engine.dispose()
 
 
 View = Callable[..., OptunaMirror]
 
 
 def test_a_killed_driver_is_healed_as_in_sqlite(
-    server: str, view_of: View, small: Config, small_trials: list[Trial]
+    server: str, view_of: View, small: Config, small_trials: list[PretrainTrial]
 ) -> None:
     unfinished, recorded, missing = small_trials[:3]
     killed = view_of(server, "healed", small.search)
@@ -130,7 +132,9 @@ def test_tpe_samples_with_its_memory_in_the_server(server: str, view_of: View) -
     config = compose_config(["search=tpe", "search.trials=12", f"search.storage='{server}'"])
     view = view_of(server, "sampled", config.search)
     finished: dict[str, records.Record] = {}
-    for number, trial in enumerate(sampled(config, view, "f", finished, [])):
+    session = Session(records=finished, optuna=view, adopted=[])
+    trials = sampled_trials(config.search, resolver_of(config), session)
+    for number, trial in enumerate(trials):
         finished[trial.id] = record_of(trial, value=float(number))
         view.finish(finished[trial.id])
     assert len(finished) == 12

@@ -25,12 +25,6 @@ def test_magnitudes_reach_the_composition() -> None:
     assert rotate.max_deg == 30.0  # type: ignore[attr-defined]
 
 
-def test_a_plain_dictionary_tells_everything() -> None:
-    plain = PretrainConfig(composition="rotate").to_dict()
-    assert plain["composition"] == "rotate"
-    assert plain["optimizer"]["name"] == "lars_adam"
-
-
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

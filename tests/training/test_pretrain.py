@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,31 +8,32 @@ import torch
 from handssl.data import Store
 from handssl.errors import ConfigError, DataError, NonFiniteLossError
 from handssl.objectives import ObjectiveConfig
-from handssl.training import (
-    EpochReport,
-    OptimizerConfig,
-    PretrainConfig,
-    pretrain,
-    pretraining,
-)
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 Small = Callable[..., PretrainConfig]
 
 
-def test_a_run_reports_every_epoch_and_returns_the_encoder(
+def trained(config: PretrainConfig, store: Store, *, seed: int, **paths: Any) -> Pretraining:
+    run = Pretraining(config, store, seed=seed, **paths)
+    list(run)
+    return run
+
+
+def test_a_run_reports_every_epoch_and_trains_the_encoder(
     store: Store, small_config: Small
 ) -> None:
-    reports: list[EpochReport] = []
-    result = pretrain(small_config(), store, seed=1, report=reports.append)
+    run = Pretraining(small_config(), store, seed=1)
+    reports = list(run)
     assert [r.epoch for r in reports] == [1, 2, 3]
     assert [r.step for r in reports] == [2, 4, 6]
     assert all(r.total_steps == 6 and len(r.losses) == 2 for r in reports)
-    assert result.history == tuple(reports)
-    assert result.encoder_steps == 6
-    assert result.encoder(torch.rand(1, 3, 16, 16)).shape == (1, 512)
+    assert run.history == reports
+    assert run.encoder_steps == 6
+    assert run.encoder(torch.rand(2, 3, 16, 16)).shape == (2, 512)
     parts = ("encoder", "objective", "optimizer", "augment", "data")
-    assert sum(result.timings_s[part] for part in parts) <= result.timings_s["total"]
-    assert all(result.timings_s[part] > 0 for part in parts)
+    for timings in (report.timings_s for report in reports):
+        assert sum(timings[part] for part in parts) <= timings["total"]
+        assert all(timings[part] > 0 for part in parts)
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "relative"])
@@ -42,7 +44,7 @@ def test_the_loss_falls(store: Store, small_config: Small, objective: str) -> No
         composition="translate" if objective == "contrastive" else "translate+scale+color_jitter",
         epochs=16,
     )
-    history = pretrain(config, store, seed=1).history
+    history = trained(config, store, seed=1).history
     assert history[-1].loss < 0.75 * history[0].loss
 
 
@@ -50,13 +52,13 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(
     store: Store, small_config: Small
 ) -> None:
     torch.manual_seed(0)
-    first = pretrain(small_config(), store, seed=1)
+    first = trained(small_config(), store, seed=1)
     torch.manual_seed(1)
     torch.rand(7)
     state = torch.get_rng_state()
-    second = pretrain(small_config(), store, seed=1)
+    second = trained(small_config(), store, seed=1)
     assert torch.equal(state, torch.get_rng_state()), "the global state must stay untouched"
-    other = pretrain(small_config(), store, seed=2)
+    other = trained(small_config(), store, seed=2)
     assert [r.losses for r in first.history] == [r.losses for r in second.history]
     assert first.history[0].losses != other.history[0].losses
 
@@ -70,10 +72,10 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
         objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
         optimizer=OptimizerConfig(name=optimizer, warmup_epochs=1.0, base_lr=1e-3),
     )
-    whole = pretrain(config, store, seed=3)
-    stopped = pretraining(config, store, seed=3, checkpoint=tmp_path / "run.ckpt")
+    whole = trained(config, store, seed=3)
+    stopped = Pretraining(config, store, seed=3, checkpoint=tmp_path / "run.ckpt")
     next(stopped)
-    resumed = pretrain(config, store, seed=3, resume=tmp_path / "run.ckpt")
+    resumed = trained(config, store, seed=3, resume=tmp_path / "run.ckpt")
     assert [r.losses for r in resumed.history] == [r.losses for r in whole.history]
     assert [r.terms for r in resumed.history] == [r.terms for r in whole.history]
     for name, value in whole.encoder.state_dict().items():
@@ -84,8 +86,8 @@ def test_resuming_a_finished_run_does_nothing_more(
     store: Store, small_config: Small, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.ckpt"
-    whole = pretrain(small_config(epochs=2), store, seed=3, checkpoint=path)
-    again = pretraining(small_config(epochs=2), store, seed=3, resume=path)
+    whole = trained(small_config(epochs=2), store, seed=3, checkpoint=path)
+    again = Pretraining(small_config(epochs=2), store, seed=3, resume=path)
     assert list(again) == []
     assert [r.losses for r in again.history] == [r.losses for r in whole.history]
 
@@ -93,8 +95,8 @@ def test_resuming_a_finished_run_does_nothing_more(
 def test_accumulated_batches_average_their_gradients(store: Store, small_config: Small) -> None:
     """With one step in all, the loss is the mean of the two batches' losses at the start."""
     relative = ObjectiveConfig(name="relative")
-    joined = pretrain(small_config(objective=relative, accumulation=2, epochs=2), store, seed=5)
-    single = pretrain(
+    joined = trained(small_config(objective=relative, accumulation=2, epochs=2), store, seed=5)
+    single = trained(
         small_config(
             objective=relative,
             epochs=2,
@@ -116,7 +118,7 @@ def test_a_non_finite_loss_stops_the_run_with_what_is_known(
         epochs=5, optimizer=OptimizerConfig(name="adam", warmup_epochs=0.0, base_lr=1e25)
     )
     with pytest.raises(NonFiniteLossError, match="not finite at step=") as caught:
-        pretrain(config, store, seed=1)
+        trained(config, store, seed=1)
     assert caught.value.step > 0
     assert caught.value.last_finite_loss is not None
     assert {"encoder.conv1", "encoder.layer4", "objective"} <= caught.value.parameter_norms.keys()
@@ -126,18 +128,18 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(
     store: Store, small_config: Small, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.ckpt"
-    next(pretraining(small_config(), store, seed=1, checkpoint=path))
+    next(Pretraining(small_config(), store, seed=1, checkpoint=path))
     with pytest.raises(ConfigError, match=r"config\.epochs must be that of the checkpoint"):
-        pretraining(small_config(epochs=4), store, seed=1, resume=path)
+        Pretraining(small_config(epochs=4), store, seed=1, resume=path)
     with pytest.raises(ConfigError, match="seed must be"):
-        pretraining(small_config(), store, seed=2, resume=path)
+        Pretraining(small_config(), store, seed=2, resume=path)
     with pytest.raises(ConfigError, match=r"data\.rows must be"):
-        pretraining(small_config(), store.take(16), seed=1, resume=path)
+        Pretraining(small_config(), store.take(16), seed=1, resume=path)
 
 
 def test_a_batch_larger_than_the_store_is_refused(store: Store, small_config: Small) -> None:
     with pytest.raises(ConfigError, match="number of images, 20, but got batch_size=16"):
-        pretraining(small_config(batch_size=16, accumulation=2), store, seed=1)
+        Pretraining(small_config(batch_size=16, accumulation=2), store, seed=1)
 
 
 def test_views_larger_than_the_stores_images_are_refused(
@@ -145,7 +147,7 @@ def test_views_larger_than_the_stores_images_are_refused(
 ) -> None:
     side = store.source_px
     with pytest.raises(ConfigError, match=f"images, {side}, but got size_px={side + 1}"):
-        pretraining(small_config(size_px=side + 1), store, seed=1)
+        Pretraining(small_config(size_px=side + 1), store, seed=1)
 
 
 def test_a_missing_device_is_refused(
@@ -153,11 +155,11 @@ def test_a_missing_device_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="device=cuda without CUDA"):
-        pretraining(small_config(), store, seed=1, device="cuda")
+        Pretraining(small_config(), store, seed=1, device="cuda")
 
 
 def test_a_missing_checkpoint_is_refused(
     store: Store, small_config: Small, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="resume must be an existing checkpoint"):
-        pretraining(small_config(), store, seed=1, resume=tmp_path / "none.ckpt")
+        Pretraining(small_config(), store, seed=1, resume=tmp_path / "none.ckpt")

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import subprocess
@@ -12,11 +13,17 @@ import torch
 from handssl.data import Store
 from handssl.errors import ConfigError
 from handssl.objectives import ObjectiveConfig
-from handssl.training import OptimizerConfig, PretrainConfig, pretrain
-from handssl.training.workers import Workers
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
+from handssl.training.workers import worker_rows
 
 Small = Callable[..., PretrainConfig]
 WORKER = Path(__file__).with_name("worker.py")
+
+
+def trained(config: PretrainConfig, store: Store, *, seed: int, **paths: Any) -> Pretraining:
+    run = Pretraining(config, store, seed=seed, **paths)
+    list(run)
+    return run
 
 
 def run_workers(
@@ -24,7 +31,7 @@ def run_workers(
 ) -> list[Any]:
     """Results of every worker of a gloo group, each a process of its own; see `worker.py`."""
     folder.mkdir()
-    arguments = [str(folder / "meet"), str(store_path), json.dumps(config.to_dict())]
+    arguments = [str(folder / "meet"), str(store_path), json.dumps(dataclasses.asdict(config))]
     processes = [
         subprocess.Popen(
             [
@@ -72,7 +79,7 @@ def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa:
         optimizer=OptimizerConfig(name="lamb", warmup_epochs=0.0, base_lr=1e-4),
         epochs=3,
     )
-    alone = pretrain(config, store, seed=4)
+    alone = trained(config, store, seed=4)
     (single,) = run_workers(1, store_path, config, tmp_path / "one")
     first, second = run_workers(2, store_path, config, tmp_path / "two")
 
@@ -87,7 +94,7 @@ def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa:
     for ours, theirs in zip(alone.history, first["terms"], strict=True):
         assert theirs == pytest.approx(ours.terms, rel=1e-3)
 
-    resumed = pretrain(config, store, seed=4, resume=tmp_path / "two" / "out.ckpt")
+    resumed = trained(config, store, seed=4, resume=tmp_path / "two" / "out.ckpt")
     assert [loss for report in resumed.history for loss in report.losses] == first["losses"]
 
     joined = torch.cat([g.flatten() for g in single["gradients"].values()])
@@ -104,7 +111,7 @@ def test_a_run_continues_with_another_number_of_workers(
         optimizer=OptimizerConfig(name="lamb", warmup_epochs=0.0, base_lr=1e-4),
         epochs=3,
     )
-    alone = pretrain(config, store, seed=4)
+    alone = trained(config, store, seed=4)
     expected = [loss for report in alone.history for loss in report.losses]
     assert max(expected) - min(expected) > 1e-2, "the parameters must have moved"
     # Two workers, then one, then two: an epoch each.
@@ -119,15 +126,10 @@ def test_a_run_continues_with_another_number_of_workers(
 
 def test_shares_cover_the_batch_in_order() -> None:
     rows = list(range(12))
-    shares = [rows[Workers(rank=rank, count=3, grouped=True).rows(12)] for rank in range(3)]
+    shares = [rows[worker_rows(12, rank=rank, world_size=3)] for rank in range(3)]
     assert list(itertools.chain.from_iterable(shares)) == rows
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused() -> None:
-    with pytest.raises(ConfigError, match="multiple of the number of workers, 3"):
-        Workers(rank=0, count=3, grouped=True).rows(8)
-
-
-def test_without_a_group_there_is_one_worker() -> None:
-    assert Workers.current() == Workers(rank=0, count=1, grouped=False)
-    assert torch.equal(Workers.current().mean(torch.ones(2)), torch.ones(2))
+    with pytest.raises(ConfigError, match=r"workers, 3.*batch_size=8"):
+        worker_rows(8, rank=0, world_size=3)

@@ -16,21 +16,15 @@ import torch.distributed as dist
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
 from handssl.objectives import ObjectiveConfig
-from handssl.training import OptimizerConfig, PretrainConfig, pretrain, pretraining
-from handssl.training.loop import Pretraining
+from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
 def joint_gradients(run: Pretraining) -> dict[str, torch.Tensor]:
     """Mean over workers of the first batch's gradients, in float64: rounding flips no ReLU."""
-    model = run._model.double()
-    pairs = [
-        pair._replace(images_a=pair.images_a.double(), images_b=pair.images_b.double())
-        for pair in run._batches.pairs(1, 0)
-    ]
-    loss, _ = model(pairs)
-    loss.backward()
+    run.model.double()
+    torch.autograd.backward(run.first_batch_loss())
     gradients = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in run.model.named_parameters():
         assert parameter.grad is not None
         gradients[name] = parameter.grad.clone()
         dist.all_reduce(gradients[name])
@@ -42,7 +36,7 @@ def train_part(
     config: PretrainConfig, store: Path, out: Path, epochs: int, resume: Path | None = None
 ) -> None:
     checkpoint = Path(f"{out}.ckpt")
-    run = pretraining(config, open_store(store), seed=4, checkpoint=checkpoint, resume=resume)
+    run = Pretraining(config, open_store(store), seed=4, checkpoint=checkpoint, resume=resume)
     for _ in range(epochs):
         next(run)
     losses = [loss for report in run.history for loss in report.losses]
@@ -68,14 +62,15 @@ def main() -> None:
         train_part(config, Path(store), Path(out), int(part[0]), *map(Path, part[1:]))
         dist.destroy_process_group()
         return
-    gradients = joint_gradients(pretraining(config, open_store(store), seed=4))
-    result = pretrain(config, open_store(store), seed=4, checkpoint=Path(f"{out}.ckpt"))
+    gradients = joint_gradients(Pretraining(config, open_store(store), seed=4))
+    run = Pretraining(config, open_store(store), seed=4, checkpoint=Path(f"{out}.ckpt"))
+    list(run)
     torch.save(
         {
-            "losses": [loss for report in result.history for loss in report.losses],
-            "terms": [report.terms for report in result.history],
+            "losses": [loss for report in run.history for loss in report.losses],
+            "terms": [report.terms for report in run.history],
             "gradients": gradients,
-            "encoder": result.encoder.state_dict(),
+            "encoder": run.encoder.state_dict(),
         },
         f"{out}.{rank}",
     )

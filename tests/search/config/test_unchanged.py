@@ -18,9 +18,9 @@ from search.config.renamed import RENAMED_VALUES, upgrade_config
 from search.config.schema import CommonConfig, Config
 from search.config.transfer import TransferStudyConfig
 from search.config.typed import from_dict
-from search.space.corners import ends
-from search.space.sample import grid
-from search.trials.resolve import resolve_all
+from search.space.corners import corner_points
+from search.space.grid import grid
+from search.studies.grid import resolver_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONFIGS: dict[str, Any] = json.loads((FIXTURES / "configs.json").read_text())
@@ -54,6 +54,6 @@ def test_every_study_composes_to_the_values_that_it_had(name: str) -> None:
 def test_a_trial_has_the_id_the_hash_and_the_seed_that_it_had(case: str) -> None:
     overrides = [each.replace("OPTIONS", OPTIONS) for each in HASHES[case]["overrides"]]
     config = compose_config(overrides)
-    points = grid(config.search) if config.search.kind == "grid" else ends(config.search)
-    trials = resolve_all(config, points, "fingerprint")
+    points = grid(config.search) if config.search.kind == "grid" else corner_points(config.search)
+    trials = resolver_of(config, "fingerprint").resolve_all(points)
     assert {trial.id: [trial.hash, trial.seed] for trial in trials} == HASHES[case]["trials"]

@@ -1,5 +1,5 @@
+import dataclasses
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -25,11 +25,11 @@ def record(trial: str, status: Status = "finished", **metrics: float | None) -> 
     )
 
 
-def lines(metric: SearchMetric, *records: Record, **options: Any) -> list[str]:
+def lines(metric: SearchMetric, *records: Record) -> list[str]:
     """What is printed while these trials end."""
     out = io.StringIO()
     console = Console(file=out, width=120)
-    display = Display(console, total=9, records=[], metric=metric, **options)
+    display = Display(console, total=9, records=[], metric=metric)
     for record in records:
         display.ended(record, 1.0)
     return out.getvalue().splitlines()
@@ -77,6 +77,10 @@ def test_a_value_that_is_not_finite_is_never_the_best() -> None:
     assert "not finite" in shown[0]
 
 
-def test_trials_that_cannot_be_compared_have_no_best() -> None:
-    shown = lines(SearchMetric(), record("T", median_pje_cm=3.0), comparable=False)
-    assert "best so far" not in shown[0]
+def test_rows_of_transfer_tables_are_not_ranked() -> None:
+    row = record("T", median_pje_cm=3.0)
+    transfer = {"mode": "pretrain", "pretrain": "FH"}
+    row = dataclasses.replace(row, transfer=transfer, config={"encoder": {"name": "resnet18"}})
+    printed = lines(SearchMetric(), row)
+    assert "pretrain on FH, resnet18" in printed[0]
+    assert "best so far" not in printed[0]

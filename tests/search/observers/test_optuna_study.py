@@ -15,8 +15,10 @@ from search.config.schema import Config
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror, without_password
-from search.space.sample import Point, choose
-from search.trials.resolve import Trial, resolve_all
+from search.space.point import Point
+from search.space.sample import sample_point
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Trial
 
 SEARCH = SearchConfig(augmentations=("translate", "rotate"))
 LARGEST = dataclasses.replace(
@@ -51,7 +53,7 @@ def stored(url: str) -> list[optuna.trial.FrozenTrial]:
 
 
 def test_a_trial_is_seen_running_then_as_its_record_says(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SEARCH)
     states: dict[Status, str] = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
@@ -72,7 +74,7 @@ def test_a_trial_is_seen_running_then_as_its_record_says(
 
 
 def test_what_a_killed_driver_left_running_is_adopted_or_told(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     unfinished, recorded, never_seen = small_trials[:3]
     killed = OptunaMirror(url, "s", SEARCH)
@@ -99,7 +101,9 @@ def test_what_a_killed_driver_left_running_is_adopted_or_told(
     assert len(stored(url)) == 4
 
 
-def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: list[Trial]) -> None:
+def test_a_lost_database_is_rebuilt_from_the_records(
+    url: str, small_trials: list[PretrainTrial]
+) -> None:
     statuses: tuple[Status, ...] = ("finished", "pruned", "failed")
     records = {
         trial.id: record_of(trial, status)
@@ -111,7 +115,7 @@ def test_a_lost_database_is_rebuilt_from_the_records(url: str, small_trials: lis
 
 
 def test_a_result_whose_record_was_deleted_is_forgotten(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {trial.id: record_of(trial) for trial in small_trials[:2]}
     OptunaMirror(url, "s", SEARCH).sync(records)
@@ -121,7 +125,7 @@ def test_a_result_whose_record_was_deleted_is_forgotten(
 
 
 def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     trial = small_trials[0]
     OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial, "failed")})
@@ -130,9 +134,9 @@ def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
 
 
 def test_only_points_of_the_first_stage_are_adopted_as_choices(
-    url: str, small: Config, small_trials: list[Trial]
+    url: str, small: Config, small_trials: list[PretrainTrial]
 ) -> None:
-    again = resolve_all(small, [small_trials[0].point], "fingerprint", stage=2)[0]
+    again = dataclasses.replace(small_trials[0], stage=2)
     killed = OptunaMirror(url, "s", SEARCH)
     killed.mark_running(small_trials[1])
     killed.mark_running(again)
@@ -144,7 +148,7 @@ def test_a_sampler_that_starts_again_does_not_repeat_its_first_choices(url: str)
 
     def points(count: int) -> list[Point]:
         view = OptunaMirror(url, "s", random, seed=7)
-        return [choose(view.ask(), random) for _ in range(count)]
+        return [sample_point(view.ask(), random) for _ in range(count)]
 
     assert points(8) != points(8)
 
@@ -157,7 +161,7 @@ def test_a_password_is_not_shown() -> None:
 
 
 def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {t.id: record_of(t) for t in small_trials if t.point.objective == "relative"}
     few = SearchConfig(
@@ -170,7 +174,7 @@ def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
 
 
 def test_two_objectives_are_the_error_and_the_encoder_steps(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SearchConfig(kind="nsga2", augmentations=SEARCH.augmentations))
     view.mark_running(small_trials[0])
@@ -189,7 +193,7 @@ def of_auc(trial: Trial, value: float | None, status: Status = "finished") -> Re
     return dataclasses.replace(record, metrics={**record.metrics, **auc}, rungs=(rung,))
 
 
-def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -> None:
+def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[PretrainTrial]) -> None:
     view = OptunaMirror(url, "s", LARGEST)
     for trial, value in zip(small_trials, (0.25, 0.75, 0.5), strict=False):
         view.mark_running(trial)
@@ -201,7 +205,7 @@ def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[Trial]) -
 
 
 def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     finished, pruned = small_trials[:2]
     records = {
@@ -214,7 +218,7 @@ def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
 
 
 def test_a_database_with_other_directions_is_built_anew(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {trial.id: of_auc(trial, 0.5) for trial in small_trials[:2]}
     OptunaMirror(url, "s", SEARCH).sync(records)
@@ -225,14 +229,16 @@ def test_a_database_with_other_directions_is_built_anew(
 
 
 def test_a_number_that_was_not_finite_counts_as_the_worst(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     records = {small_trials[0].id: of_auc(small_trials[0], None)}
     OptunaMirror(url, "s", LARGEST).sync(records)
     assert [trial.values for trial in stored(url)] == [[-float("inf")]]
 
 
-def test_the_second_of_two_metrics_is_as_configured(url: str, small_trials: list[Trial]) -> None:
+def test_the_second_of_two_metrics_is_as_configured(
+    url: str, small_trials: list[PretrainTrial]
+) -> None:
     both = dataclasses.replace(SEARCH, kind="nsga2", second_metric=LARGEST.metric)
     view = OptunaMirror(url, "s", both)
     view.mark_running(small_trials[0])
@@ -248,7 +254,7 @@ def test_a_database_that_cannot_be_reached_is_named() -> None:
 
 
 def test_a_database_locked_by_another_process_is_waited_for(
-    url: str, small_trials: list[Trial]
+    url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SEARCH)
     engine = sqlalchemy.create_engine(url)

@@ -1,5 +1,6 @@
 """The watch of a study, driven by trials like those of Tune, without Ray and without training."""
 
+import dataclasses
 import errno
 import io
 from pathlib import Path
@@ -19,30 +20,23 @@ from search.observers.optuna_study import OptunaMirror
 from search.observers.prometheus import StudyMetrics
 from search.observers.tensorboard import TensorBoardLog
 from search.observers.watch import StudyWatch
-from search.space.sample import grid
+from search.space.grid import grid
 from search.storage.folder import Folder
-from search.trials.pretrain import TrialJob, record_of, write_record
-from search.trials.resolve import resolve_all
+from search.studies.grid import resolver_of
+from search.trials.build_record import record_of, write_record
+from search.trials.trial import Job, Outcome
 
 CONFIG = compose_config(["study.epochs=4", "search.augmentations=[rotate]"])
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> TrialJob:
-    trial = resolve_all(CONFIG, grid(CONFIG.search), "fingerprint")[0]
-    return TrialJob(
-        trial=trial,
-        probe=CONFIG.trial.probe,
-        diagnostics=CONFIG.trial.diagnostics,
+def job(tmp_path: Path) -> Job:
+    trial = resolver_of(CONFIG, "fingerprint").resolve_all(grid(CONFIG.search))[0]
+    return Job(
+        trial=dataclasses.replace(trial, rungs=(2,)),
         metric=CONFIG.search.metric,
-        rungs=(2,),
-        may_stop=True,
-        store="store",
-        source_px=224,
-        images=None,
         directory=f"{tmp_path}/trials/{trial.id}",
         scratch=f"{tmp_path}/ray",
-        keep_encoder=False,
         context={"study": "small", "data": {}, "versions": {}, "git": {}},
     )
 
@@ -50,7 +44,7 @@ def job(tmp_path: Path) -> TrialJob:
 class Session:
     """One session of a study with a single trial."""
 
-    def __init__(self, folder: Path, job: TrialJob) -> None:
+    def __init__(self, folder: Path, job: Job) -> None:
         self.folder, self.job = folder, job
         self.out = io.StringIO()
         self.optuna = OptunaMirror(f"sqlite:///{folder}/optuna.db", "small", CONFIG.search)
@@ -61,7 +55,7 @@ class Session:
                 Console(file=self.out, width=200), total=1, records=[], metric=job.metric
             ),
             metrics=StudyMetrics("small", job.metric),
-            tensorboard=TensorBoardLog(folder / "tensorboard", None),
+            tensorboard=TensorBoardLog(folder / "tensorboard", lambda trial: None),
             finished={},
         )
         self.tune_trial: Any = SimpleNamespace(
@@ -111,13 +105,11 @@ class Session:
 
 
 @pytest.fixture
-def session(tmp_path: Path, job: TrialJob) -> Session:
+def session(tmp_path: Path, job: Job) -> Session:
     return Session(tmp_path, job)
 
 
-def test_a_trial_that_reports_and_ends_is_followed_everywhere(
-    session: Session, job: TrialJob
-) -> None:
+def test_a_trial_that_reports_and_ends_is_followed_everywhere(session: Session, job: Job) -> None:
     session.start()
     assert session.watch.running == {job.trial.id}
     assert session.stored().state.name == "RUNNING"
@@ -126,7 +118,9 @@ def test_a_trial_that_reports_and_ends_is_followed_everywhere(
     assert session.stored().intermediate_values == {2: 9.0}
     folder = Folder(job.directory, Path(job.directory))
     rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-    write_record(folder, record_of(job, "finished", rows, metrics={"median_pje_cm": 8.0}))
+    write_record(
+        folder, record_of(job, "finished", rows, outcome=Outcome(metrics={"median_pje_cm": 8.0}))
+    )
     session.watch.on_trial_result(
         0, [], session.tune_trial, {"done": True, "status": "finished", "epoch": 2}
     )
@@ -160,7 +154,7 @@ def test_the_reports_on_disk_are_read_once_per_start(
     assert session.watch.error is None
 
 
-def test_a_trial_that_is_stopped_early_gets_a_record(session: Session, job: TrialJob) -> None:
+def test_a_trial_that_is_stopped_early_gets_a_record(session: Session, job: Job) -> None:
     session.start()
     session.report(1)
     session.report(2, median_pje_cm=9.0)
@@ -185,7 +179,7 @@ def test_a_restarted_trial_has_each_epoch_once(session: Session) -> None:
 
 
 def test_a_trial_of_an_interrupted_session_continues_its_curves(
-    session: Session, tmp_path: Path, job: TrialJob
+    session: Session, tmp_path: Path, job: Job
 ) -> None:
     session.start()
     session.report(1)
@@ -200,7 +194,7 @@ def test_a_trial_of_an_interrupted_session_continues_its_curves(
 
 
 def test_the_record_of_an_earlier_failure_is_deleted_at_the_start(
-    session: Session, job: TrialJob
+    session: Session, job: Job
 ) -> None:
     folder = Folder(job.directory, Path(job.directory))
     write_record(folder, record_of(job, "failed", [], error="ValueError: x"))
@@ -208,7 +202,7 @@ def test_the_record_of_an_earlier_failure_is_deleted_at_the_start(
     assert not (Path(job.directory) / "record.json").exists()
 
 
-def test_a_trial_that_fails_gets_a_record_with_the_reason(session: Session, job: TrialJob) -> None:
+def test_a_trial_that_fails_gets_a_record_with_the_reason(session: Session, job: Job) -> None:
     session.fail("Traceback …\nValueError: the loss is wrong")  # before it could start
     record = records.read_record(Path(job.directory) / "record.json")
     assert record.error is not None
@@ -218,7 +212,7 @@ def test_a_trial_that_fails_gets_a_record_with_the_reason(session: Session, job:
     assert session.watch.error is None
 
 
-def test_a_full_disk_of_a_worker_stops_the_study(session: Session, job: TrialJob) -> None:
+def test_a_full_disk_of_a_worker_stops_the_study(session: Session, job: Job) -> None:
     session.start()
     session.fail("Traceback …\nOSError: [Errno 28] No space left on device: 'checkpoint.pt'")
     assert isinstance(session.watch.error, OSError)

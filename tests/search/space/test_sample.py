@@ -9,9 +9,11 @@ from handssl.objectives import OBJECTIVES
 from handssl.objectives.contrastive import ContrastiveObjective
 from search.config.compose import compose_config
 from search.config.search import SearchConfig
-from search.space.corners import ends
-from search.space.sample import Point, choose, grid, parameters_of
-from search.trials.resolve import resolve_all
+from search.space.corners import corner_points
+from search.space.grid import grid
+from search.space.point import Point
+from search.space.sample import parameters_of, sample_point
+from search.studies.grid import resolver_of
 
 MIXED = SearchConfig(objectives={"mixed": {"name": "mixed"}}, kind="tpe")
 
@@ -23,7 +25,7 @@ def sampled(search: SearchConfig, n: int) -> list[tuple[optuna.trial.FrozenTrial
     found = []
     for _ in range(n):
         trial = study.ask()
-        point = choose(trial, search)
+        point = sample_point(trial, search)
         study.tell(trial, 1.0)
         found.append((study.trials[trial.number], point))
     return found
@@ -177,7 +179,9 @@ def test_an_objective_that_is_only_registered_has_its_temperature_varied(
     points = grid(search)
     assert [dict(point.values)["objective.temperature"] for point in points] == [0.1, 0.5]
     config = dataclasses.replace(compose_config(), search=search)
-    assert [trial.pretrain.objective.name for trial in resolve_all(config, points, "f")] == [
+    assert [
+        trial.pretrain.objective.name for trial in resolver_of(config).resolve_all(points)
+    ] == [
         "another",
         "another",
     ]
@@ -189,7 +193,7 @@ def test_the_ends_of_a_sampled_space_hold_everything_at_both_ends_of_each_range(
         "batch_size": {"low": 8, "high": 64},
         "magnitudes.rotate.max_deg": {"choices": [10.0, 90.0]},
     }
-    found = ends(SearchConfig(kind="tpe", space=space))
+    found = corner_points(SearchConfig(kind="tpe", space=space))
     assert {(p.objective, p.composition) for p in found} == {
         ("contrastive", "T+CJ+S+Ro"),
         ("relative", "T+CJ+S+Ro"),
@@ -200,7 +204,7 @@ def test_the_ends_of_a_sampled_space_hold_everything_at_both_ends_of_each_range(
         ("magnitudes.rotate.max_deg", {10.0, 90.0}),
     ):
         assert extremes <= {dict(point.values)[key] for point in found}
-    assigned = {point.composition for point in ends(MIXED)}
+    assigned = {point.composition for point in corner_points(MIXED)}
     assert "T:relative+CJ:relative+S:relative+Ro:relative" in assigned
     assert "T:equivariant+CJ:contrastive+S:equivariant+Ro:equivariant" in assigned
 

@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError
-from handssl.training import OptimizerConfig, PretrainConfig
 from search.storage.disk import (
     DiskBudget,
     check_disk,
@@ -17,29 +16,20 @@ from search.storage.disk import (
     estimate_disk,
 )
 
-PRETRAIN = PretrainConfig(
-    encoder=EncoderConfig(name="resnet10t", weights="imagenet"),
-    optimizer=OptimizerConfig(warmup_epochs=0.0),
-)
+ENCODER = EncoderConfig(name="resnet10t", weights="imagenet")
 
 
 def test_encoders_and_checkpoints_are_counted_without_making_them(tmp_path: Path) -> None:
     encoder = build_encoder(EncoderConfig(name="resnet10t"))
     weights = sum(p.numel() * p.element_size() for p in encoder.parameters())
     results = str(tmp_path / "not yet" / "there")
-    with_encoder = estimate_disk(
-        PRETRAIN, trials=30, concurrent=2, keep_encoder=True, results=results
-    )
-    without_encoder = estimate_disk(
-        PRETRAIN, trials=30, concurrent=2, keep_encoder=False, results=results
-    )
+    with_encoder = estimate_disk(ENCODER, trials=30, encoders=30, concurrent=2, results=results)
+    without_encoder = estimate_disk(ENCODER, trials=30, encoders=0, concurrent=2, results=results)
     assert with_encoder.result_bytes - without_encoder.result_bytes == 30 * weights
     assert with_encoder.working_bytes == without_encoder.working_bytes == 2 * 4 * weights
     assert with_encoder.free_bytes
     check_disk(without_encoder, results)
-    bucket = estimate_disk(
-        PRETRAIN, trials=30, concurrent=2, keep_encoder=True, results="s3://b/r"
-    )
+    bucket = estimate_disk(ENCODER, trials=30, encoders=30, concurrent=2, results="s3://b/r")
     assert bucket.free_bytes is None
     check_disk(bucket, "s3://b/r")
 

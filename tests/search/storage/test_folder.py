@@ -18,7 +18,8 @@ from search.storage.folder import (
     upload_store,
 )
 from search.storage.s3 import join_uri
-from search.trials.pretrain import TrialJob, run
+from search.trials.execute import execute
+from search.trials.trial import Job
 from tests.data.conftest import write_freihand
 
 
@@ -121,27 +122,25 @@ def test_a_folder_that_is_a_path_has_no_copy(tmp_path: Path) -> None:
         assert folder.local_path == tmp_path
 
 
-def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(
-    bucket: str, job: TrialJob
-) -> None:
+def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(bucket: str, job: Job) -> None:
     directory = join_uri(bucket, "trials", job.trial.id)
     in_bucket = dataclasses.replace(job, directory=directory)
-    first_run = run(in_bucket, device="cpu")
+    first_run = execute(in_bucket, device="cpu")
     assert next(first_run)["epoch"] == 1
     assert isinstance(first_run, Generator)
     first_run.close()  # a worker that is lost after its first report; its folder goes with it
     assert s3.list_objects(directory) == ["checkpoint.pt", "metrics.jsonl"]
-    reports = list(run(in_bucket, device="cpu"))
+    reports = list(execute(in_bucket, device="cpu"))
     assert [report["epoch"] for report in reports] == [2, 2]
     assert s3.list_objects(directory) == ["errors.npz", "metrics.jsonl", "record.json"]
-    for _ in run(job, device="cpu"):
+    for _ in execute(job, device="cpu"):
         pass
     content = s3.read(join_uri(directory, "record.json"))
     assert content is not None
     local = read_record(Path(job.directory) / "record.json")
     assert json.loads(content)["metrics"] == local.metrics
     # A worker that was lost between its record and its last report runs nothing twice.
-    [last] = run(in_bucket, device="cpu")
+    [last] = execute(in_bucket, device="cpu")
     assert (last["done"], last["status"]) == (True, "finished")
 
 

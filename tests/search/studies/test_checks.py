@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from handssl.data import open_store
 from handssl.errors import ConfigError
+from handssl.records import StudyDescription
 from search.cli import main
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
+from search.config.typed import to_dict
 from search.studies.checks import (
-    check_fits,
+    check_first_step,
     check_metrics,
     check_same_study,
     check_writable,
-    without_passwords,
 )
-from search.studies.study import run_study
-from search.trials.resolve import Trial
+from search.studies.grid import run_grid
+from search.trials.pretrain import PretrainTrial
 from tests.search.disk import remount, small_disk
 
 BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
@@ -30,7 +30,7 @@ BASE = ("cluster.cpus=2", "data.poses=30", "study.images=96")
 
 def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
     """What a refused command says; it must be one line, with exit status 2."""
-    assert main("grid", Config, run_study, "", [*BASE, *overrides]) == 2
+    assert main("grid", Config, run_grid, "", [*BASE, *overrides]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("refused: ")
@@ -121,14 +121,14 @@ def test_a_bad_command_is_refused_in_one_line_and_writes_nothing(
     ],
 )
 def test_trials_that_could_not_take_a_step_are_refused_before_any_starts(
-    small: Config, small_trials: list[Trial], change: dict[str, Any], expected: str
+    small: Config, small_trials: list[PretrainTrial], change: dict[str, Any], expected: str
 ) -> None:
     store = open_store(small.data.store)
-    check_fits(small_trials, store)
+    check_first_step(small_trials, store)
     pretrain = dataclasses.replace(small_trials[0].pretrain, **change)
     trial = dataclasses.replace(small_trials[0], pretrain=pretrain)
     with pytest.raises(ConfigError, match=expected):
-        check_fits([trial], store)
+        check_first_step([trial], store)
 
 
 def test_a_read_only_results_folder_is_refused_to_anyone_even_root(
@@ -168,15 +168,17 @@ def test_a_folder_that_does_not_exist_yet_is_not_made_by_looking(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def _study(config: Config, fingerprint: str = "f") -> dict[str, object]:
-    from search.config.typed import to_dict
+def _study(config: Config, fingerprint: str = "f") -> StudyDescription:
+    return StudyDescription(config=to_dict(config), data={"fingerprint": fingerprint})
 
-    return {"schema": 1, "config": to_dict(config), "data": {"fingerprint": fingerprint}}
+
+def _write(folder: Path, study: StudyDescription) -> None:
+    (folder / "study.json").write_text(json.dumps(study.to_dict()))
 
 
 def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> None:
     config = compose_config()
-    (tmp_path / "study.json").write_text(json.dumps(_study(config)))
+    _write(tmp_path, _study(config))
     check_same_study(tmp_path, _study(compose_config(["search.repeats=3"])))
     with pytest.raises(ConfigError, match=r"study\.epochs=2, but now got study\.epochs=9"):
         check_same_study(tmp_path, _study(compose_config(["study.epochs=9"])))
@@ -190,7 +192,7 @@ def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None
         for own in ([], ["search.metric={name: auc_50cm, direction: maximize}"])
     )
     path = tmp_path / "study.json"
-    path.write_text(json.dumps(_study(config)))
+    _write(tmp_path, _study(config))
     expected = r"search\.metric\.name=median_pje_cm, but now got search\.metric\.name=auc_50cm"
     with pytest.raises(ConfigError, match=expected):
         check_same_study(tmp_path, _study(largest))
@@ -206,13 +208,13 @@ def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None
 
 def test_a_study_that_goes_by_a_diagnostic_keeps_how_it_is_taken(tmp_path: Path) -> None:
     by_rank = "search.metric={name: rankme, direction: maximize}"
-    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config([by_rank]))))
+    _write(tmp_path, _study(compose_config([by_rank])))
     check_same_study(tmp_path, _study(compose_config([by_rank, "search.repeats=3"])))
     fewer = "trial.diagnostics.images=64"
     with pytest.raises(ConfigError, match=r"trial\.diagnostics\.images=192, but now got"):
         check_same_study(tmp_path, _study(compose_config([by_rank, fewer])))
     # It decides nothing where it only goes into the records.
-    (tmp_path / "study.json").write_text(json.dumps(_study(compose_config())))
+    _write(tmp_path, _study(compose_config()))
     check_same_study(tmp_path, _study(compose_config([fewer])))
 
 
@@ -220,44 +222,7 @@ def test_a_diagnostic_that_the_records_will_not_hold_is_refused(small: Config) -
     metric = SearchMetric(name="equivariance/rotate", direction="maximize")
     config = dataclasses.replace(small, search=dataclasses.replace(small.search, metric=metric))
     store = open_store(small.data.store)
-    check_metrics(config, store)
+    check_metrics(config.search, config.trial.diagnostics, store)
     few = store.select(np.flatnonzero(store.splits == "val")[:5])
     with pytest.raises(ConfigError, match=r"name=equivariance/rotate.* 5 validation images"):
-        check_metrics(config, few)
-
-
-def test_a_plan_is_printed_and_nothing_is_started(
-    small: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    elastic = dataclasses.replace(small.trial, workers=(1, 2))
-    config = dataclasses.replace(
-        small, plan=True, results=str(tmp_path / "results"), trial=elastic
-    )
-    assert run_study(config, console=Console(width=200)) == 0
-    said = capsys.readouterr().out
-    assert "6: 0 with a record, 6 to run" in said
-    assert "relative_T_r0" in said
-    assert "[1, 2] x (1 CPU, 0 GPU), train executor" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "search.storage={url}",
-        "search.storage='{url}'",
-        'search.storage="{url}"',
-        "search={{storage: '{url}'}}",
-    ],
-)
-def test_a_command_line_is_stored_without_passwords(override: str) -> None:
-    url = "postgresql+psycopg://ann:not%20to%40be@db:5432/studies"
-    (shown,) = without_passwords([override.format(url=url)])
-    assert shown == override.format(url=url.replace("not%20to%40be", "***"))
-
-
-def test_a_command_line_is_stored_without_the_keys_of_a_bucket() -> None:
-    assert without_passwords(["results=s3://KEY:SECRET@bucket/studies", "study.name=a"]) == [
-        "results=s3://bucket/studies",
-        "study.name=a",
-    ]
+        check_metrics(config.search, config.trial.diagnostics, few)

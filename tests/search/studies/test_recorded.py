@@ -15,23 +15,27 @@ from search.storage import s3
 from search.storage.s3 import join_uri
 from search.studies.recorded import read_recorded
 from search.studies.replay import main
-from search.trials.pretrain import TrialJob, record_of
+from search.trials.build_record import record_of
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job, Outcome
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "recorded"
 
 
 @pytest.fixture
-def study(job: TrialJob, tmp_path: Path) -> Path:
+def study(job: Job, trial: PretrainTrial, tmp_path: Path) -> Path:
     """A study of five records, one of them failed, that were written without training."""
     folder = tmp_path / "results" / "mine"
     for number, name in enumerate(("a_r0", "a_r1", "b", "bb", "c")):
-        trial = dataclasses.replace(job.trial, id=name, hash=name, seed=number)
+        trial = dataclasses.replace(trial, id=name, hash=name, seed=number)
         failed = name == "c"
         record = record_of(
             dataclasses.replace(job, trial=trial, context={"data": {"fingerprint": "f"}}),
             "failed" if failed else "finished",
             [],
-            metrics=None if failed else {"median_pje_cm": 0.1 + number, "rankme": 1 / 3},
+            outcome=Outcome(
+                metrics={} if failed else {"median_pje_cm": 0.1 + number, "rankme": 1 / 3}
+            ),
             error="ValueError: no" if failed else None,
         )
         records.write_json(folder / "trials" / name / "record.json", record.to_dict())

@@ -14,16 +14,19 @@ from handssl import records
 from search.config.schema import Config
 from search.config.typed import to_dict
 from search.studies.replay import main
-from search.trials.pretrain import TrialJob, record_of, run
+from search.trials.build_record import record_of
+from search.trials.execute import execute
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job, Outcome
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def written(job: TrialJob, small: Config) -> Path:
+def written(job: Job, small: Config) -> Path:
     """A record of a small trial that has not been run, in a study that describes it."""
     store = json.loads((Path(small.data.store) / "manifest.json").read_text())
-    record = record_of(job, "finished", [], metrics={"mpjpe_cm": 1.0})
+    record = record_of(job, "finished", [], outcome=Outcome(metrics={"mpjpe_cm": 1.0}))
     path = Path(job.directory) / "record.json"
     records.write_json(path, record.to_dict() | {"data": {"fingerprint": store["fingerprint"]}})
     study = {"schema": records.SCHEMA, "config": to_dict(small)}
@@ -32,16 +35,17 @@ def written(job: TrialJob, small: Config) -> Path:
 
 
 @pytest.fixture
-def recorded(job: TrialJob, written: Path) -> Path:
+def recorded(job: Job, trial: PretrainTrial, written: Path) -> Path:
     """The same of one that was run, with all images and a magnitude of its own.
 
     In its configuration are so a null, and a key with a dot.
     """
     data = records.read_record(written).data
     written.unlink()
-    pretrain = dataclasses.replace(job.trial.pretrain, magnitudes={"rotate.max_deg": 30.0})
-    trial = dataclasses.replace(job.trial, pretrain=pretrain)
-    list(run(dataclasses.replace(job, trial=trial, images=None), device="cpu"))
+    pretrain = dataclasses.replace(trial.pretrain, magnitudes={"rotate.max_deg": 30.0})
+    images = dataclasses.replace(trial.images, count=None)
+    trial = dataclasses.replace(trial, pretrain=pretrain, images=images)
+    list(execute(dataclasses.replace(job, trial=trial), device="cpu"))
     change(written, data=data)
     return written
 

@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,9 +8,11 @@ from handssl.data import Store, open_store
 from handssl.errors import ConfigError
 from search.config.compose import compose_config
 from search.config.transfer import TransferStudyConfig
-from search.studies.rows import Plan, joined, parameters_among, plan_rows
+from search.studies.rows import RowResolver, Rows
+from search.studies.transfer import parameters_among
+from search.trials.images import DataSetImages, Images
 
-Make = Callable[..., Plan]
+Make = Callable[..., Rows]
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +23,28 @@ def stores(embedded: Path, embedded_interhand: Path) -> dict[str, Store]:
 
 @pytest.fixture
 def planned(stores: dict[str, Store], transfer_overrides: tuple[str, ...]) -> Make:
-    def make(*overrides: str) -> Plan:
+    def make(*overrides: str) -> Rows:
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
-        return plan_rows(config, stores)
+        return rows_of(config, stores)
 
     return make
 
 
-def names(plan: Plan) -> list[str]:
+def images_of(stores: dict[str, Store], weights: Mapping[str, float]) -> DataSetImages:
+    images = {name: Images(stores=(name,), source_px=(224,), count=60) for name in stores}
+    return DataSetImages(opened=stores, images=images, weights=weights)
+
+
+def rows_of(config: TransferStudyConfig, stores: dict[str, Store]) -> Rows:
+    return RowResolver(
+        transfer=config.transfer,
+        trial=config.trial,
+        study=config.study,
+        data=images_of(stores, config.transfer.weights),
+    ).resolve_all()
+
+
+def names(plan: Rows) -> list[str]:
     return [trial.id.rpartition("_")[0] for trial in plan.trials]
 
 
@@ -45,7 +61,7 @@ def test_table_2_is_one_pretraining_and_its_rows(planned: Make) -> None:
 
 def test_tables_3_and_4_share_pretraining_and_fits(planned: Make) -> None:
     plan = planned("study=tables")
-    hrnet = [own for own in plan.pretrainings if "hrnet" in own.trial.id]
+    hrnet = [own for own in plan.pretrainings if "hrnet" in own.id]
     assert len(hrnet) == 1
     fits = [fit for fit in plan.fits if "hrnet" in fit.encoder.name]
     assert len(fits) == 2 * len(("supervised", "random frozen", "unfrozen"))
@@ -97,16 +113,19 @@ def test_an_encoder_by_any_other_data_is_another_pretraining(planned: Make) -> N
     both = planned("study=table2").pretrainings[0]
     one = planned("study=table2", "+transfer.rows.table2.pretrain=[IH]").pretrainings[0]
     shared = planned("study=table2", "+transfer.weights={FH: 0.3, IH: 0.7}").pretrainings[0]
-    assert len({own.trial.hash for own in (both, one, shared)}) == 3
+    assert len({own.hash for own in (both, one, shared)}) == 3
     assert one.transfer["pretrain"] == "IH"
 
 
 def test_shares_decide_what_an_epoch_of_pretraining_sees(stores: dict[str, Store]) -> None:
-    store = joined(stores, ("FH", "IH"), {"FH": 0.25, "IH": 0.75})
+    images = images_of(stores, {"FH": 0.25, "IH": 0.75})
+    store = images.store_of(["FH", "IH"])
     train = store.split("train")
     ours = sum(group.startswith("synthetic/") for group in train.groups)
     assert ours / len(train) == pytest.approx(0.25, abs=0.02)
-    assert joined(stores, ("FH",), {}) is stores["FH"]
+    assert images.images_of(["FH", "IH"]).weights == (0.25, 0.75)
+    assert images.images_of(["FH"]).weights is None
+    assert images.store_of(["FH", "IH"]) is store
 
 
 def test_a_kind_of_pretraining_has_keys_of_its_own(planned: Make) -> None:
@@ -117,8 +136,8 @@ def test_a_kind_of_pretraining_has_keys_of_its_own(planned: Make) -> None:
         planned("study=table2"),
     )
     (ours,), (theirs,) = own.pretrainings, other.pretrainings
-    assert ours.trial.pretrain.optimizer.base_lr == rate != theirs.trial.pretrain.optimizer.base_lr
-    assert ours.trial.hash != theirs.trial.hash
+    assert ours.pretrain.optimizer.base_lr == rate != theirs.pretrain.optimizer.base_lr
+    assert ours.hash != theirs.hash
     with pytest.raises(ConfigError, match=r"pretrained\.contrastive: .*but got rate"):
         planned("study=table2", f"{key}.optimizer.rate=1")
 
@@ -126,14 +145,14 @@ def test_a_kind_of_pretraining_has_keys_of_its_own(planned: Make) -> None:
 def test_settings_of_repeats_are_equal_and_those_of_rows_are_not(planned: Make) -> None:
     plan = planned("study=lowshot")
     own = [fit for fit in plan.fits if fit.finetune and fit.point.objective == "contrastive"]
-    settings = [str(fit.settings) for fit in own]
+    settings = [str(fit.config) for fit in own]
     assert len(settings) == 9
     assert len(set(settings)) == 3
 
 
 def test_a_study_without_rows_is_refused(stores: dict[str, Store]) -> None:
     with pytest.raises(ConfigError, match=r"transfer\.rows must name at least one group"):
-        plan_rows(TransferStudyConfig(), stores)
+        rows_of(TransferStudyConfig(), stores)
 
 
 def test_the_optuna_study_tells_all_rows_apart_and_refuses_others(planned: Make) -> None:
@@ -144,5 +163,5 @@ def test_the_optuna_study_tells_all_rows_apart_and_refuses_others(planned: Make)
     ]
     assert len(set(shown)) == len(plan.trials)
     strange = dataclasses.replace(plan.trials[0].point, objective="care")
-    with pytest.raises(ValueError, match="no run has objective=care"):
+    with pytest.raises(ValueError, match="no trial has objective=care"):
         of(strange)

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror
-from search.space.sample import Point
-from search.studies.sampled import again, best_points, sampled, trials_again, warm_start
-from search.trials.resolve import Trial, resolve
+from search.space.point import Point
+from search.studies.grid import resolver_of
+from search.studies.sampled import sampled_trials, warm_start
+from search.studies.second_stage import best_points, max_trials, selected_points
+from search.studies.stage import Session
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Trial
 
 
 def config_of(*overrides: str) -> Config:
@@ -40,13 +45,20 @@ def record_of(trial: Trial, value: float, **changes: Any) -> Record:
     return changed
 
 
+def trials_of(
+    config: Config, view: OptunaMirror, finished: dict[str, Record], adopted: Sequence[Point]
+) -> Iterator[PretrainTrial]:
+    session = Session(records=finished, optuna=view, adopted=adopted)
+    return sampled_trials(config.search, resolver_of(config, "f"), session)
+
+
 def run(config: Config, url: str, finished: dict[str, Record], upto: int = 10**6) -> list[Trial]:
     """Play a search: each trial ends, with an error that prefers T and S, before the next."""
     view = OptunaMirror(url, "s", config.search, seed=len(finished))
     adopted = view.sync(finished)
-    view.enqueue(warm_start(config))
+    view.enqueue(warm_start(config.search))
     done: list[Trial] = []
-    for trial in sampled(config, view, "f", finished, adopted):
+    for trial in trials_of(config, view, finished, adopted):
         view.mark_running(trial)
         if len(done) == upto:
             break  # killed while this one runs
@@ -92,7 +104,7 @@ def test_a_killed_search_keeps_what_it_had_and_runs_on_what_it_had_begun(tmp_pat
 def test_a_point_that_is_running_gets_another_seed(tmp_path: Path) -> None:
     config = config_of("search.augmentations=[rotate]", "search.trials=3")
     view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
-    trials = list(sampled(config, view, "f", {}, []))
+    trials = list(trials_of(config, view, {}, []))
     assert len({trial.hash for trial in trials}) == 3
     assert sorted(trial.point.repeat for trial in trials) in ([0, 0, 1], [0, 1, 2])
 
@@ -101,7 +113,7 @@ def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: 
     config = config_of()
     view = OptunaMirror(f"sqlite:///{tmp_path}/o.db", "s", config.search)
     point = Point(objective="contrastive", composition="T+S")
-    trials = sampled(config, view, "f", {}, [point, point])
+    trials = trials_of(config, view, {}, [point, point])
     assert next(trials).point == point
     assert next(trials).point != point
 
@@ -135,7 +147,9 @@ def test_a_published_warm_start_leaves_what_the_study_did_not_vary_to_the_sample
 def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
     config = config_of(f"search.warm_start={tmp_path}/old", "search.trials=2")
     for composition, value in (("CJ", 9.0), ("Ro", 3.0)):
-        trial = resolve(config, Point(objective="contrastive", composition=composition), "g")
+        trial = resolver_of(config, "g").resolve(
+            Point(objective="contrastive", composition=composition)
+        )
         path = tmp_path / "old" / "trials" / trial.id / "record.json"
         records.write_json(path, record_of(trial, value).to_dict())
     done = run(config, f"sqlite:///{tmp_path}/o.db", {})
@@ -147,7 +161,7 @@ LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
 
 def of_auc(config: Config, objective: str, composition: str, auc: float) -> Record:
     """A record whose error would rank it the other way."""
-    trial = resolve(config, Point(objective=objective, composition=composition), "g")
+    trial = resolver_of(config, "g").resolve(Point(objective=objective, composition=composition))
     return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
 
 
@@ -157,14 +171,15 @@ def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: 
         record = of_auc(config, "contrastive", composition, auc)
         path = tmp_path / "old" / "trials" / record.trial / "record.json"
         records.write_json(path, record.to_dict())
-    without = record_of(resolve(config, Point(objective="relative", composition="T"), "g"), 0.0)
-    records.write_json(
-        tmp_path / "old" / "trials" / without.trial / "record.json", without.to_dict()
+    without = record_of(
+        resolver_of(config, "g").resolve(Point(objective="relative", composition="T")), 0.0
     )
-    assert [point.composition for point in warm_start(config)] == ["S", "CJ"]
+    path = tmp_path / "old" / "trials" / without.trial / "record.json"
+    records.write_json(path, without.to_dict())
+    assert [point.composition for point in warm_start(config.search)] == ["S", "CJ"]
     other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
     with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
-        warm_start(other)
+        warm_start(other.search)
 
 
 def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
@@ -174,7 +189,7 @@ def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
         of_auc(config, "contrastive", "S", 0.7),
         of_auc(config, "relative", "Ro", 0.4),
     ]
-    chosen = again(config, {record.trial: record for record in found})
+    chosen = selected_points(config.search, {record.trial: record for record in found})
     assert [(p.objective, p.composition) for p in chosen] == [
         ("contrastive", "S"),
         ("relative", "Ro"),
@@ -193,7 +208,7 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
         )
         view = OptunaMirror(f"sqlite:///{tmp_path}/{direction}.db", "s", config.search)
         finished: dict[str, Record] = {}
-        for trial in sampled(config, view, "f", finished, []):
+        for trial in trials_of(config, view, finished, []):
             value = trial.pretrain.optimizer.base_lr
             finished[trial.id] = record_of(trial, value, metrics={name: value})
             view.finish(finished[trial.id])
@@ -205,7 +220,7 @@ def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
 
 def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="published or the folder of a study"):
-        warm_start(config_of(f"search.warm_start={tmp_path}"))
+        warm_start(config_of(f"search.warm_start={tmp_path}").search)
 
 
 def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
@@ -213,7 +228,7 @@ def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
 
     def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> Record:
         point = Point(objective="contrastive", composition=composition, repeat=repeat)
-        return record_of(resolve(config, point, "f"), value, **changes)
+        return record_of(resolver_of(config, "f").resolve(point), value, **changes)
 
     found = [
         ended("T", 5.0),
@@ -238,11 +253,13 @@ def test_a_second_stage_takes_the_best_of_each_objective_and_what_else_is_named(
     values = {("contrastive", "T"): 5.0, ("contrastive", "S"): 3.0, ("relative", "Ro"): 4.0}
     found = {}
     for (objective, composition), value in values.items():
-        trial = resolve(config, Point(objective=objective, composition=composition), "f")
+        trial = resolver_of(config, "f").resolve(
+            Point(objective=objective, composition=composition)
+        )
         found[trial.id] = record_of(trial, value)
-    assert [(p.objective, p.composition) for p in again(config, found)] == [
+    assert [(p.objective, p.composition) for p in selected_points(config.search, found)] == [
         ("contrastive", "S"),
         ("relative", "Ro"),
         ("contrastive", "T+CJ+S"),
     ]
-    assert trials_again(config) == 3 * 4  # at most: S is among the best and named as well
+    assert max_trials(config.search) == 3 * 4  # at most: S is among the best and named as well

@@ -14,6 +14,7 @@ from rich.console import Console
 from handssl import records
 from handssl.data import Store
 from handssl.errors import ConfigError, DataError
+from handssl.records import StudyDescription
 from search.cli import main
 from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
@@ -108,7 +109,7 @@ def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
 ) -> None:
     done = run([*command, "trial.pretrain.optimizer.base_lr=1e30"], tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "2 rows were not run" in done.stdout
+    assert "2 trials were not run" in done.stdout
     found = records.read_records(tmp_path / "small")
     assert sorted(record.status for record in found.values()) == [
         "failed",
@@ -188,11 +189,11 @@ def test_a_split_without_labels_is_refused(
 def test_a_study_does_not_change_its_training_under_one_name(
     transfer_overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    def study(*overrides: str) -> dict[str, object]:
+    def study(*overrides: str) -> StudyDescription:
         config = compose_config([*transfer_overrides, *overrides], "transfer", TransferStudyConfig)
-        return {"schema": 1, "data": {"fingerprint": "f"}, "config": to_dict(config)}
+        return StudyDescription(data={"fingerprint": "f"}, config=to_dict(config))
 
-    records.write_json(tmp_path / "study.json", study("study=table2"))
+    records.write_json(tmp_path / "study.json", study("study=table2").to_dict())
     check_same_study(tmp_path, study("study=tables"))
     with pytest.raises(ConfigError, match=r"transfer\.finetune\.epochs=2, but now got"):
         check_same_study(tmp_path, study("study=table2", "transfer.finetune.epochs=3"))

@@ -16,7 +16,6 @@ from handssl.data import (
 from handssl.errors import ConfigError, DataError
 from handssl.synthetic import generate_interhand
 from search.config.compose import compose_config
-from search.studies.checks import describe
 from search.trials.datasets import open_data
 
 
@@ -34,7 +33,7 @@ def test_boxes_may_come_from_a_file(embedded: Path, tmp_path: Path, console: Con
     store = open_data(config.data, console)
     np.testing.assert_allclose(store.centre_px, np.broadcast_to([99.5, 99.5], (len(store), 2)))
     np.testing.assert_allclose(store.side_px, 125)
-    assert describe(config, [], store, [])["data"]["boxes"] == "file"
+    assert store.info["boxes"] == "file"
     path.write_text(path.read_text().replace("100", "90"))
     with pytest.raises(DataError, match="boxes_digest"):
         open_data(config.data, console)
@@ -59,5 +58,4 @@ def test_a_combined_store_is_one_data_set(
     assert store.fingerprint == open_store(config.data.store).fingerprint
     trained = [group.split("/")[0] for group in store.split("train").groups.tolist()]
     assert trained.count("synthetic") == trained.count("interhand") == len(trained) / 2
-    said = describe(config, [], store, [])["data"]
-    assert (said["name"], said["boxes"]) == ("joined", "joints+centre")
+    assert store.info["boxes"] == "joints+centre"

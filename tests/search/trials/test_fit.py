@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 
 from handssl import records
-from handssl.data import Store, open_store
+from handssl.data import open_store
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 from handssl.records import OBJECTIVE, Record
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.transfer import TransferStudyConfig
-from search.studies.rows import Fit, Plan, plan_rows
-from search.trials.fit import FitJob, Images, PretrainJob
+from search.studies.rows import RowResolver, Rows
+from search.trials.execute import execute
+from search.trials.fit import FitTrial
+from search.trials.images import DataSetImages, Images
+from search.trials.pretrain import ENCODER_FILE
+from search.trials.trial import Job
 
 EMPTY = {"images_per_s", "started_at", "finished_at", "timings_s"}
-Make = Callable[..., FitJob]
+Make = Callable[..., Job]
 
 
 def timeless(value: Any) -> Any:
@@ -29,39 +33,34 @@ def timeless(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def paths(embedded: Path, embedded_interhand: Path) -> dict[str, str]:
-    return {"FH": f"{embedded}/store", "IH": f"{embedded_interhand}/store"}
-
-
-@pytest.fixture(scope="module")
-def plan(paths: dict[str, str], transfer_overrides: tuple[str, ...]) -> Plan:
-    overrides = [
-        *transfer_overrides,
-        "study=table2",
-        "transfer.rows.table2.evaluate=[IH,FH]",
-    ]
+def rows(embedded: Path, embedded_interhand: Path, transfer_overrides: tuple[str, ...]) -> Rows:
+    overrides = [*transfer_overrides, "study=table2", "transfer.rows.table2.evaluate=[IH,FH]"]
     config = compose_config(overrides, "transfer", TransferStudyConfig)
-    stores: dict[str, Store] = {name: open_store(path).take(60) for name, path in paths.items()}
-    return plan_rows(config, stores)
+    images = {
+        name: Images(stores=(f"{folder}/store",), source_px=(224,), count=60)
+        for name, folder in (("FH", embedded), ("IH", embedded_interhand))
+    }
+    stores = {name: open_store(own.stores[0]) for name, own in images.items()}
+    return RowResolver(
+        transfer=config.transfer,
+        trial=config.trial,
+        study=config.study,
+        data=DataSetImages(opened=stores, images=images, weights={}),
+    ).resolve_all()
 
 
 @pytest.fixture
-def job(plan: Plan, paths: dict[str, str], tmp_path: Path) -> Make:
-    """The row of a kind, to be run in a folder of its own."""
-    encoder = tmp_path / "encoder.safetensors"
+def job(rows: Rows, tmp_path: Path) -> Make:
+    """The job of a fit of a kind, with the encoder that it starts from."""
+    encoder = tmp_path / "trials" / rows.pretrainings[0].id / ENCODER_FILE
     export_encoder(build_encoder(EncoderConfig(name="resnet10t")), encoder, size_px=32)
 
-    def make(kind: str, folder: str = "trial") -> FitJob:
-        fit = next(fit for fit in plan.fits if fit.id.startswith(kind))
-        return FitJob(
+    def make(kind: str, folder: str = "trial") -> Job:
+        fit = next(fit for fit in rows.fits if fit.id.startswith(kind))
+        return Job(
             trial=fit,
-            data={
-                name: Images(stores=(path,), source_px=(224,), count=60)
-                for name, path in paths.items()
-            },
-            encoder=str(encoder) if fit.pretraining else None,
             metric=SearchMetric(),
-            directory=str(tmp_path / folder),
+            directory=str(tmp_path / "trials" / folder),
             scratch=str(tmp_path / "ray"),
             context={"study": "small"},
         )
@@ -69,8 +68,8 @@ def job(plan: Plan, paths: dict[str, str], tmp_path: Path) -> Make:
     return make
 
 
-def finished(job: FitJob) -> Record:
-    *reports, last = job.run(device="cpu")
+def finished(job: Job) -> Record:
+    *reports, last = execute(job, device="cpu")
     assert [report["epoch"] for report in reports] == list(range(1, len(reports) + 1))
     assert (last["done"], last["status"]) == (True, "finished")
     return records.read_record(Path(job.directory) / "record.json")
@@ -115,7 +114,7 @@ def test_the_layer_decay_changes_the_result_and_the_record_says_it(job: Make) ->
 def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> None:
     whole = finished(job("supervised", "whole"))
     broken = job("supervised", "broken")
-    list(itertools.islice(broken.run(device="cpu"), 1))
+    list(itertools.islice(execute(broken, device="cpu"), 1))
     assert (Path(broken.directory) / "checkpoint.pt").exists()
     again = finished_from(broken)
     assert timeless(again.to_dict()) == timeless(whole.to_dict())
@@ -123,70 +122,55 @@ def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> No
     assert timeless(rows[0]) == timeless(rows[1])
 
 
-def finished_from(job: FitJob) -> Record:
-    reports = list(job.run(device="cpu"))
+def finished_from(job: Job) -> Record:
+    reports = list(execute(job, device="cpu"))
     assert [report["epoch"] for report in reports] == [2, 2]
     return records.read_record(Path(job.directory) / "record.json")
 
 
-def _folders(job: FitJob) -> Iterator[Path]:
+def _folders(job: Job) -> Iterator[Path]:
     parent = Path(job.directory).parent
     return (parent / name for name in ("whole", "broken"))
 
 
 def test_a_checkpoint_of_results_that_were_moved_begins_anew(job: Make, tmp_path: Path) -> None:
     first = job("contrastive_unfrozen")
-    list(itertools.islice(first.run(device="cpu"), 1))
-    elsewhere = tmp_path / "moved.safetensors"
-    Path(str(first.encoder)).rename(elsewhere)
-    finished(dataclasses.replace(first, encoder=str(elsewhere)))
+    list(itertools.islice(execute(first, device="cpu"), 1))
+    (tmp_path / "trials").rename(tmp_path / "moved")
+    finished(dataclasses.replace(first, directory=str(tmp_path / "moved" / "trial")))
 
 
-def test_a_row_whose_loss_turns_non_finite_fails_and_says_why(job: Make) -> None:
-    own = job("supervised")
-    assert own.trial.finetune is not None
-    hot = dataclasses.replace(own.trial.finetune.optimizer, base_lr=1e30)
-    fit: Fit = dataclasses.replace(
-        own.trial, finetune=dataclasses.replace(own.trial.finetune, optimizer=hot)
-    )
-    reports = list(dataclasses.replace(own, trial=fit).run(device="cpu"))
+def test_a_row_whose_loss_turns_non_finite_fails_with_the_reason(job: Make) -> None:
+    supervised = job("supervised")
+    fit = supervised.trial
+    assert isinstance(fit, FitTrial)
+    assert fit.finetune is not None
+    hot = dataclasses.replace(fit.finetune.optimizer, base_lr=1e30)
+    fit = dataclasses.replace(fit, finetune=dataclasses.replace(fit.finetune, optimizer=hot))
+    reports = list(execute(dataclasses.replace(supervised, trial=fit), device="cpu"))
     assert reports[-1]["status"] == "failed"
-    record = records.read_record(Path(own.directory) / "record.json")
+    record = records.read_record(Path(supervised.directory) / "record.json")
     assert record.status == "failed"
     assert record.error is not None
     assert record.error.type == "NonFiniteLossError"
 
 
-def test_a_pretraining_joins_its_data_and_leaves_its_encoder(
-    plan: Plan, paths: dict[str, str], tmp_path: Path, transfer_overrides: tuple[str, ...]
-) -> None:
-    config = compose_config(transfer_overrides, "transfer", TransferStudyConfig)
-    own = plan.pretrainings[0]
-    images = Images(stores=tuple(paths.values()), source_px=(224, 224), count=60)
-    pretrain = PretrainJob(
-        trial=own.trial,
-        probe=config.trial.probe,
-        diagnostics=config.trial.diagnostics,
-        metric=SearchMetric(),
-        rungs=(),
-        may_stop=False,
-        store=images.stores[0],
-        source_px=224,
-        images=60,
-        directory=str(tmp_path / "trial"),
-        scratch=str(tmp_path / "ray"),
-        keep_encoder=True,
-        joined=images,
-        described=own.transfer,
-        context={},
-    )
-    train, _ = pretrain.splits()
+def test_a_pretraining_joins_its_data_and_leaves_its_encoder(rows: Rows, tmp_path: Path) -> None:
+    trial = rows.pretrainings[0]
+    train = trial.images.open().split("train")
     assert {str(group).split("/")[0] for group in train.groups} == {
         "synthetic",
         "synthetic_interhand",
     }
-    assert list(pretrain.run(device="cpu"))[-1]["status"] == "finished"
+    pretrain = Job(
+        trial=trial,
+        metric=SearchMetric(),
+        directory=str(tmp_path / "trial"),
+        scratch=str(tmp_path / "ray"),
+        context={},
+    )
+    assert list(execute(pretrain, device="cpu"))[-1]["status"] == "finished"
     record = records.read_record(tmp_path / "trial" / "record.json")
     assert record.transfer["mode"] == "pretrain"
-    weights = str(tmp_path / "trial" / "encoder.safetensors")
+    weights = str(tmp_path / "trial" / ENCODER_FILE)
     build_encoder(EncoderConfig(name="resnet10t", weights=weights))

@@ -3,14 +3,15 @@ import pytest
 from handssl.errors import ConfigError
 from search.config.compose import compose_config
 from search.config.typed import to_dict
-from search.space.sample import Point, grid
-from search.trials.resolve import point_from, resolve, resolve_all
+from search.space.grid import grid
+from search.space.point import Point, point_from
+from search.studies.grid import resolver_of
 
 
 def test_identity_covers_what_decides_the_numbers_and_nothing_else() -> None:
     def first(*overrides: str, fingerprint: str = "f") -> str:
         config = compose_config(list(overrides))
-        return resolve(config, grid(config.search)[0], fingerprint).hash
+        return resolver_of(config, fingerprint).resolve(grid(config.search)[0]).hash
 
     base = first()
     for same in (
@@ -35,10 +36,10 @@ def test_identity_covers_what_decides_the_numbers_and_nothing_else() -> None:
 
 def test_trials_are_distinct_and_the_same_every_time() -> None:
     config = compose_config(["search.repeats=2"])
-    trials = resolve_all(config, grid(config.search), "f")
+    trials = resolver_of(config, "f").resolve_all(grid(config.search))
     assert len({t.id for t in trials}) == len({t.hash for t in trials}) == 60
     assert len({t.seed for t in trials}) == 60
-    assert trials == resolve_all(config, grid(config.search), "f")
+    assert trials == resolver_of(config, "f").resolve_all(grid(config.search))
 
 
 def test_a_points_values_reach_the_configuration() -> None:
@@ -49,7 +50,7 @@ def test_a_points_values_reach_the_configuration() -> None:
         ("batch_size", 8),
     )
     point = Point(objective="contrastive", composition="T+Ro", values=values)
-    pretrain = resolve(compose_config(), point, "f").pretrain
+    pretrain = resolver_of(compose_config(), "f").resolve(point).pretrain
     assert pretrain.optimizer.base_lr == 0.5
     assert pretrain.objective.temperature == 0.07
     assert pretrain.magnitudes == {"rotate.max_deg": 10.0}
@@ -64,19 +65,21 @@ def test_an_objective_may_override_other_keys_of_its_trials() -> None:
             "pretrain: {optimizer: {base_lr: 0.25}, batch_size: 8}}"
         ]
     )
-    pretrain = resolve(config, Point(objective="slow", composition="T"), "f").pretrain
-    default = resolve(config, Point(objective="relative", composition="T"), "f").pretrain
+    pretrain = resolver_of(config, "f").resolve(Point(objective="slow", composition="T")).pretrain
+    default = (
+        resolver_of(config, "f").resolve(Point(objective="relative", composition="T")).pretrain
+    )
     assert (pretrain.optimizer.base_lr, pretrain.batch_size) == (0.25, 8)
     assert pretrain.optimizer.name == default.optimizer.name
     assert pretrain.objective.targets == "released"
     wrong = compose_config(["+search.objectives.slow={name: relative, pretrain: {lr: 1}}"])
-    with pytest.raises(ConfigError, match=r"one of trial\.pretrain.s here .* got lr"):
-        resolve(wrong, Point(objective="slow", composition="T"), "f")
+    with pytest.raises(ConfigError, match=r"one of trial\.pretrain.s .* got lr"):
+        resolver_of(wrong, "f").resolve(Point(objective="slow", composition="T"))
 
 
 def test_points_that_come_to_the_same_are_one_trial() -> None:
     twice = [Point(objective="contrastive", composition="T")] * 2
-    assert len(resolve_all(compose_config(), twice, "f")) == 1
+    assert len(resolver_of(compose_config(), "f").resolve_all(twice)) == 1
 
 
 def test_a_point_survives_its_record() -> None:
@@ -87,10 +90,10 @@ def test_a_point_survives_its_record() -> None:
 def test_a_label_whose_overrides_are_wrong_is_named() -> None:
     config = compose_config(["+search.objectives.odd={name: relative, target: released}"])
     with pytest.raises(ConfigError, match=r"search\.objectives\.odd.*targets"):
-        resolve_all(config, grid(config.search), "f")
+        resolver_of(config, "f").resolve_all(grid(config.search))
 
 
 def test_a_key_that_is_none_is_named() -> None:
     point = Point(objective="relative", composition="T", values=(("optimizer.rate", 1),))
     with pytest.raises(ConfigError, match=r"optimizer\.rate|rate"):
-        resolve(compose_config(), point, "f")
+        resolver_of(compose_config(), "f").resolve(point)

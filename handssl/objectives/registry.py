@@ -29,11 +29,18 @@ def build_objective(
 
     Args:
         config: Its configuration.
-        composition: What the views get.
+        composition: Augmentations of the views.
         feature_dim: Dimension of the encoder's features.
 
     Raises:
         ConfigError: A composition that the objective cannot use.
+
+    Example:
+        >>> objective = build_objective(
+        ...     objective_config("contrastive"), Composition.parse("rotate"), 512
+        ... )
+        >>> type(objective).__name__, [str(pair) for pair in objective.pairs]
+        ('ContrastiveObjective', ['rotate'])
     """
     assigned = any(
         objective is not None for view in composition.views for objective in view.objectives

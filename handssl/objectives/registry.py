@@ -36,6 +36,7 @@ def build_objective(
         ConfigError: A composition that the objective cannot use.
 
     Example:
+        >>> from handssl.objectives import objective_config
         >>> objective = build_objective(
         ...     objective_config("contrastive"), Composition.parse("rotate"), 512
         ... )

@@ -1,7 +1,6 @@
-"""What a search can be told: frozen dataclasses that check themselves.
+"""The configuration of the commands: frozen dataclasses that check themselves.
 
-The `Attributes` of the docstrings are what `--help` prints. `search.compose` makes a `Config`
-from the files under `configs/` and the command line.
+`--help` prints the `Attributes` of their docstrings.
 """
 
 import math
@@ -26,7 +25,7 @@ class DataConfig:
     """Which images, where they are, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+        name: Data set; decides the reader. `synthetic` (FreiHAND-like) and
             `synthetic_interhand` are generated where they are missing, `joined` is a store that
             `handssl data join` combined from others.
         root: Folder of the raw data set, in its own layout.
@@ -104,16 +103,16 @@ class TrialConfig:
 
     def __post_init__(self) -> None:
         fewest, most = self.min_workers, self.max_workers
-        shown = self.workers_shown
-        require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        text = self.workers_shown
+        require(fewest >= 1, f"trial.workers must be >= 1, but got {text}")
         require(
             fewest < most or not self.elastic,
-            f"trial.workers must be a number or [fewest, most], but got {shown}",
+            f"trial.workers must be a number or [fewest, most], but got {text}",
         )
         check_fields(self, "trial.")
         require(
             not (self.executor == "actor" and most > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
+            f"trial.executor=actor runs one worker, but got trial.workers={text}; use "
             "trial.executor=train",
         )
         self.check_batch(self.pretrain.batch_size)
@@ -295,7 +294,7 @@ def _is_key(key: str, config: Any) -> bool:
     for part in key.split("."):
         if isinstance(config, Mapping):
             return True
-        if not is_dataclass(config) or part not in {own.name for own in fields(config)}:
+        if not is_dataclass(config) or part not in {entry.name for entry in fields(config)}:
             return False
         config = getattr(config, part)
     return not is_dataclass(config)

@@ -69,12 +69,12 @@ class EarlyStopping:
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """Epochs, before the last, at which a trial may be stopped."""
-        found = []
+        epochs_of_rungs = []
         rung = self.grace_epochs
         while self.name != "none" and rung < epochs:
-            found.append(rung)
+            epochs_of_rungs.append(rung)
             rung *= self.reduction
-        return tuple(found)
+        return tuple(epochs_of_rungs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +263,8 @@ def _ranges(space: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Range]
             f"{', '.join(sorted(value))}",
         )
         choices = value.get("choices")
-        own = {**value, "choices": None if choices is None else tuple(choices)}
+        arguments = {**value, "choices": None if choices is None else tuple(choices)}
         try:
-            yield f"{prefix}{key}", Range(**own)
+            yield f"{prefix}{key}", Range(**arguments)
         except ConfigError as error:
             raise ConfigError(f"search.space.{prefix}{key}: {error}") from error

@@ -12,8 +12,7 @@ from typing import Any, Final, Literal
 from handssl.encoders import EncoderConfig
 from handssl.errors import require
 from handssl.evaluation import FinetuneConfig
-from search.config.schema import CommonConfig, Config, DataConfig
-from search.config.search import SearchConfig
+from search.config.schema import CommonConfig, DataConfig
 
 DATA_SETS: Final = ("FH", "IH")
 MODES: Final = ("supervised", "frozen", "unfrozen")
@@ -183,19 +182,3 @@ class TransferStudyConfig(CommonConfig):
 
     data_sets: DataSets = field(default_factory=DataSets)
     transfer: TransferConfig = field(default_factory=TransferConfig)
-
-    def machinery(self) -> Config:
-        """The configuration as run_grid.py's, for the parts that both commands share."""
-        return Config(
-            results=self.results,
-            plan=self.plan,
-            data=self.data_sets.FH,
-            search=SearchConfig(
-                concurrent=self.search.concurrent,
-                retries=self.search.retries,
-                storage=self.search.storage,
-            ),
-            trial=self.trial,
-            study=self.study,
-            cluster=self.cluster,
-        )

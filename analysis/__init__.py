@@ -1,17 +1,15 @@
-"""From records to tables, figures and a report; knows neither Ray nor the rest of the project.
+"""From records to tables, figures and a report; imports neither torch nor Ray.
 
-`python -m analysis results/<study>` on the command line, `compile_study` from a program.
+Use `python -m analysis results/<study>` on the command line, `compile_study` in a program.
 """
 
 from analysis.compilation import Report, compile_study
-from analysis.errors import RecordsError
 from analysis.reading import read_studies, read_study
 from analysis.records import Problem, Record, Study
 
 __all__ = [
     "Problem",
     "Record",
-    "RecordsError",
     "Report",
     "Study",
     "compile_study",

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from analysis.compact import local_paths, write_compact
 from analysis.compilation import Report, compile_study
-from analysis.errors import RecordsError
 from analysis.reading import read_study
 from analysis.tables import Table, to_console
 from analysis.transfer import measured_rows
+from handssl.errors import ConfigError, HandSSLError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _publish(options.study, Path(options.compact), console)
             return 0
         report = compile_study(options.study, options.out, price_per_hour=options.price_per_hour)
-    except RecordsError as error:
+    except HandSSLError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False
         )
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _publish(studies: Sequence[str], folder: Path, console: Console) -> None:
     """Write one study in compact form and list its problems."""
     if len(studies) != 1:
-        raise RecordsError(f"--compact takes exactly one study, but got {len(studies)}")
+        raise ConfigError(f"--compact takes exactly one study, but got {len(studies)}")
     study = read_study(studies[0])
     for path in write_compact(study, folder):
         console.print(f"{path}  {path.stat().st_size / 1e6:.2f} MB", soft_wrap=True, markup=False)

@@ -1,15 +1,15 @@
-"""The compact form of a study: three files instead of one folder a trial, small enough to publish.
+"""The compact form of a study: three small files instead of one folder a trial, to publish.
 
     study.json        as the search wrote it
-    trials.parquet    one row a record: all of it as JSON in `record`; for other readers, its
-                      values in columns (nested keys joined by dots, lists as JSON)
+    trials.parquet    one row a record: the whole record as JSON in `record`, and for other readers
+                      its values in columns (nested keys joined by dots, lists as JSON)
     errors.parquet    one row a validation image of a finished trial: trial, group (its pose),
                       error_cm (21 joints, half precision, NaN where a joint is not valid)
 
-The analysis reads it as it reads the folder it was made from, and `search/replay.py` runs its
-records again. A table without `record`, as the search compiles it, is read from its columns:
-enough for the analysis, though null and absent are one there. Half precision moves an error by at
-most 0.05%; one takes about 1.5 bytes, 200 trials of 600 images some 4 MB.
+The analysis reads it like the study's folder, and `search/replay.py` repeats its records. A table
+without `record`, as the search compiles it, is read from its columns, where null and absent are
+the same; this suffices for the analysis. Half precision changes an error by at most 0.05%. An
+error takes about 1.5 bytes, so 200 trials of 600 images take 4 MB.
 """
 
 import json
@@ -21,40 +21,40 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.errors import RecordsError
 from analysis.joint_errors import COMPACT_ERRORS, JointErrors
 from analysis.records import Problem, Study
 from analysis.statistics import PoseErrors
+from handssl.errors import ConfigError, DataError
 from handssl.records import COMPACT, Record, flatten, is_whole, read_entries, write_compact_table
 
-_LARGEST_CM = 65504.0  # of half precision
+_MAX_CM = 65504.0  # largest number in half precision
 _PATH = re.compile(r"(?<![\w.:/~])/(?:[\w.@+-]+/)+[\w.@+-]*")
 
 
 def is_compact(study: Study) -> bool:
-    """Whether a study was read from its compiled table, not from the folders of its trials."""
+    """Whether a study was read from `trials.parquet`, not from the folders of its trials."""
     return bool(study.records) and all(record.file == COMPACT for record in study.records)
 
 
 def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
-    """Writes a study in its compact form; returns the files.
+    """Write a study in compact form and return the files.
 
-    Tracebacks are left out of the records; the error's type and message stay.
+    Records lose the tracebacks of their errors; type and message stay.
 
     Args:
-        study: The study as read; what was left out of it is left out here.
-        folder: Where to write, made where it is missing.
+        study: The study; records that could not be read are left out.
+        folder: Output folder, created if missing.
 
     Raises:
-        RecordsError: Where no record can be used, or `folder` is the study's own or cannot be
-            written.
+        DataError: If the study has no usable record.
+        ConfigError: If `folder` is the study's folder or cannot be written.
     """
     if not study.records:
-        raise RecordsError(
+        raise DataError(
             f"study must hold at least one record, but got {study.source.uri} with none"
         )
     if study.source.local is not None and study.source.local.resolve() == folder.resolve():
-        raise RecordsError(f"compact must be another folder than the study's, but got {folder}")
+        raise ConfigError(f"compact must be another folder than the study's, but got {folder}")
     description, table = folder / "study.json", folder / COMPACT
     text = json.dumps(dict(study.description), indent=2, ensure_ascii=False) + "\n"
     try:
@@ -67,45 +67,49 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
         write_compact_table(table, records, whole=whole)
         errors = _write_errors(study, folder / COMPACT_ERRORS)
     except OSError as error:
-        raise RecordsError(
+        raise ConfigError(
             f"compact must be a folder that can be written, but got compact={folder} ({error})"
         ) from error
     return (description, table, *errors)
 
 
 def _write_errors(study: Study, path: Path) -> tuple[Path, ...]:
-    """Writes the errors of all runs; no file where no run has any."""
+    """Write the errors of all runs; without any errors there is no file."""
     files = JointErrors(study)
-    found = [(r.trial, own) for r in study.records if (own := files.of(r)) is not None]
-    if not found:
+    runs = [(r.trial, errors) for r in study.records if (errors := files.of(r)) is not None]
+    if not runs:
         return ()
-    halves = np.concatenate([_halves(own) for _, own in found])
+    halves = np.concatenate([_halves(errors) for _, errors in runs])
     table = pa.table(
         {
-            "trial": np.repeat([trial for trial, _ in found], [len(own.pose) for _, own in found]),
-            "group": np.concatenate([np.asarray(own.poses)[own.pose] for _, own in found]),
+            "trial": np.repeat([trial for trial, _ in runs], [len(e.pose) for _, e in runs]),
+            "group": np.concatenate([np.asarray(e.poses)[e.pose] for _, e in runs]),
             "error_cm": pa.FixedSizeListArray.from_arrays(halves.ravel(), halves.shape[1]),
         }
     )
     pq.write_table(
-        table, path, compression="zstd", compression_level=12, use_dictionary=["trial", "group"],
+        table,
+        path,
+        compression="zstd",
+        compression_level=12,
+        use_dictionary=["trial", "group"],
         column_encoding={"error_cm.list.element": "BYTE_STREAM_SPLIT"},
-    )  # fmt: skip
+    )
     return (path,)
 
 
 def _halves(errors: PoseErrors) -> npt.NDArray[np.float16]:
-    return np.minimum(errors.error_cm, _LARGEST_CM).astype(np.float16)
+    return np.minimum(errors.error_cm, _MAX_CM).astype(np.float16)
 
 
 def local_paths(study: Study) -> tuple[Problem, ...]:
-    """Absolute paths in the study's description: what to look at before it is published."""
-    found: dict[str, str] = {}
+    """Absolute paths in the study's description, to check before publication."""
+    key_of: dict[str, str] = {}
     for key, value in flatten(study.description).items():
         for path in _PATH.findall(str(value)):
-            found.setdefault(path, key)
-    look = "look before it is published"
+            key_of.setdefault(path, key)
+    consequence = "check before publication"
     return tuple(
-        Problem(file="study.json", what=f"{key} names {path}", consequence=look)
-        for path, key in found.items()
+        Problem(file="study.json", what=f"{key} names {path}", consequence=consequence)
+        for path, key in key_of.items()
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from analysis.chapters import Chapter, chapters
 from analysis.compact import is_compact
-from analysis.errors import RecordsError
 from analysis.figures import write_drawing
 from analysis.grid import Grid, arrange
 from analysis.lowshot import low_shot
@@ -17,6 +16,7 @@ from analysis.report import write_report
 from analysis.tables import Table, coverage_table, write_table
 from analysis.trials import write_trials
 from analysis.uncertainty import estimate
+from handssl.errors import ConfigError
 
 _OUTPUTS = Path("outputs")
 """Folder for the reports of compact studies, whose folders hold published files only."""
@@ -51,7 +51,7 @@ class Report:
                 if table.key == key:
                     return table
         keys = [table.key for chapter in self.chapters for table in chapter.tables]
-        raise RecordsError(f"table must be one of {', '.join(keys)}, but got table={key}")
+        raise ConfigError(f"table must be one of {', '.join(keys)}, but got table={key}")
 
 
 def compile_study(
@@ -69,7 +69,8 @@ def compile_study(
         price_per_hour: Price of an hour of one trial's devices, for the cost column.
 
     Raises:
-        RecordsError: If a folder is missing, holds no study, or `out` cannot be written.
+        DataError: If a folder is missing or holds no study.
+        ConfigError: If `paths` is empty or `out` cannot be written.
 
     Example:
         >>> import json, pathlib, tempfile
@@ -87,14 +88,14 @@ def compile_study(
     """
     sources = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not sources:
-        raise RecordsError("paths must name at least one study's folder, but got none")
+        raise ConfigError("paths must name at least one study's folder, but got none")
     studies = read_studies(os.fspath(path) for path in sources)
     folder = _folder(studies[0], out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _compile(studies, folder, price_per_hour)
     except OSError as error:
-        raise RecordsError(
+        raise ConfigError(
             f"out must be a folder that can be written, but got out={folder} ({error.strerror}); "
             "choose another with --out"
         ) from error
@@ -143,7 +144,7 @@ def _folder(study: Study, out: str | os.PathLike[str] | None) -> Path:
     if is_compact(study):
         return _OUTPUTS / study.source.name
     if study.source.local is None:
-        raise RecordsError(
+        raise ConfigError(
             f"out must be given for a study on another machine, but got study={study.source.uri}; "
             "add --out DIR"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from analysis.grid import RANKED_BY, config_section, is_transfer
+from analysis.grid import RANKED_BY, config_section
 from analysis.records import Record, Study
 
 CLOSE = 0.02
@@ -50,7 +50,7 @@ def _steps(record: Record) -> float:
 
 def _efficiency(study: Study) -> Efficiency:
     records = sorted(
-        (r for r in study.records if not is_transfer(r)), key=lambda r: (r.finished_at, r.trial)
+        (r for r in study.records if not r.is_transfer), key=lambda r: (r.finished_at, r.trial)
     )
     done, best = 0.0, None
     steps, bests, names = [], [], []

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from analysis.errors import RecordsError
 from analysis.grid import RANKED_BY, Setting, arrange
 from analysis.reading import read_study
 from analysis.records import Study
 from analysis.statistics import kendall, spearman
 from analysis.tables import Column, Entry, Table, to_console, write_table
 from analysis.tables.model import ONE_SEED, number, one_section, p_value, result, span
+from handssl.errors import ConfigError, HandSSLError
 
 Row = tuple[str, str]
 """Title of the objective, composition."""
@@ -128,11 +128,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         if len(options.study) < 2:
-            raise RecordsError(f"study takes at least two studies, but got {options.study}")
+            raise ConfigError(f"study takes at least two studies, but got {options.study}")
         studies = [read_study(folder) for folder in options.study]
         tables = (errors_table(studies), agreement_table(studies))
         paths = [p for t in tables for p in write_table(t, options.out)] if options.out else []
-    except RecordsError as error:
+    except HandSSLError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False
         )

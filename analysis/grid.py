@@ -172,11 +172,6 @@ class Grid:
         return label, candidates[label]
 
 
-def is_transfer(record: Record) -> bool:
-    """Whether a record belongs to the transfer tables: its configuration has that part."""
-    return record.is_transfer
-
-
 def config_section(study: Study, *path: str) -> Mapping[str, Any]:
     """A part of a study's configuration, empty where it is absent.
 
@@ -244,7 +239,7 @@ def arrange(studies: Iterable[Study]) -> Grid:
     grouped: dict[tuple[tuple[str, str], str], list[Record]] = defaultdict(list)
     variants: list[tuple[Study, str]] = []
     for study in studies:
-        records = [r for r in study.records if r.label and not is_transfer(r)]
+        records = [r for r in study.records if r.label and not r.is_transfer]
         missing = () if config_section(study, "transfer") else study.missing
         planned = {_planned(study, item) for item in missing if item.get("composition")}
         present = sort_variants({record.variant for record in records} | planned)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Setting, is_transfer
+from analysis.grid import RANKED_BY, Setting
 from analysis.records import Record, Study
 from analysis.statistics import Correlation, spearman, spearman_within
 
@@ -70,7 +70,7 @@ def diagnosed_settings(studies: Iterable[Study], diagnostic: str) -> list[Diagno
         keys[study.name] = study.comparable_key
         for record in study.records:
             value = _diagnosed(record, diagnostic)
-            if value is not None and not is_transfer(record):
+            if value is not None and not record.is_transfer:
                 groups[study.name, record.variant, record.setting].append((record, value))
     return [
         DiagnosedSetting(

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.errors import RecordsError
 from analysis.records import Problem, Record, Study
 from analysis.statistics import PoseErrors
+from handssl.errors import DataError
 
 COMPACT_ERRORS = "errors.parquet"
 """The errors of all runs of a study in compact form (`analysis.compact`)."""
@@ -49,7 +49,7 @@ class JointErrors:
             return parse(self._study.source.read(file))
         except FileNotFoundError:
             return None
-        except (RecordsError, *_READ_ERRORS) as error:
+        except (DataError, *_READ_ERRORS) as error:
             self.problems.append(
                 Problem(file=file, what=f"cannot be read ({error})", consequence="no interval")
             )
@@ -77,7 +77,7 @@ def _all_runs(raw: bytes) -> dict[str, PoseErrors]:
 
 def _checked(error_cm: npt.NDArray[Any], group: npt.NDArray[Any]) -> PoseErrors:
     if error_cm.ndim != 2 or group.shape != error_cm.shape[:1] or not len(group):
-        raise RecordsError(f"error_cm {error_cm.shape} does not fit group {group.shape}")
+        raise DataError(f"error_cm {error_cm.shape} does not fit group {group.shape}")
     names, index = np.unique(group, return_inverse=True)
     finite = np.where(np.isfinite(error_cm), error_cm, np.nan).astype(np.float32)
     return PoseErrors(error_cm=finite, pose=index, poses=tuple(map(str, names)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Setting, is_transfer
+from analysis.grid import RANKED_BY, Setting
 from analysis.records import Problem, Record, Study
 from analysis.statistics import Interval, Spread, interval, pooled_spread
 from analysis.transfer import TransferKey, evaluated, fraction_of, row_of
@@ -118,7 +118,7 @@ def _settings(study: Study) -> _Settings:
     """Rows with more than one share of the labels: by row, then by share."""
     groups: dict[tuple[TransferKey, str, str], dict[float, dict[str, list[Record]]]]
     groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for record in filter(is_transfer, study.records):
+    for record in (r for r in study.records if r.is_transfer):
         for key, run in evaluated(record):
             if RANKED_BY in run.metrics:
                 groups[key, *row_of(run)][fraction_of(run)][run.setting].append(run)

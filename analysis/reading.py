@@ -1,30 +1,29 @@
-"""Reads a study's folder: `study.json` and `trials/<id>/record.json`, whatever state they are in.
+"""Reading of a study's folder: `study.json` and `trials/<id>/record.json`, complete or not.
 
-What cannot be used is left out and reported by file name as a `Problem`; the rest is analysed.
+Unusable files are left out and reported as a `Problem`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from analysis.errors import RecordsError
-from analysis.records import Problem, Record, Study, understand
+from analysis.records import Problem, Record, Study, prepare
 from handssl.errors import DataError
 from handssl.records import open_source, read_description, read_entries
 
 
 def _without_duplicates(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Problem]]:
-    kept: dict[tuple[object, ...], Record] = {}
+    unique: dict[tuple[object, ...], Record] = {}
     problems = []
     for record in records:
         identity = (record.hash or record.setting, record.seed, record.repeat, record.variant)
-        first = kept.get(identity)
+        first = unique.get(identity)
         if first is None:
-            kept[identity] = record
+            unique[identity] = record
             continue
         better = record if (first.status, record.status) == ("failed", "finished") else first
         other = first if better is record else record
-        kept[identity] = better
+        unique[identity] = better
         problems.append(
             Problem(
                 file=other.file,
@@ -32,38 +31,43 @@ def _without_duplicates(records: Iterable[Record]) -> tuple[tuple[Record, ...], 
                 consequence="counted once",
             )
         )
-    return tuple(kept.values()), problems
+    return tuple(unique.values()), problems
 
 
 def read_study(uri: str) -> Study:
-    """Reads one study.
+    """Read one study.
 
     Args:
         uri: Its folder: a path, or a URI of a pyarrow file system.
 
     Raises:
-        RecordsError: Where there is no such folder, or it holds no study.
+        DataError: If there is no such folder, or it holds no study.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "study.json").write_text('{"schema": 1, "name": "demo"}')
+        >>> study = read_study(str(folder))
+        >>> study.name, len(study.records)
+        ('demo', 0)
     """
-    try:
-        source = open_source(uri)
-    except DataError as error:
-        raise RecordsError(str(error)) from error
+    source = open_source(uri)
     problems: list[Problem] = []
     description: Mapping[str, Any] = {}
     try:
         description = read_description(source).to_dict()
     except FileNotFoundError:
-        problems.append(Problem(file="study.json", what="is missing", consequence="done without"))
+        problems.append(Problem(file="study.json", what="is missing", consequence="not used"))
     except (DataError, OSError) as error:
         what = str(error).removeprefix("study.json ")
-        problems.append(Problem(file="study.json", what=what, consequence="done without"))
+        problems.append(Problem(file="study.json", what=what, consequence="not used"))
     trials = source.folders("trials")
     if not trials and not description:
-        raise RecordsError(
+        raise DataError(
             f"study must hold study.json and trials/<id>/record.json, but got {uri} with neither; "
             "give the folder of one study, as in results/<study>"
         )
-    found: list[Record] = []
+    readable: list[Record] = []
     unfinished: list[str] = []
     for file, trial, entry in read_entries(source):
         if entry is None:
@@ -74,12 +78,12 @@ def read_study(uri: str) -> Study:
                 Problem(file=f"{file}, {trial}" if trial and not trials else file, what=what)
             )
         else:
-            record, issues = understand(entry, file)
-            found.append(record)
+            record, issues = prepare(entry, file)
+            readable.append(record)
             problems += issues
-    records, repeated = _without_duplicates(found)
+    records, repeated = _without_duplicates(readable)
     plan = description.get("plan")
-    here = {*trials, *(record.trial for record in records)}
+    known = {*trials, *(record.trial for record in records)}
     return Study(
         name=str(description.get("name") or source.name),
         source=source,
@@ -89,14 +93,14 @@ def read_study(uri: str) -> Study:
         missing=tuple(
             item
             for item in (plan if isinstance(plan, list | tuple) else ())
-            if isinstance(item, Mapping) and item.get("trial") not in here
+            if isinstance(item, Mapping) and item.get("trial") not in known
         ),
         problems=tuple(problems + repeated),
     )
 
 
 def read_studies(uris: Iterable[str]) -> tuple[Study, ...]:
-    """Reads several studies; one folder given twice is read once, equal names are told apart."""
+    """Read several studies, each folder once; a repeated name is made unique by its URI."""
     studies: dict[str, Study] = {}
     names: set[str] = set()
     for uri in uris:

@@ -1,4 +1,4 @@
-"""What a record and a study are, and how one record is understood."""
+"""Records and studies as the analysis uses them."""
 
 import json
 import math
@@ -16,12 +16,12 @@ _NOT_SETTINGS = frozenset({"seed", "repeat", "trial", "trial_id", "study", "hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something in a study's folder that is not as it should be.
+    """A defect in a study's folder.
 
     Attributes:
         file: Path of the file, from the study's folder.
-        what: What is wrong with it.
-        consequence: What the analysis did about it.
+        what: Description of the defect.
+        consequence: Its effect on the analysis.
     """
 
     file: str
@@ -34,15 +34,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(records.Record):
-    """One trial as the analysis sees it: its record, and names that derive from it.
+    """The record of one trial, with the names that the analysis derives from it.
 
     Attributes:
-        file: Path of the record from the study's folder.
+        file: Path of the record, from the study's folder.
         variant: The objective with its target form (`notation.objective_variant`).
         label: The composition in the paper's notation.
         setting: Identity of the configuration without seed and repeat; equal for repeats.
         metrics: Finite metrics only.
-        evaluations: Finite metrics on each data set, of a run that was evaluated on several.
+        evaluations: Finite metrics on each data set, for a run with several evaluations.
         rungs: Intermediate results that have the paper's error.
         errors: File of the errors behind `metrics`, in the trial's folder.
     """
@@ -63,16 +63,16 @@ class Record(records.Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study's folder as read.
+    """The content of a study's folder.
 
     Attributes:
         name: The study's name; the folder's where `study.json` has none.
-        source: Where it was read from.
+        source: Its folder or bucket.
         description: The content of `study.json`, empty where it cannot be read.
         records: Usable records, in trial order, without duplicates.
-        unfinished: Trials that have a folder and no record: running, or interrupted.
+        unfinished: Trials with a folder but no record: running, or interrupted.
         missing: Planned trials without a folder.
-        problems: What was left out, and why.
+        problems: Files left out, with the reasons.
     """
 
     name: str
@@ -84,13 +84,13 @@ class Study:
     problems: tuple[Problem, ...] = ()
 
     def section(self, key: str) -> Mapping[str, Any]:
-        """A part of `study.json` (``fidelity``, ``data``, ``versions``, …), empty if absent."""
-        found = self.description.get(key)
-        return found if isinstance(found, Mapping) else {}
+        """A part of `study.json` (`fidelity`, `data`, `versions`, …), empty if absent."""
+        section = self.description.get(key)
+        return section if isinstance(section, Mapping) else {}
 
     @property
     def fidelity(self) -> str:
-        """One phrase that says how much the numbers are worth: a label with its sizes."""
+        """The label of the study with the sizes of its runs."""
         fidelity = self.section("fidelity")
         label = str(fidelity.get("label") or "")
         words = {"images": " images", "epochs": " epochs", "size_px": " px", "encoder": ""}
@@ -99,25 +99,25 @@ class Study:
             for key, word in words.items()
             if (value := fidelity.get(key))
         )
-        if label and sizes and not re.search(r"\d", label):  # numbers in a label are the sizes
+        if label and sizes and not re.search(r"\d", label):  # a label with numbers has the sizes
             return f"{label} ({sizes})"
         return label or sizes or "fidelity not recorded"
 
     @property
     def title(self) -> str:
-        """The study's name and fidelity; the name once, where the fidelity begins with it."""
-        own = self.fidelity
-        return own if own.startswith(self.name) else f"{self.name}: {own}"
+        """Name and fidelity of the study."""
+        fidelity = self.fidelity
+        return fidelity if fidelity.startswith(self.name) else f"{self.name}: {fidelity}"
 
     @property
     def comparable_key(self) -> tuple[str, str]:
-        """Data and fidelity: errors of studies of one family may be compared."""
+        """Data and fidelity: the errors of studies with equal keys may be compared."""
         fidelity = sorted(self.section("fidelity").items())
         return str(self.section("data").get("fingerprint")), repr(fidelity)
 
     @property
     def summary(self) -> str:
-        """The fidelity and what may be concluded from it, as a sentence."""
+        """The fidelity, and whether the study is evidence or a demonstration, as a sentence."""
         return f"{self.fidelity}." + (
             ""
             if self.is_evidence or "not evidence" in self.fidelity
@@ -126,20 +126,20 @@ class Study:
 
     @property
     def progress(self) -> str:
-        """What has no record yet, as a sentence; "" for a complete study."""
-        here, running, to_come = len(self.records), len(self.unfinished), len(self.missing)
-        if not running and not to_come:
+        """Number of trials with and without a record, as a sentence; "" for a complete study."""
+        ended, running, missing = len(self.records), len(self.unfinished), len(self.missing)
+        if not running and not missing:
             return ""
-        parts = [f"{here} trial{'s' if here != 1 else ''} so far"]
+        parts = [f"{ended} trial{'s' if ended != 1 else ''} so far"]
         if running:
             parts.append(f"{running} running or interrupted")
-        if to_come:
-            parts.append(f"{to_come} not started")
+        if missing:
+            parts.append(f"{missing} not started")
         return f"Not complete: {', '.join(parts)}."
 
     @property
     def is_evidence(self) -> bool:
-        """Whether the study itself claims more than a demonstration."""
+        """Whether the study is declared as evidence."""
         return bool(self.section("fidelity").get("evidence", False))
 
 
@@ -150,8 +150,8 @@ def setting_of(config: Mapping[str, Any], transfer: Mapping[str, Any], other: st
     return json.dumps(settings, sort_keys=True, default=str) if settings else other
 
 
-def understand(record: records.Record, file: str) -> tuple[Record, list[Problem]]:
-    """A record as the analysis sees it, with the metrics that had to be left out of it."""
+def prepare(record: records.Record, file: str) -> tuple[Record, list[Problem]]:
+    """The record for the analysis, and the metrics left out of it."""
     metrics = _finite(record.metrics)
     problems = [
         Problem(file=file, what=f"metrics.{name} is {value}", consequence="metric left out")

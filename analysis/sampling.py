@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.grid import RANKED_BY, is_transfer
+from analysis.grid import RANKED_BY
 from analysis.notation import assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
@@ -156,7 +156,7 @@ def sampling(study: Study) -> Sampling | None:
     records = [
         r
         for r in study.records
-        if r.status == "finished" and RANKED_BY in r.metrics and not is_transfer(r)
+        if r.status == "finished" and RANKED_BY in r.metrics and not r.is_transfer
     ]
     generator = np.random.default_rng(_SEED)
     if len(records) > _MAX_TRIALS:

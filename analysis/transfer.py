@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.grid import Setting, is_transfer
+from analysis.grid import Setting
 from analysis.notation import objective_base, objective_title
 from analysis.records import Record, Study, setting_of
 
@@ -121,7 +121,7 @@ def measured_rows(studies: Iterable[Study]) -> dict[TransferKey, list[MeasuredRo
     owners: dict[str, Study] = {}
     for study in studies:
         owners[study.name] = study
-        for record in filter(is_transfer, study.records):
+        for record in (r for r in study.records if r.is_transfer):
             for key, run in evaluated(record):
                 if fraction_of(run) == 1:
                     groups[key, *row_of(run), study.name].append(run)

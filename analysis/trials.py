@@ -32,7 +32,7 @@ def _row(study: Study, record: Record, start: Path | None) -> list[str | float |
         record.label if record.label == record.composition else record.composition,
         record.metrics.get("median_pje_cm"),
         record.metrics.get("mpjpe_cm"),
-        record.encoder_steps,
+        float(record.encoder_steps),
         record.timings_s.get("total"),
         record.repeat,
         record.seed,

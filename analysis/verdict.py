@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.errors import RecordsError
 from analysis.grid import Grid, GridColumn, Setting
 from analysis.notation import objective_base
 from analysis.statistics import Interval, interval
 from analysis.uncertainty import Uncertainty, common_sources
+from handssl.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ def _gap(grid: Grid, uncertainty: Uncertainty, columns: tuple[GridColumn, GridCo
 def _best(grid: Grid, column: GridColumn) -> tuple[str, Setting]:
     best = grid.best(column)
     if best is None:
-        raise RecordsError(f"column {column.title} must have a finished run, but got none")
+        raise DataError(f"column {column.title} must have a finished run, but got none")
     return best
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.errors import RecordsError
 from analysis.statistics import Interval, Summary
+from handssl.errors import ConfigError
 
 ONE_SEED = "†"
 
@@ -95,7 +95,7 @@ class Table:
         for section in self.sections:
             for row in section.rows:
                 if len(row) != len(self.columns):
-                    raise RecordsError(
+                    raise ConfigError(
                         f"rows of table {self.key} must have {len(self.columns)} entries, "
                         f"but got {len(row)}"
                     )

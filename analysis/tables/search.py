@@ -39,7 +39,7 @@ def coverage_table(grid: Grid, studies: Iterable[Study]) -> Table:
 def _progress_line(study: Study) -> str:
     planned = study.description.get("plan")
     parts = [f"{study.name}: {len(study.records)} records"]
-    if isinstance(planned, list) and planned:  # a sampler has no plan
+    if isinstance(planned, list | tuple) and planned:  # a sampler has no plan
         parts[0] += f" of {len(planned)} planned trials"
     if study.unfinished:
         parts.append(f"{len(study.unfinished)} running or interrupted")

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from analysis.comparison import Agreement, agreement, compare_columns, rank_column
@@ -48,43 +47,6 @@ def test_without_repeats_or_errors_nothing_is_claimed(make_study: Make) -> None:
     grid, uncertainty = evaluated(study)
     standings = rank_column(grid, uncertainty, grid.columns[0])
     assert all(s.interval is None and s.rank is None for s in standings)
-
-
-def test_no_interval_of_an_error_goes_below_zero(make_study: Make) -> None:
-    study = make_study()
-    for repeat, median in enumerate((10.0, 40.0)):
-        study.add("T", repeat=repeat, median=median)
-    grid, uncertainty = evaluated(study)
-    (standing,) = rank_column(grid, uncertainty, grid.columns[0])
-    assert standing.interval is not None
-    assert standing.interval.low == 0.0
-
-
-def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: Make) -> None:
-    study = make_study()
-    for repeat, median in enumerate((10.0, 11.0, 12.0)):
-        study.add("T", repeat=repeat, median=median)
-    study.add("S", median=20.0)
-    grid, uncertainty = evaluated(study)
-    draws = uncertainty.of(grid.columns[0], "S")
-    assert draws is not None
-    assert draws.interval_sources == "seeds"
-    assert np.median(draws.median_cm) == pytest.approx(20.0, abs=0.2)
-    assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
-
-
-@pytest.mark.parametrize("content", [b"PK\x03\x04 cut short", b"", b"text"])
-def test_a_broken_error_file_is_reported_and_the_rest_goes_on(
-    make_study: Make, content: bytes
-) -> None:
-    study = make_study()
-    trial = study.add("T", errors=np.ones((10, 21)))
-    study.add("S", errors=np.full((10, 21), 2.0))
-    (trial / "errors.npz").write_bytes(content)
-    grid, uncertainty = evaluated(study)
-    assert uncertainty.of(grid.columns[0], "T") is None
-    assert uncertainty.of(grid.columns[0], "S") is not None
-    assert [p.file for p in uncertainty.problems["embedded"]] == ["trials/t00000/errors.npz"]
 
 
 def test_columns_are_compared_on_the_same_poses(make_study: Make) -> None:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from analysis import RecordsError, read_studies, read_study
+from analysis import read_studies, read_study
+from handssl.errors import DataError
 from tests.analysis.conftest import Make, StudyMaker
 
 
@@ -102,9 +103,9 @@ def test_a_study_without_its_description_is_read_all_the_same(make_study: Make) 
 
 
 def test_a_missing_or_empty_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError, match=r"existing folder.*study\.json"):
+    with pytest.raises(DataError, match=r"existing folder.*study\.json"):
         read_study(str(tmp_path / "nowhere"))
-    with pytest.raises(RecordsError, match=r"must hold study\.json"):
+    with pytest.raises(DataError, match=r"must hold study\.json"):
         read_study(str(tmp_path))
 
 
@@ -155,7 +156,7 @@ def test_a_study_in_an_s3_bucket_reads_the_same_as_a_path(
         )
         query = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
         read = read_study(f"s3://bucket/results/embedded?{query}")
-        with pytest.raises(RecordsError, match="must be an existing folder of results"):
+        with pytest.raises(DataError, match="must be an existing folder of results"):
             read_study(f"s3://bucket/results/other?{query}")
     finally:
         server.stop()

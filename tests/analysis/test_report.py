@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import RecordsError, compile_study
+from analysis import compile_study
+from handssl.errors import ConfigError
 from tests.analysis.conftest import Make, StudyMaker
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
@@ -142,5 +143,5 @@ def test_an_unknown_table_is_refused_with_the_names(make_study: Make) -> None:
     study = make_study()
     study.add("T")
     study.write_study()
-    with pytest.raises(RecordsError, match="table1_best"):
+    with pytest.raises(ConfigError, match="table1_best"):
         compile_study(study.folder).table("table10")

@@ -4,7 +4,6 @@ import io
 import pytest
 from rich.console import Console
 
-from analysis import RecordsError
 from analysis.statistics import Interval, summarise
 from analysis.tables import (
     Column,
@@ -15,6 +14,7 @@ from analysis.tables import (
     to_markdown,
 )
 from analysis.tables.model import p_value, result, signed, span
+from handssl.errors import ConfigError
 
 
 def test_markdown_has_groups_bold_marks_and_escapes(table: Table) -> None:
@@ -75,5 +75,5 @@ def test_entries_say_what_is_absent_and_mark_one_seed() -> None:
 
 
 def test_a_row_of_the_wrong_length_is_refused(table: Table) -> None:
-    with pytest.raises(RecordsError, match="must have 1 entries"):
+    with pytest.raises(ConfigError, match="must have 1 entries"):
         Table(key="k", title="t", columns=(Column(name="a"),), sections=table.sections, caption="")

@@ -4,6 +4,7 @@ Files are read as what they are (JSON, NumPy, safetensors, SQLite through Optuna
 project's code, and only the fields that are named here: a new schema may add others.
 """
 
+import ast
 import csv
 import hashlib
 import json
@@ -159,12 +160,25 @@ def configuration(text: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(_parsed(value.strip()), ".".join(parents))
 
 
+_ENTRY: Final = re.compile(r"(\w+): \w+(\(.*?\))(?=, \w+: \w+\(|\}$)")
+"""Of a mapping of dataclasses as it is printed, `{table2: RowGroup(encoder='resnet', …), …}`."""
+
+
 def _parsed(value: str) -> Any:
+    if entries := _ENTRY.findall(value):
+        return {name: _keywords(arguments) for name, arguments in entries}
     try:
         content: Any = OmegaConf.to_container(OmegaConf.create(f"value: {value}"))
     except (yaml.YAMLError, OmegaConfBaseException):
         return value  # free text, such as a label
     return content["value"]
+
+
+def _keywords(arguments: str) -> dict[str, Any]:
+    call = ast.parse(f"_{arguments}", mode="eval").body
+    assert isinstance(call, ast.Call)
+    values = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    return json.loads(json.dumps(values))  # type: ignore[no-any-return]  # tuples become lists
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:

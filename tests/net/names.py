@@ -19,7 +19,8 @@ RENAMED: Final[Mapping[str, str]] = {
     "transfer.rows.*.floors": "transfer.rows.*.baselines",
     "transfer.shares": "transfer.weights",
     "transfer.least_steps": "transfer.min_steps",
-    # Files under configs/.
+    # Files under configs/, and a group of rows in one of them.
+    "transfer.rows.looks": "transfer.rows.domains",
     "study=embedded": "study=synthetic",
     "study=looks": "study=domains",
     "fidelity=embedded": "fidelity=synthetic",
@@ -83,5 +84,5 @@ def _replaced(key: str, names: Mapping[str, str]) -> str:
         pattern = re.escape(before).replace(r"\*", r"([^.]+)")
         match = re.match(rf"{pattern}(?=\.|$)", key)
         if match:
-            return after.replace("*", "{}").format(*match.groups()) + key[match.end() :]
+            key = after.replace("*", "{}").format(*match.groups()) + key[match.end() :]
     return key

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from handssl.errors import ConfigError
+from handssl.records import flatten
 from search.config.renamed import check_renamed
 from search.config.schema import Config
 from search.config.typed import from_dict, to_dict, unknown_key
@@ -71,23 +72,14 @@ def compose_config(
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, defaults)) from error
     values = cast("dict[str, Any]", container)
+    for key in flatten(values):
+        check_renamed(key)
     for key in _OPEN:
         _drop_nulls(values, key)
     pretrain = values.get("trial", {}).get("pretrain", {})
     if isinstance(pretrain.get("magnitudes"), Mapping):
         pretrain["magnitudes"] = flatten(pretrain["magnitudes"])
     return from_dict(schema, values)
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by dotted key, whether they were written nested or dotted."""
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _opened(override: str) -> str:

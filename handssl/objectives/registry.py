@@ -37,7 +37,9 @@ def build_objective(
 
     Example:
         >>> from handssl.objectives import objective_config
-        >>> objective = build_objective(objective_config(), Composition.parse("rotate"), 512)
+        >>> objective = build_objective(
+        ...     objective_config("contrastive"), Composition.parse("rotate"), 512
+        ... )
         >>> type(objective).__name__, [str(pair) for pair in objective.pairs]
         ('ContrastiveObjective', ['rotate'])
     """

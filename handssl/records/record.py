@@ -1,9 +1,12 @@
 """The record of a trial: its configuration, its outcome and its provenance."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from handssl.errors import DataError
 
@@ -175,42 +178,27 @@ class Record:
         Raises:
             DataError: A field is missing or has the wrong type, or the schema is newer.
         """
-        values = upgrade(value, file=file)
-        if trial is not None:
-            values["trial"] = trial
-        read = _Fields(values, file)
-        return cls(
-            kind=read.choice("kind", get_args(Kind)),
-            status=read.choice("status", get_args(Status)),
-            composition=read.text("composition"),
-            objective=read.text("objective"),
-            trial=read.text("trial"),
-            hash=read.text("hash"),
-            seed=read.integer("seed"),
-            repeat=read.integer("repeat", 0),
-            epochs=read.integer("epochs", 0),
-            steps=read.integer("steps", 0),
-            stage=read.integer("stage", 1),
-            encoder_steps=read.integer("encoder_steps", read.integer("steps", 0)),
-            point=read.mapping("point"),
-            config=read.mapping("config"),
-            data=read.mapping("data"),
-            git=read.mapping("git"),
-            transfer=read.mapping("transfer"),
-            pretraining=values.get("pretraining"),
-            metrics=read.numbers("metrics"),
-            evaluations={
-                name: _Fields(read.mapping("evaluations"), file).numbers(name)
-                for name in read.mapping("evaluations")
-            },
-            rungs=tuple(read.rung(rung) for rung in values.get("rungs") or ()),
-            timings_s={k: v for k, v in read.numbers("timings_s").items() if v is not None},
-            error=read.failure("error"),
-            started_at=read.text("started_at", ""),
-            finished_at=read.text("finished_at", ""),
-            study=read.text("study", ""),
-            versions={name: str(text) for name, text in read.mapping("versions").items()},
-        )
+        upgraded = upgrade(value, file=file) | ({} if trial is None else {"trial": trial})
+        # A null is a missing value: the Parquet form cannot tell them apart.
+        names = [f.name for f in dataclasses.fields(cls)]
+        values = {name: upgraded[name] for name in names if upgraded.get(name) is not None}
+        values.setdefault("encoder_steps", values.get("steps", 0))
+        try:
+            if "rungs" in values:
+                values["rungs"] = tuple(map(_rung, values["rungs"]))
+            if "error" in values:
+                values["error"] = _failure(values["error"])
+            valid = _model().model_validate(values)
+            return cls(**{name: getattr(valid, name) for name in values})
+        except (AttributeError, TypeError) as error:
+            raise DataError(f"{file} has rungs or an error of another form ({error})") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            if first["type"] == "missing":
+                raise DataError(f"{file} has no {name}") from error
+            reason = first["msg"].removeprefix("Input ")
+            raise DataError(f"{file} has {name}={first['input']!r}, which {reason}") from error
 
 
 def upgrade(value: Mapping[str, Any], *, file: object = "record.json") -> dict[str, Any]:
@@ -241,60 +229,24 @@ def upgrade(value: Mapping[str, Any], *, file: object = "record.json") -> dict[s
     return upgraded if transfer is None else upgraded | {"transfer": transfer}
 
 
-class _Fields:
-    """Typed access to a JSON object; an error names field, value and file.
+def _rung(values: Mapping[str, Any]) -> Rung:
+    metrics = {name: value for name, value in values.items() if name not in ("epoch", "step")}
+    return Rung(epoch=values.get("epoch", 0), step=values.get("step", 0), metrics=metrics)
 
-    A null is a missing value: the Parquet form cannot tell them apart.
-    """
 
-    def __init__(self, values: Mapping[str, Any], file: object) -> None:
-        self._values = values
-        self._file = file
+def _failure(values: Mapping[str, Any]) -> Failure:
+    named = {name: values.get(name) or "" for name in ("type", "message")}
+    details = {k: v for k, v in values.items() if k not in ("type", "message", "traceback")}
+    return Failure(**named, traceback=values.get("traceback"), details=details)
 
-    def _get(self, name: str, kind: type | tuple[type, ...], article: str, default: Any) -> Any:
-        value = self._values.get(name)
-        if value is None:
-            if default is None:
-                raise DataError(f"{self._file} has no {name}")
-            return default
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise DataError(
-                f"{self._file} must have {article} as {name}, but got {name}={value!r}"
-            )
-        return value
 
-    def text(self, name: str, default: str | None = None) -> str:
-        return str(self._get(name, str, "a text", default))
-
-    def integer(self, name: str, default: int | None = None) -> int:
-        return int(self._get(name, int, "an integer", default))
-
-    def mapping(self, name: str) -> Mapping[str, Any]:
-        value: Mapping[str, Any] = self._get(name, Mapping, "an object", {})
-        return value
-
-    def choice(self, name: str, choices: tuple[Any, ...]) -> Any:
-        value = self.text(name)
-        if value not in choices:
-            raise DataError(f"{self._file} has {name}={value!r}, not one of {', '.join(choices)}")
-        return value
-
-    def numbers(self, name: str) -> dict[str, float | None]:
-        items = _Fields(self.mapping(name), f"{self._file}, {name},")
-        return {
-            key: None if value is None else items._get(key, (int, float), "a number", None)
-            for key, value in self.mapping(name).items()
-        }
-
-    def rung(self, value: Any) -> Rung:
-        read = _Fields({"rung": value}, self._file)
-        numbers = read.numbers("rung")
-        epoch, step = numbers.pop("epoch", None), numbers.pop("step", None)
-        return Rung(epoch=int(epoch or 0), step=int(step or 0), metrics=numbers)
-
-    def failure(self, name: str) -> Failure | None:
-        if self._values.get(name) is None:
-            return None
-        details = dict(self.mapping(name))
-        named = {key: str(details.pop(key, "")) for key in ("type", "message")}
-        return Failure(**named, traceback=details.pop("traceback", None), details=details)
+@functools.cache
+def _model() -> type[BaseModel]:
+    """The types of the fields of a record, for pydantic to check without any conversion."""
+    types = get_type_hints(Record)
+    absent = dataclasses.MISSING
+    fields: dict[str, Any] = {
+        f.name: (types[f.name], ... if f.default is f.default_factory is absent else None)
+        for f in dataclasses.fields(Record)
+    }
+    return create_model("RecordFields", __config__=ConfigDict(strict=True), **fields)

@@ -69,11 +69,11 @@ def test_the_sample_of_a_study_is_that_of_its_compact_form(study: Path, compact:
     assert all(len(set(names)) == 3 and "c" not in names for names in drawn)
 
 
-@pytest.mark.parametrize(("given", "trial"), [("a_r1", "a_r1"), ("b", "b"), ("bb", "bb")])
+@pytest.mark.parametrize(("given", "name"), [("a_r1", "a_r1"), ("b", "b"), ("bb", "bb")])
 def test_a_trial_goes_by_its_name_or_by_how_it_begins(
-    compact: Path, given: str, trial: str
+    compact: Path, given: str, name: str
 ) -> None:
-    assert read_recorded(str(compact)).named(given).trial == trial
+    assert read_recorded(str(compact)).named(given).trial == name
 
 
 @pytest.mark.parametrize(

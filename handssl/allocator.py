@@ -1,8 +1,8 @@
-"""Memory that a step frees is kept for the next one.
+"""Keep freed memory for the next training step.
 
 glibc gives every large tensor back to the system when it is freed. A training step on the CPU then
 takes hundreds of thousands of page faults, a tenth of its time, to get the same memory again
-(`benchmarks/scaling.py`). It has to be told once for each process.
+(`benchmarks/scaling.py`). `keep_freed_memory` is called once in each process.
 """
 
 import ctypes
@@ -13,9 +13,9 @@ from typing import Final
 
 KEEP_FREED_MEMORY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "MALLOC_MMAP_MAX_": "0",  # no tensor is a mapping of its own
+        "MALLOC_MMAP_MAX_": "0",  # no tensor is a separate mapping
         "MALLOC_TRIM_THRESHOLD_": str(2**40),  # the heap does not shrink
-        "MALLOC_ARENA_MAX": "1",  # and there is one, also for the thread that Ray Train trains in
+        "MALLOC_ARENA_MAX": "1",  # one heap, also for Ray Train's training thread
     }
 )
 """The same for a process that is yet to start, as environment variables (mallopt(3))."""
@@ -25,10 +25,10 @@ _M_MMAP_MAX: Final = -4
 
 
 def keep_freed_memory() -> bool:
-    """Keep what is freed in this process; best called before it works with tensors.
+    """Keep freed memory in this process; call it before the first tensor.
 
     Returns:
-        Whether it is; not on systems without glibc, where nothing is done.
+        True on success; False without glibc, where nothing is done.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

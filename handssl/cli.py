@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command.
 
     Returns:
-        0 done, 1 it found something wrong, 2 refused (one line on stderr), 130 interrupted.
+        0 done, 1 a check failed, 2 refused (one line on stderr), 130 interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -85,10 +85,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handssl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        own = commands.add_parser(name, help=command.summary, description=command.summary)
+        subparser = commands.add_parser(name, help=command.summary, description=command.summary)
         # Only the one that is called: the others may import torch, which takes seconds.
         if name in arguments[:1]:
-            importlib.import_module(command.module).configure(own)
+            importlib.import_module(command.module).configure(subparser)
     return parser
 
 

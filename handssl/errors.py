@@ -6,7 +6,7 @@ temperature=-1.0``. A command catches `HandSSLError`, prints its one line and ex
 
 
 class HandSSLError(Exception):
-    """Whatever the project itself refuses or detects."""
+    """Base of all errors of the project."""
 
 
 class ConfigError(HandSSLError, ValueError):
@@ -14,11 +14,11 @@ class ConfigError(HandSSLError, ValueError):
 
 
 class DataError(HandSSLError):
-    """A file, folder or label that is missing, broken or not what it should be."""
+    """A file, folder or label that is missing, broken or of another form."""
 
 
 class NonFiniteLossError(HandSSLError, ArithmeticError):
-    """A loss that became NaN or infinite; carries what is needed to understand it.
+    """A loss that became NaN or infinite; carries the step, the last loss and the norms.
 
     Attributes:
         step: The optimiser step (from 0) at which it was seen.

@@ -143,7 +143,7 @@ def procrustes_align(
         target: Joints to align to, in any unit; the result has the same.
         valid: Joints that count; all when omitted. The transform is applied to all of them.
         allow_reflection: FreiHAND's official evaluation leaves R in O(3), so a mirrored hand
-            aligns perfectly; False restricts it to rotations (det R = +1) as the study does.
+            aligns perfectly; False restricts it to rotations (det R = +1) as the paper does.
 
     Returns:
         Aligned joints. A sample with no valid joint, or whose valid joints coincide, is only

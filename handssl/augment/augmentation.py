@@ -1,4 +1,4 @@
-"""What every augmentation is: magnitudes as fields, parameters as tensors, and no state."""
+"""The interface of augmentations: magnitudes as fields, parameters as tensors, and no state."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Augmentation(ABC):
 
     Attributes:
         name: Key in `AUGMENTATIONS` and in compositions.
-        symbol: The study's abbreviation, for labels.
-        columns: What each column of the parameters means, with units.
+        symbol: The paper's abbreviation, for labels.
+        columns: Meaning of each column of the parameters, with units.
         uniforms: How many uniform numbers one sample consumes.
         key: Name under which the sampled parameters stand in the views' dictionary.
     """
@@ -50,6 +50,21 @@ class Augmentation(ABC):
     @abstractmethod
     def sample(self, uniforms: Float[Tensor, "batch draws"]) -> Float[Tensor, "batch columns"]:
         """Parameters from uniform numbers in [0, 1), row by row."""
+
+    def view_parameters(
+        self,
+        values: Float[Tensor, "batch columns"],
+        side_px: Float[Tensor, " batch"],
+        source_px: int,
+    ) -> dict[str, Tensor]:
+        """Parameters by name that depend on the view's crop too; none, unless overridden.
+
+        Args:
+            values: As `sample` returned them.
+            side_px: Side of the view's crop in source pixels.
+            source_px: Side of the source.
+        """
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +118,7 @@ class Occasional(Appearance):
             )
 
     def sample(self, uniforms: Float[Tensor, "batch draws"]) -> Float[Tensor, "batch columns"]:
-        """("applied", then what `sample_details` makes of the other uniform numbers)."""
+        """("applied", then `sample_details` of the other uniform numbers)."""
         applied = (uniforms[:, :1] < self.probability).to(uniforms)
         return torch.cat([applied, self.sample_details(uniforms[:, 1:])], dim=1)
 
@@ -142,7 +157,7 @@ class Regressable(ABC):
     """An augmentation whose relative parameters the relative objective can predict.
 
     Attributes:
-        regressed: What each column of a difference means, with units.
+        regressed: Meaning of each column of a difference, with units.
         neutral: The parameters of a view that does not get the augmentation.
     """
 

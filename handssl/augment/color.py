@@ -80,19 +80,24 @@ class ColorJitter(Appearance, Regressable):
         Back, with V the new value and c the new chroma, red is V − 2c + c·clamp(|h − 3|, 1, 2),
         green V + c − c·clamp(|h − 2|, 1, 2) and blue the same with |h − 4|.
         """
+        # Factors (B, 1, 1) each; channels, and all planes below, are (B, height, width).
         factors = values.to(images)[:, :, None, None]
         hue_factor, saturation, alpha, beta = factors.unbind(1)
         red, green, blue = images.unbind(1)
         green_blue_max, green_blue_min = torch.maximum(green, blue), torch.minimum(green, blue)
+        # M, m and C; the planes of max(G, B) and min(G, B) are free afterwards.
         value = torch.maximum(red, green_blue_max)
         low = torch.minimum(red, green_blue_min)
         chroma = value - low
+        # d − 3 is (R + m − G − B)/C + 2, negated where G ≥ B; times the factor, plus 3 · factor.
         hue = torch.add(red, low, out=green_blue_max).sub_(green).sub_(blue)
         hue.div_(torch.clamp_min(chroma, _EPSILON, out=green_blue_min)).add_(2)
         hue.copysign_(torch.sub(green, blue, out=low)).mul_(-hue_factor).add_(3 * hue_factor)
 
+        # New value V = clamp(α M + β), new chroma c = s · C / M · V.
         new_value = torch.mul(value, alpha).add_(beta).clamp_(0, 1)
         chroma.mul_(saturation).div_(value.clamp_min_(_EPSILON)).mul_(new_value)
+        # summit V + c and base V − 2c, then the three channels, written over the input.
         summit = torch.add(new_value, chroma)
         base = new_value.sub_(chroma, alpha=2)
         weight = low
@@ -118,8 +123,8 @@ class ColorJitter(Appearance, Regressable):
     def neutral_rms(self) -> tuple[float, ...]:
         """√((high − low)²/12 + (mean − neutral)²) per column."""
         return tuple(
-            math.hypot((high - low) / math.sqrt(12), (low + high) / 2 - own)
-            for (low, high), own in zip(self._ranges(), self.neutral, strict=True)
+            math.hypot((high - low) / math.sqrt(12), (low + high) / 2 - neutral)
+            for (low, high), neutral in zip(self._ranges(), self.neutral, strict=True)
         )
 
 

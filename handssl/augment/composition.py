@@ -22,8 +22,8 @@ class Composition:
 
     Attributes:
         augmentations: In the order of labels, each at most once.
-        objectives: What each is assigned to, None outside mixed compositions.
-        second: What the second view of a pair gets where it differs from the first.
+        objectives: The objective of each, None outside mixed compositions.
+        second: Composition of a pair's second view where it differs from the first.
         shared_rows: How many consecutive images get the same parameters.
     """
 
@@ -69,6 +69,12 @@ class Composition:
         Raises:
             ConfigError: An unknown name or objective, a repetition, or an assignment that the
                 augmentation cannot serve.
+
+        Example:
+            >>> Composition.parse("Ro+T").label
+            'T+Ro'
+            >>> Composition.parse("rotate:relative+color_jitter:contrastive").assignment
+            {'color_jitter': 'contrastive', 'rotate': 'relative'}
         """
         first, slash, second = text.partition("/")
         if "/" in second:
@@ -96,9 +102,9 @@ class Composition:
 
     @property
     def label(self) -> str:
-        """The study's notation, "T+CJ+S+Ro"; "T+S/Ro" where the two views differ."""
-        own = "+".join(augmentation.symbol for augmentation in self.augmentations)
-        return own if self.second is None else f"{own}/{self.second.label}"
+        """The paper's notation, "T+CJ+S+Ro"; "T+S/Ro" where the two views differ."""
+        label = "+".join(augmentation.symbol for augmentation in self.augmentations)
+        return label if self.second is None else f"{label}/{self.second.label}"
 
     @property
     def assignment(self) -> dict[str, Assignment | None]:
@@ -116,14 +122,14 @@ class Composition:
     @property
     def geometric(self) -> tuple[Geometric, ...]:
         """Geometric augmentations in the order in which they act."""
-        own = {a.name: a for a in self.augmentations if isinstance(a, Geometric)}
-        return tuple(own[name] for name in GEOMETRIC_ORDER if name in own)
+        by_name = {a.name: a for a in self.augmentations if isinstance(a, Geometric)}
+        return tuple(by_name[name] for name in GEOMETRIC_ORDER if name in by_name)
 
     @property
     def appearance(self) -> tuple[Appearance, ...]:
         """The other augmentations in the order in which they act."""
-        own = {a.name: a for a in self.augmentations if isinstance(a, Appearance)}
-        return tuple(own[name] for name in APPEARANCE_ORDER if name in own)
+        by_name = {a.name: a for a in self.augmentations if isinstance(a, Appearance)}
+        return tuple(by_name[name] for name in APPEARANCE_ORDER if name in by_name)
 
     @property
     def regressable(self) -> tuple[str, ...]:
@@ -131,20 +137,20 @@ class Composition:
 
         The other view has their neutral parameters then.
         """
-        able = {
-            own.name
+        names = {
+            augmentation.name
             for view in self.views
-            for own in view.augmentations
-            if isinstance(own, Regressable)
+            for augmentation in view.augmentations
+            if isinstance(augmentation, Regressable)
         }
-        return tuple(name for name in _LABEL_ORDER if name in able)
+        return tuple(name for name in _LABEL_ORDER if name in names)
 
     def restrict(self, objective: str) -> "Composition":
         """The part that is assigned to one objective, unassigned again; for mixed pairs."""
         keep = [
             augmentation
-            for augmentation, own in zip(self.augmentations, self.objectives, strict=True)
-            if own == objective
+            for augmentation, assigned in zip(self.augmentations, self.objectives, strict=True)
+            if assigned == objective
         ]
         return Composition(
             augmentations=tuple(keep),
@@ -174,25 +180,30 @@ class Composition:
         return dataclasses.replace(
             self,
             augmentations=tuple(
-                dataclasses.replace(own, **changes.get(own.name, {})) for own in self.augmentations
+                dataclasses.replace(augmentation, **changes.get(augmentation.name, {}))
+                for augmentation in self.augmentations
             ),
             second=None if self.second is None else self.second.with_magnitudes(magnitudes),
         )
 
     def __str__(self) -> str:
         """The string that `parse` reads, magnitudes aside."""
-        own = "+".join(
+        text = "+".join(
             name if objective is None else f"{name}:{objective}"
             for name, objective in zip(self.names, self.objectives, strict=True)
         )
-        return own if self.second is None else f"{own}/{self.second}"
+        return text if self.second is None else f"{text}/{self.second}"
 
 
 def compositions(names: Iterable[str]) -> list[Composition]:
-    """All non-empty subsets, in the order of the study's table 5.
+    """All non-empty subsets, in the order of the paper's table 5.
 
-    Its rows walk the tree of subsets depth first over colour, scale, rotation and what else there
-    is, without translation and then with it: CJ, CJ+S, CJ+S+Ro, CJ+Ro, S, …, T, T+CJ, …
+    Its rows walk the tree of subsets depth first over colour, scale, rotation and the other
+    names, without translation and then with it: CJ, CJ+S, CJ+S+Ro, CJ+Ro, S, …, T, T+CJ, …
+
+    Example:
+        >>> [composition.label for composition in compositions(["translate", "scale"])]
+        ['S', 'T', 'T+S']
     """
     wanted = Composition.parse("+".join(names)).names
     rest = [name for name in wanted if name != "translate"]
@@ -238,9 +249,11 @@ def _parse_view(
 
 def _check_assignment(augmentation: Augmentation, objective: Assignment | None) -> None:
     if objective == "relative" and not isinstance(augmentation, Regressable):
-        able = [name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
+        regressable = [
+            name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)
+        ]
         raise ConfigError(
-            f"relative must be assigned to one of {', '.join(able)}, but got "
+            f"relative must be assigned to one of {', '.join(regressable)}, but got "
             f"{augmentation.name}:relative; its parameters are ambiguous, assign contrastive"
         )
     if objective == "equivariant" and augmentation.name not in _EQUIVARIANT:

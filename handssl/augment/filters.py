@@ -46,7 +46,7 @@ class GaussianBlur(Occasional):
     def transform(
         self, images: Float[Tensor, "batch 3 height width"], details: Float[Tensor, "batch 1"]
     ) -> Float[Tensor, "batch 3 height width"]:
-        """Two one-dimensional convolutions, with an own kernel per image."""
+        """Two one-dimensional convolutions, with one kernel per image."""
         n, _, height, width = images.shape
         radius = max(1, int(self.kernel_frac * min(height, width) / 2))
         ticks = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)

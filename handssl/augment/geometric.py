@@ -47,7 +47,12 @@ def _about_centre(linear: Float[Tensor, "batch 2 2"], frame: Frame) -> Float[Ten
 
 
 def wrap_deg(angle_deg: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The same angles in (−180°, 180°]."""
+    """The same angles in (−180°, 180°].
+
+    Example:
+        >>> wrap_deg(torch.tensor([190.0, -180.0, 45.0]))
+        tensor([-170.,  180.,   45.])
+    """
     return 180 - torch.remainder(180 - angle_deg, 360)
 
 
@@ -91,12 +96,21 @@ class Translate(Geometric, Regressable):
     def difference(
         values_i: Float[Tensor, "batch 2"], values_j: Float[Tensor, "batch 2"]
     ) -> Float[Tensor, "batch 2"]:
-        """Shifts are fractions of each view's own crop side (the key "translate")."""
+        """Shifts are fractions of each view's crop side (the key "translate")."""
         return values_j - values_i
+
+    def view_parameters(
+        self,
+        values: Float[Tensor, "batch 2"],
+        side_px: Float[Tensor, " batch"],
+        source_px: int,
+    ) -> dict[str, Tensor]:
+        """The shift as a fraction of the view's crop side, "translate"."""
+        return {self.name: values * source_px / side_px[:, None]}
 
     def difference_std(self) -> tuple[float, ...]:
         """√2 · (uniform's deviation), for a crop of the nominal side."""
-        return tuple(math.sqrt(2) * own for own in self.neutral_rms())
+        return tuple(math.sqrt(2) * value for value in self.neutral_rms())
 
     def neutral_rms(self) -> tuple[float, ...]:
         """The uniform's deviation, for a crop of the nominal side."""

@@ -1,4 +1,4 @@
-"""Gaussian noise whose every pixel is a function of the image's own seed."""
+"""Gaussian noise whose every pixel is a function of the image's seed."""
 
 import math
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ AUGMENTATIONS: Final[dict[str, type[Augmentation]]] = {
     "sobel": Sobel,
     "crop": Crop,
 }
-"""In the order of labels: the study's four as it writes them, then the others."""
+"""In the order of labels: the paper's four in its order, then the others."""
 
 GEOMETRIC_ORDER: Final = ("rotate", "translate", "scale", "crop")
 """Order in which geometric augmentations act on a source point, before the crop is cut."""

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from handssl.augment.augmentation import Appearance, Frame
 from handssl.augment.composition import Composition
-from handssl.augment.geometric import Translate
 from handssl.augment.warp import shrink_factor, warped_parts
 from handssl.errors import ConfigError
 
@@ -39,11 +38,11 @@ def sample_parameters(composition: Composition, generator: torch.Generator, n: i
     """Parameters of n views, one row a view, on the CPU.
 
     Drawing n rows equals drawing k rows and then n − k from the same generator, so neither the
-    batch split nor the number of workers changes what an image gets (with shared rows: for k a
+    batch split nor the number of workers changes an image's parameters (with shared rows: for k a
     multiple of their number).
 
     Args:
-        composition: What is sampled; a pair's second view has its own call.
+        composition: Of one view; a pair's second view takes a second call.
         generator: On the CPU; it advances by n rows.
         n: Number of views.
     """
@@ -53,15 +52,18 @@ def sample_parameters(composition: Composition, generator: torch.Generator, n: i
             "are drawn there so that every device sees the same ones"
         )
     table = torch.rand(
-        (n, sum(own.uniforms for own in composition.augmentations)), generator=generator
+        (n, sum(augmentation.uniforms for augmentation in composition.augmentations)),
+        generator=generator,
     )
     if composition.shared_rows > 1:
         rows = torch.arange(n)
         table = table[rows - rows % composition.shared_rows]
-    parts = torch.split(table, [own.uniforms for own in composition.augmentations], dim=1)
+    parts = torch.split(
+        table, [augmentation.uniforms for augmentation in composition.augmentations], dim=1
+    )
     return {
-        own.key: own.sample(part)
-        for own, part in zip(composition.augmentations, parts, strict=True)
+        augmentation.key: augmentation.sample(part)
+        for augmentation, part in zip(composition.augmentations, parts, strict=True)
     }
 
 
@@ -75,7 +77,7 @@ def apply_views(
     side_px: Float[Tensor, " batch"] | None = None,
     compiled: bool = False,
 ) -> Views:
-    """Views with given parameters, on the images' device.
+    """Views with given parameters, on the images' device; see `make_views` for an example.
 
     Args:
         images_u8: Source images.
@@ -84,8 +86,9 @@ def apply_views(
         size: Side of the views in pixels, at most the source's.
         centre_px: Centre of the hand (u, v); the image's centre when omitted.
         side_px: Side of the hand's crop at margin 1.25; the image's shorter side when omitted.
-        compiled: Run what is worth it through `torch.compile`, which takes some seconds once a
-            process; eagerly where there is no compiler, with the same views to rounding.
+        compiled: Run augmentations that are `worth_compiling` through `torch.compile`, which takes
+            some seconds once a process; eagerly without a compiler, with the same views to
+            rounding.
 
     Raises:
         ConfigError: Images that are not uint8, or views larger than the source.
@@ -117,8 +120,8 @@ def apply_views(
     matrix = _view_matrix(composition, cpu, frame, size)
     cpu["centre_px"] = frame.centre_px.float()
     cpu["side_px"] = (shrink_factor(matrix) * size).float()
-    if Translate.key in cpu:
-        cpu["translate"] = cpu[Translate.key] * source_px / cpu["side_px"][:, None]
+    for augmentation in composition.augmentations:
+        cpu |= augmentation.view_parameters(cpu[augmentation.key], cpu["side_px"], source_px)
 
     views = torch.empty(n, 3, size, size, device=images_u8.device)
     # A view stays in the cache while many eager passes go over it; a compiled one needs no cache.
@@ -127,11 +130,11 @@ def apply_views(
     )
     for rows, part in warped_parts(images_u8, matrix, size):
         view = part
-        for own in at_once:
-            view = own.apply(view, cpu[own.key][rows])
+        for augmentation in at_once:
+            view = augmentation.apply(view, cpu[augmentation.key][rows])
         views[rows] = view
-    for own in afterwards:
-        views = _compiled(type(own))(own, views, cpu[own.key])
+    for augmentation in afterwards:
+        views = _compiled(type(augmentation))(augmentation, views, cpu[augmentation.key])
     device = images_u8.device
     return Views(
         images=views,
@@ -149,7 +152,17 @@ def make_views(
     centre_px: Float[Tensor, "batch 2"] | None = None,
     side_px: Float[Tensor, " batch"] | None = None,
 ) -> Views:
-    """`apply_views` with freshly sampled parameters; arguments and errors as there."""
+    """`apply_views` with freshly sampled parameters; same arguments and errors.
+
+    Example:
+        >>> images = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> views, parameters, matrix = make_views(
+        ...     images, Composition.parse("rotate"), generator, size=32
+        ... )
+        >>> tuple(views.shape), sorted(parameters), tuple(matrix.shape)
+        ((2, 3, 32, 32), ['centre_px', 'rotate', 'side_px'], (2, 3, 3))
+    """
     parameters = sample_parameters(composition, generator, len(images_u8))
     return apply_views(
         images_u8, composition, parameters, size=size, centre_px=centre_px, side_px=side_px
@@ -177,6 +190,6 @@ def _view_matrix(
     matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
     matrix[:, :2, 2] = size / 2 - 0.5 - frame.centre_px * zoom[:, None]
     matrix[:, 2, 2] = 1
-    for own in reversed(composition.geometric):
-        matrix = matrix @ own.matrix(parameters[own.key], frame)
+    for augmentation in reversed(composition.geometric):
+        matrix = matrix @ augmentation.matrix(parameters[augmentation.key], frame)
     return matrix

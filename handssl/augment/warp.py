@@ -53,8 +53,8 @@ def warped_parts(
     """The views of `warp` in parts, each with the rows of the batch that it holds.
 
     On the CPU a part is one image, so that it stays in the second-level cache while appearance
-    changes are applied to it, and only what the view reads of the source is converted. On other
-    devices a part is all images of one level. `one_by_one` overrides that.
+    changes are applied to it, and only the part of the source that the view reads is
+    converted. On other devices a part is all images of one level. `one_by_one` overrides that.
     """
     if one_by_one is None:
         one_by_one = images.device.type == "cpu"
@@ -69,25 +69,30 @@ def warped_parts(
     passes, blurred = plan.passes.tolist(), (plan.blur > 0).tolist()
     for part in parts:
         first = int(part[0])
+        # (rows, 3, height, width) of the box, in float32.
         left, top, right, bottom = boxes[first]
-        own = slice(first, first + 1) if one_by_one else part
-        source = images[own if one_by_one else part.to(images.device)]
+        members = slice(first, first + 1) if one_by_one else part
+        source = images[members if one_by_one else part.to(images.device)]
         source = source[:, :, top:bottom, left:right].to(torch.float32)
+        # Halve by 2×2 means, then blur each image as often as it needs.
         for _ in range(levels[first]):
             source = nnf.avg_pool2d(source, 2, ceil_mode=True)
-        members = part.tolist()
-        if any(blurred[row] for row in members):
-            for index in range(max(passes[row] for row in members)):
-                blur = torch.where(plan.passes[own] > index, plan.blur[own], 0.0)
+        if any(blurred[row] for row in part.tolist()):
+            for index in range(max(passes[row] for row in part.tolist())):
+                blur = torch.where(plan.passes[members] > index, plan.blur[members], 0.0)
                 source = _blur(source, blur.to(source))
-        columns, down = plan.columns[own].to(source.device), plan.rows[own].to(source.device)
+        # Sampling grid (rows, size, size, 2) from one complex vector a column and one a row.
+        columns, down = (
+            plan.columns[members].to(source.device),
+            plan.rows[members].to(source.device),
+        )
         grid = torch.view_as_real(columns[:, None] + down[:, :, None])
-        yield own, nnf.grid_sample(source, grid, align_corners=False).mul_(1 / 255)
+        yield members, nnf.grid_sample(source, grid, align_corners=False).mul_(1 / 255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What `warped_parts` does with each image; see there and `warp`.
+    """The steps of `warped_parts` for each image.
 
     Attributes:
         level: How often the source is halved.
@@ -95,9 +100,9 @@ class _Plan:
         blur: a of each.
         box: Part of the source that is read: left, top, right, bottom.
         columns: Where column u of the view reads, in grid_sample's units within the box (its
-            edges at ±1), as x + iy, which adds up in one fast loop; the sum with `rows` gives a
-            pixel's place.
-        rows: What row v adds.
+            edges at ±1), as x + iy, which adds up in one fast loop; the sum with `rows` is a
+            pixel's position.
+        rows: The part of the position that depends on row v.
     """
 
     level: Int64[Tensor, " batch"]
@@ -121,9 +126,10 @@ def _plan(
     # Thresholds by measurement: where one pass more comes closer to the tent.
     passes = 1 + (shrink > 2.2).long() + (shrink > 3.2).long()
 
+    # Box of the source that each view reads, from its corners; (B, 2) low and high.
     inverse = torch.linalg.inv(matrix.double())[:, :2]
-    ends = torch.tensor([shape[1], shape[0]])
-    low, high = torch.zeros(len(matrix), 2, dtype=torch.long), ends.repeat(len(matrix), 1)
+    shape_px = torch.tensor([shape[1], shape[0]])
+    low, high = torch.zeros(len(matrix), 2, dtype=torch.long), shape_px.repeat(len(matrix), 1)
     if not whole:
         corners = torch.tensor([[0, 0, size - 1, size - 1], [0, size - 1, 0, size - 1], [1] * 4])
         points = inverse @ corners.double()
@@ -131,7 +137,7 @@ def _plan(
         start = points.amin(2).floor().long() - reach
         # A multiple of the step, so that halving sees the same 2×2 blocks in every box.
         start = (start // step[:, None] * step[:, None]).clamp_min(0)
-        stop = (points.amax(2).ceil().long() + reach + 1).minimum(ends)
+        stop = (points.amax(2).ceil().long() + reach + 1).minimum(shape_px)
         seen = (start < stop).all(1, keepdim=True)
         low, high = torch.where(seen, start, low), torch.where(seen, stop, high)
     # Coarse pixels in the box; the last one of an odd number of fine ones counts whole.

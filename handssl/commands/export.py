@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _of_run(source: Path) -> dict[str, Any]:
-    """What a checkpoint says of its run."""
+    """Settings of a checkpoint's run."""
     content = load_checkpoint(source)
     identity = json.loads(content.get("identity", "{}"))
     if "config" not in identity:
@@ -87,7 +87,7 @@ def _of_run(source: Path) -> dict[str, Any]:
 
 
 def _of_study(source: Path, record: dict[str, Any] | None) -> dict[str, Any]:
-    """What the record beside an encoder says of it."""
+    """Settings of an encoder's pretraining, from its trial's record."""
     if record is None:
         raise ConfigError(
             f"--record must be the record.json of the trial that {source} is from, but got none; "

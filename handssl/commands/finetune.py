@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--encoder", required=True, help="file of weights, random, or imagenet")
     add("--name", default="resnet18", help="architecture: resnet18, hrnet_w18, timm:<name>, ...")
     add("--store", type=Path, required=True)
-    add("--checkpoint", type=Path, required=True, help="written each epoch; continued if there")
+    add("--checkpoint", type=Path, required=True, help="written each epoch, and continued")
     add("--mode", choices=MODES, help="default unfrozen, or supervised without pretraining")
     add("--label-fraction", type=float, default=1.0, help="share of the training poses")
     add("--layer-decay", type=float, default=1.0, help="learning rate of a stage over the next's")

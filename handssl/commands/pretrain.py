@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = parser.add_argument
     add("--store", type=Path, required=True)
-    add("--checkpoint", type=Path, required=True, help="written each epoch; continued if there")
+    add("--checkpoint", type=Path, required=True, help="written each epoch, and continued")
     add("--objective", default="contrastive")
     add("--composition", default="translate+color_jitter+scale")
     add("--encoder", default="resnet18", help="architecture: resnet18, ..., or timm:<name>")

@@ -56,9 +56,9 @@ class Encoder(nn.Module):
     """Images in [0, 1] to feature vectors; the normalisation is part of it.
 
     Attributes:
-        backbone: The architecture; its state dict has torchvision's or timm's own keys.
+        backbone: The architecture; its state dict has torchvision's or timm's keys.
         feature_dim: Length of a feature vector.
-        map_channels: Channels of its feature map; None where it has none to give.
+        map_channels: Channels of its feature map; None if it pools its features.
     """
 
     mean: Tensor
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
     def feature_map(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch channels rows columns"]:
-        """What a head reads that looks for joints in place.
+        """Features on a grid of positions, for heads that localise joints.
 
         Raises:
             ConfigError: If the encoder pools its features.
@@ -100,10 +100,10 @@ class Encoder(nn.Module):
 
 
 class MapEncoder(Encoder):
-    """An encoder with a feature map, flattened for what takes vectors: objectives and probes.
+    """An encoder with a feature map, flattened for objectives and probes, which take vectors.
 
     The map is averaged onto a grid of 8 × 8 cells before it is flattened (D21), so that a feature
-    vector's length does not depend on the view's size, and still says where things are.
+    vector's length does not depend on the view's size, and position is still encoded.
     """
 
     grid: Final = 8
@@ -121,7 +121,7 @@ class MapEncoder(Encoder):
     def feature_map(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch channels rows columns"]:
-        """Features in place, at a quarter of the images' size."""
+        """Features on a grid of a quarter of the images' size."""
         features: Tensor
         (features,) = self.backbone(self.normalised(images))
         return features
@@ -131,9 +131,14 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """Encoder of a configuration, on the CPU; random weights come from torch's current state.
 
     Raises:
-        ConfigError: If ImageNet weights are wanted and cannot be had, or a file says that it was
-            made for another normalisation.
+        ConfigError: If ImageNet weights cannot be downloaded, or a file was made for another
+            normalisation.
         DataError: If a file of weights is missing, broken or of another architecture.
+
+    Example:
+        >>> encoder = build_encoder(EncoderConfig(name="resnet10t"))
+        >>> tuple(encoder(torch.rand(2, 3, 32, 32)).shape)
+        (2, 512)
     """
     backbone = _backbone(config.name)
     module, width = backbone.build()

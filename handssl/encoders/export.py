@@ -8,6 +8,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from handssl.atomic import atomic_path
 from handssl.encoders.encoder import Encoder
 from handssl.encoders.preprocessing import preprocessing_of
 
@@ -17,27 +18,33 @@ def export_encoder(
 ) -> None:
     """Write the backbone's state dict, with the preprocessing and a model card in its metadata.
 
-    The keys are torchvision's or timm's own, without the classifier's; `encoder.weights=<path>`
-    reads the file back. A `.pth` or `.pt` is the plain state dict, which has no room for metadata.
+    The keys are torchvision's or timm's, without the classifier's; `encoder.weights=<path>`
+    reads the file back. A `.pth` or `.pt` is the plain state dict, which holds no metadata.
 
     Args:
-        encoder: What to write.
-        path: The file, safetensors unless it ends in .pth or .pt; taken over at once, so that no
-            half of it is ever seen.
+        encoder: The encoder to write.
+        path: The file, safetensors unless it ends in .pth or .pt; written atomically.
         size_px: Side of the views that the encoder was trained on.
-        card: What the weights are: data, objective, composition.
+        card: Description of the weights: data, objective, composition.
+
+    Example:
+        >>> import tempfile
+        >>> from handssl.encoders import EncoderConfig, build_encoder
+        >>> encoder = build_encoder(EncoderConfig(name="resnet10t"))
+        >>> path = Path(tempfile.mkdtemp()) / "encoder.safetensors"
+        >>> export_encoder(encoder, path, size_px=32)
+        >>> again = build_encoder(EncoderConfig(name="resnet10t", weights=str(path)))
     """
     tensors = {
         name: value.detach().cpu().contiguous()
         for name, value in encoder.backbone.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    if path.suffix in (".pth", ".pt"):
-        torch.save(tensors, temporary)
-    else:
-        metadata = {"preprocessing": json.dumps(preprocessing_of(size_px))}
-        if card is not None:
-            metadata["model_card"] = json.dumps(card)
-        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
-    temporary.replace(path)
+    with atomic_path(path) as partial:
+        if path.suffix in (".pth", ".pt"):
+            with partial.open("wb") as file:
+                torch.save(tensors, file)
+        else:
+            metadata = {"preprocessing": json.dumps(preprocessing_of(size_px))}
+            if card is not None:
+                metadata["model_card"] = json.dumps(card)
+            safetensors.torch.save_file(tensors, partial, metadata=metadata)

@@ -23,19 +23,19 @@ _TOWARDS_CLASSES: Final = re.compile(
 def hrnet(name: str) -> Backbone:
     """High-resolution network (Wang et al. 2020, HRNetV1) with a map at a quarter of the view.
 
-    The four branches run at 1/4, 1/8, 1/16 and 1/32 of the view's side, exchange what they have
-    found after every module, and the finest one, which the last exchange has fused with all
+    The four branches run at 1/4, 1/8, 1/16 and 1/32 of the view's side, exchange their
+    features after every module, and the finest one, which the last exchange has fused with all
     others, is the result. Published weights continue towards the classes of ImageNet, from all
-    four branches; what only that needs has no place here and no key in a state dict. All other
-    keys are timm's own.
+    four branches; the layers for that are left out here and in state dicts. All other
+    keys are timm's.
     """
 
     def build() -> tuple[nn.Module, int]:
         model: Any = timm.create_model(
             name, pretrained=False, features_only=True, feature_location="", out_indices=(1,)
         )
-        # Every parameter that is left takes part in the map: workers that average gradients
-        # would wait for the others' forever.
+        # Every remaining parameter takes part in the map: workers that average gradients would
+        # wait forever for a parameter that gets none.
         del model.stage4[-1].fuse_layers[1:]
         return model, int(model.feature_info.channels()[0])
 

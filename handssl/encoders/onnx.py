@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from handssl.atomic import atomic_path
 from handssl.errors import ConfigError, DataError
 
 _NEEDED: Final = ("onnx", "onnxscript", "onnxruntime")
@@ -59,21 +60,14 @@ def export_onnx(
     assert program is not None, "an export with dynamo returns a program"
     for name, value in (metadata or {}).items():
         program.model.metadata_props[name] = json.dumps(value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        program.save(temporary)
-        difference = max(
-            _difference(model, temporary, images) for images in (example, example[:1])
-        )
+    with atomic_path(path) as partial:
+        program.save(partial)
+        difference = max(_difference(model, partial, images) for images in (example, example[:1]))
         if not difference <= _TOLERANCE:
             raise DataError(
                 f"the ONNX model must give PyTorch's results to {_TOLERANCE}, but they differ by "
                 f"{difference:.2g}; report it with the versions of torch and onnxscript"
             )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return difference
 
 
@@ -81,10 +75,10 @@ def _difference(model: nn.Module, path: Path, images: torch.Tensor) -> float:
     import onnxruntime  # noqa: PLC0415 - optional
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"images": images.numpy()})
+    (result,) = session.run(None, {"images": images.numpy()})
     with torch.no_grad():
         expected = model(images)
-    if expected.shape != found.shape:
+    if expected.shape != result.shape:
         return float("inf")
     scale = expected.abs().max().clamp_min(torch.finfo(torch.float32).tiny)
-    return float((torch.from_numpy(found) - expected).abs().max() / scale)
+    return float((torch.from_numpy(result) - expected).abs().max() / scale)

@@ -1,4 +1,4 @@
-"""What is done to an image before the backbone sees it, and what files say of it."""
+"""Preprocessing of images for the backbone, and its statement in files of weights."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 
 def preprocessing_of(size_px: int) -> dict[str, Any]:
-    """What travels with weights: RGB in [0, 1] at this size, minus mean, over std."""
+    """The statement beside weights: RGB in [0, 1] at this size, minus mean, over std."""
     return {"size_px": size_px, "mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
 
 
@@ -24,7 +24,7 @@ def check_preprocessing(stated: Mapping[str, Any], *, source: object) -> None:
 
     Raises:
         ConfigError: If mean or standard deviation differ; the size is free.
-        DataError: If the statement is none.
+        DataError: If the statement is incomplete.
     """
     try:
         mean, std = list(stated["mean"]), list(stated["std"])
@@ -41,17 +41,17 @@ def check_preprocessing(stated: Mapping[str, Any], *, source: object) -> None:
 
 
 def stated_preprocessing(path: Path) -> dict[str, Any] | None:
-    """What a readable file of weights says; None where it says nothing, as files of others do."""
+    """Preprocessing that a readable file of weights states; None for files of other projects."""
     if path.suffix == ".safetensors":
         with safetensors.safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("preprocessing")
         try:
-            stated: dict[str, Any] | None = None if text is None else json.loads(text)
+            metadata: dict[str, Any] | None = None if text is None else json.loads(text)
         except ValueError as error:
             raise DataError(
                 f"the preprocessing of {path} must be JSON, but got {text!r}; export it again"
             ) from error
-        return stated
+        return metadata
     content = torch.load(path, map_location="cpu", weights_only=True)
-    found = content.get("preprocessing") if isinstance(content, dict) else None
-    return found if isinstance(found, dict) else None
+    stated = content.get("preprocessing") if isinstance(content, dict) else None
+    return stated if isinstance(stated, dict) else None

@@ -20,12 +20,12 @@ class Backbone:
     """How to build one architecture, and where its ImageNet weights come from.
 
     Attributes:
-        build: Makes the module and says its width; its parameters are drawn from torch's current
+        build: Returns the module and its width; its parameters are drawn from torch's current
             random state.
         imagenet: Returns the state dict of the ImageNet weights, from the cache or the network.
         gives_map: Whether the module gives feature maps, [(B, width, H / 4, W / 4)], instead of
             vectors, (B, width).
-        unused: Matches keys of published weights that the module has no place for, from their
+        unused: Matches keys of published weights without a counterpart in the module, from their
             beginning.
     """
 
@@ -36,9 +36,9 @@ class Backbone:
 
 
 def torchvision_resnet(name: str) -> Backbone:
-    """One of torchvision's ResNets, with its pooled features in the place of the classifier.
+    """One of torchvision's ResNets, with its pooled features instead of the classifier.
 
-    ImageNet weights are IMAGENET1K_V1, those that the study's released code starts from.
+    ImageNet weights are IMAGENET1K_V1, those that the paper's released code starts from.
     """
 
     def build() -> tuple[nn.Module, int]:
@@ -55,7 +55,7 @@ def torchvision_resnet(name: str) -> Backbone:
 
 
 def timm_backbone(name: str) -> Backbone:
-    """Any model that timm knows, with its pooled features in the place of the classifier.
+    """Any model that timm knows, with its pooled features instead of the classifier.
 
     Raises:
         ConfigError: If timm has no model of that name.

@@ -17,7 +17,7 @@ _CONTAINERS = ("encoder", "state_dict", "model")
 _PREFIXES = ("module.", "encoder.", "backbone.", "backend_model.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
 _BESIDE = re.compile(r"projection_head\.|zroot_ref\.")
-"""What PeCLR's files hold beside an encoder: a head of pretraining, a head of fine-tuning."""
+"""Keys in PeCLR's files that are not the encoder's: a pretraining and a fine-tuning head."""
 
 
 def imagenet_weights(name: str, backbone: Backbone) -> dict[str, Tensor]:
@@ -98,25 +98,25 @@ def load_backbone(
 ) -> None:
     """Load a state dict strictly; unknown keys that match `unused` are left out.
 
-    Numbered children, as a checkpoint of PeCLR has them, get the backbone's own names, and its
+    Numbered children, as a checkpoint of PeCLR has them, get the backbone's names, and its
     heads are left out.
 
     Raises:
         DataError: If keys or shapes differ; the message lists them.
     """
-    own = backbone.state_dict()
+    expected = backbone.state_dict()
     weights = _named(weights, backbone)
-    given = {
+    selected = {
         name: tensor
         for name, tensor in weights.items()
-        if name in own or not (unused.match(name) or _BESIDE.match(name))
+        if name in expected or not (unused.match(name) or _BESIDE.match(name))
     }
-    missing = sorted(own.keys() - given.keys())
-    unexpected = sorted(given.keys() - own.keys())
+    missing = sorted(expected.keys() - selected.keys())
+    unexpected = sorted(selected.keys() - expected.keys())
     reshaped = [
-        f"{name} {tuple(given[name].shape)} for {tuple(own[name].shape)}"
-        for name in sorted(own.keys() & given.keys())
-        if own[name].shape != given[name].shape
+        f"{name} {tuple(selected[name].shape)} for {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & selected.keys())
+        if expected[name].shape != selected[name].shape
     ]
     if missing or unexpected or reshaped:
         raise DataError(
@@ -124,7 +124,7 @@ def load_backbone(
             f"unexpected {_few(unexpected)} and other shapes in {_few(reshaped)}; choose the "
             f"encoder.name that the file was made for"
         )
-    backbone.load_state_dict(given)
+    backbone.load_state_dict(selected)
 
 
 def _named(weights: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]:
@@ -164,5 +164,5 @@ def _tensors(content: object) -> dict[str, Tensor]:
 
 
 def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:6]) or "nothing"
-    return f"{shown} and {len(names) - 6} more" if len(names) > 6 else shown
+    listed = ", ".join(names[:6]) or "nothing"
+    return f"{listed} and {len(names) - 6} more" if len(names) > 6 else listed

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from handssl.atomic import atomic_path
 from handssl.errors import DataError
 from handssl.evaluation.metrics import PCK_RANGES, joint_errors_cm, pck_auc, pose_metrics
 from handssl.skeleton import JOINT_NAMES, WRIST
@@ -27,11 +28,11 @@ def write_submission(path: Path, joints_m: NDArray[np.float64]) -> None:
     """
     mesh = [[[0, 0, 0]] * _VERTICES] * len(joints_m)
     content = json.dumps([np.round(joints_m, 8).tolist(), mesh], separators=(",", ":"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        atomic_path(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         archive.writestr("pred.json", content)
-    temporary.replace(path)
 
 
 def read_submission(path: Path) -> NDArray[np.float64]:
@@ -55,7 +56,7 @@ def read_submission(path: Path) -> NDArray[np.float64]:
 
 
 def official_scores(submission: Path, labels: Path) -> dict[str, float]:
-    """What the contest's own evaluation says about joints, under its names.
+    """The joint scores of the contest's official evaluation, under its names.
 
     Means are in centimetres; areas are of PCK from 0 to 5 cm. `xyz_procrustes_al` is aligned by
     scale, shift and an orthogonal matrix that may reflect, `xyz_scale_trans_al` so that the wrist

@@ -1,4 +1,4 @@
-"""What features have learned, beside the pose: invariance, equivariance, and their rank.
+"""Diagnostics of features beside the pose: invariance, equivariance, and rank.
 
 All three come from a few hundred views of validation images and cost a few per cent of a quick
 trial, nothing of a long one.
@@ -25,11 +25,11 @@ _FOLDS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosticsConfig:
-    """What is diagnosed.
+    """Settings of the diagnostics.
 
     Attributes:
-        augmentations: Names; each gets its own invariance and, if regressable, equivariance.
-        images: Images looked at, at most.
+        augmentations: Names; each has an invariance and, if regressable, equivariance.
+        images: Largest number of images.
         size_px: Side of a view; that of pretraining.
         batch_size: Images of one forward pass.
     """
@@ -49,7 +49,12 @@ class DiagnosticsConfig:
 
 
 def diagnosed(config: DiagnosticsConfig, *, images: int | None = None) -> tuple[str, ...]:
-    """Names of what `diagnose` gives for a store of so many images; of enough, if omitted."""
+    """Keys of `diagnose` for a store of so many images; of enough, if omitted.
+
+    Example:
+        >>> diagnosed(DiagnosticsConfig(augmentations=("rotate",)))
+        ('invariance/rotate', 'equivariance/rotate', 'rankme')
+    """
     folds = images is None or images >= 2 * _FOLDS
     names = []
     for name in config.augmentations:
@@ -74,9 +79,9 @@ def diagnose(
 
     Returns:
         `invariance/<name>` (mean cosine similarity of centred features of the plain view and one
-        that differs in that augmentation alone), `equivariance/<name>` (held-out R² of how the
-        one became the other; regressable augmentations only, and only where there are at least 6
-        images) and `rankme`.
+        that differs in that augmentation alone), `equivariance/<name>` (held-out R² of the
+        regression of their relative parameters; regressable augmentations only, and only with at
+        least 6 images) and `rankme`.
     """
     encoder = encoder.to(torch.device(device))
     store = store.select(np.arange(min(config.images, len(store))))
@@ -93,12 +98,12 @@ def diagnose(
         )
 
     plain = encode("").features
-    given = diagnosed(config, images=len(plain))
+    names = diagnosed(config, images=len(plain))
     results: dict[str, float] = {}
     for name in config.augmentations:
         views = encode(name)
         results[f"invariance/{name}"] = invariance(plain, views.features, plain.mean(0))
-        if f"equivariance/{name}" in given:
+        if f"equivariance/{name}" in names:
             results[f"equivariance/{name}"] = relative_r2(
                 plain, views.features, views.parameters[name]
             )
@@ -126,9 +131,9 @@ def relative_r2(
     """R² on held-out pairs of a ridge regression from both views' features to their targets.
 
     R² = 1 − Σ (θ − θ̂)² / Σ (θ − θ̄)² in the mean over dimensions; it is at most 1, and 0 or less
-    where the features say nothing. Each third of the pairs is predicted by a fit to the others,
+    where the features predict nothing. Each third of the pairs is predicted by a fit to the rest,
     and θ̄ is the mean of these. Targets are drawn for every pair anew, so pairs of the same pose
-    tell each other nothing.
+    are independent.
     """
     x, y = torch.cat([a, b], dim=1), targets.double()
     fold = torch.arange(len(x)) % _FOLDS

@@ -1,4 +1,4 @@
-"""What a fine-tuning run is: mode, encoder, schedule."""
+"""Configuration of a fine-tuning run: mode, encoder, schedule."""
 
 import math
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ def _released_optimizer() -> OptimizerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneConfig:
-    """One downstream run; loss and learning rate are those of the study's probe.
+    """One downstream run; loss and learning rate are those of the paper's probe.
 
     Attributes:
         mode: `frozen` trains the layer alone, with the encoder in evaluation mode; `unfrozen`
@@ -26,8 +26,8 @@ class FinetuneConfig:
         encoder: Architecture and initial weights; those of pretraining by their path.
         composition: Augmentations of the training views.
         label_fraction: As of the probe.
-        layer_decay: The learning rate of a stage of the encoder is that of the stage after it
-            times this; 1 is none.
+        layer_decay: Learning rate of a layer group of the encoder over that of the group after
+            it; 1 is no decay.
         refine_root: Train a network beside it that corrects the root's depth (`RootRefiner`).
         size_px: Side of a view.
         epochs: Passes over the images.

@@ -1,4 +1,4 @@
-"""Pose heads by name: from what an encoder gives to the 2.5D pose."""
+"""Pose heads by name: from an encoder's output to the 2.5D pose."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PoseHead:
     Attributes:
         build: Makes the module for an encoder and the side of its views, px; the module returns
             21 × (u, v in fractions of the view's side, z_rel), flat.
-        read: What the module reads of an encoder and images.
+        read: Computes the module's input from an encoder and images.
     """
 
     build: Callable[[Encoder, int], nn.Module]
@@ -30,7 +30,7 @@ class PoseHead:
 def _linear(encoder: Encoder, size_px: int) -> nn.Module:
     head = nn.Linear(encoder.feature_dim, 3 * NUM_JOINTS)
     with torch.no_grad():
-        # A new head says the view's centre at the wrist's depth, plus little.
+        # A new head predicts about the view's centre at the wrist's depth.
         head.weight.mul_(0.1)
         head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat(NUM_JOINTS))
     return head
@@ -55,7 +55,7 @@ def pose_head(name: str, encoder: Encoder) -> tuple[str, PoseHead]:
     """A head and its name; `auto` is `heatmap` where the encoder has a feature map, else `linear`.
 
     Raises:
-        ConfigError: If there is no head of that name.
+        ConfigError: If the name is unknown.
     """
     if name == "auto":
         name = "linear" if encoder.map_channels is None else "heatmap"

@@ -11,14 +11,14 @@ def soft_argmax(
     scores: Float[Tensor, "batch joints rows columns"],
     depths: Float[Tensor, "batch joints rows columns"],
 ) -> Float[Tensor, "batch joints 3"]:
-    """Expected place and depth under the heat map that scores make.
+    """Expected position and depth under the heat map that scores make.
 
     With p = softmax of a joint's scores over all cells, u = Σ p (column + ½) / columns,
     v = Σ p (row + ½) / rows, z = Σ p depth (Iqbal et al. 2018, latent 2.5D heat maps).
 
     Args:
         scores: Logarithms of the heat maps, up to a constant.
-        depths: z_rel of each joint, were it seen in that cell.
+        depths: z_rel of each joint, if it were in that cell.
 
     Returns:
         (u, v, z_rel): u and v in shares of the map, 0 and 1 at its outer edges.
@@ -35,8 +35,8 @@ class HeatmapHead(nn.Module):
     """Feature map to 2.5D pose: for each joint a heat map and a map of depths (D22).
 
     scores = β · H and depths = D, with (H, D) a 1 × 1 convolution of the feature map and β, the
-    sharpness of a joint's heat maps, learned. A new head says the view's centre at the wrist's
-    depth, plus little.
+    sharpness of a joint's heat maps, learned. A new head predicts about the view's centre at the
+    wrist's depth.
 
     Args:
         channels: Of the feature map.

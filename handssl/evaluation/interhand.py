@@ -14,9 +14,9 @@ def interhand_mpjpe_mm(
     valid: ArrayLike | torch.Tensor,
     side: ArrayLike,
 ) -> dict[str, float]:
-    """MPJPE of single hands as the data set's own toolkit computes it, in millimetres.
+    """MPJPE of single hands as the data set's toolkit computes it, in millimetres.
 
-    Both hands have 21 joints of their own. A joint counts where it and its hand's wrist are
+    Right and left hands have 21 joints each. A joint counts where it and its hand's wrist are
     valid; its error is the distance after the wrist has been subtracted from prediction and
     target. The result is the mean over joints of every joint's mean, so that rare joints weigh
     as much as frequent ones; `pose_metrics` pools all errors instead.
@@ -39,15 +39,15 @@ def interhand_mpjpe_mm(
     sides = np.asarray(side)
     means: dict[str, NDArray[np.float64]] = {}
     for name in ("right", "left"):
-        own = error_mm[sides == name]
-        counts = (~np.isnan(own)).sum(0)
+        errors = error_mm[sides == name]
+        counts = (~np.isnan(errors)).sum(0)
         occurs = counts > 0
         if occurs.any():
-            means[name] = np.nansum(own, axis=0)[occurs] / counts[occurs]
+            means[name] = np.nansum(errors, axis=0)[occurs] / counts[occurs]
     if not means:
         raise DataError(
             "valid must leave at least one joint with its wrist on a right or left hand, but got "
             "none; check the labels with `handssl data doctor`"
         )
     result = {"mpjpe_mm": float(np.concatenate([*means.values()]).mean())}
-    return result | {f"{name}_mpjpe_mm": float(own.mean()) for name, own in means.items()}
+    return result | {f"{name}_mpjpe_mm": float(joints.mean()) for name, joints in means.items()}

@@ -44,7 +44,7 @@ def evaluate_pose(
     size_px: int,
     lift: Lift = joints_from_25d,
 ) -> Evaluated:
-    """Lift poses with the views' own cameras and true bone lengths, and measure them.
+    """Lift poses with the views' cameras and true bone lengths, and measure them.
 
     Args:
         pose: 21 × (u, v in fractions of the view's side, z_rel).

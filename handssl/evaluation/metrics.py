@@ -1,10 +1,10 @@
 """Errors of 3D hand poses, in centimetres: raw, root-aligned and Procrustes-aligned.
 
-Two evaluations define the numbers, and each keeps its own rules:
+Two evaluations define the numbers, with different rules:
 
 * FreiHAND's official one: the mean error and the AUC over 0 to 5 cm (100 thresholds, both ends
   included, error ≤ threshold). Its Procrustes alignment allows reflections.
-* The study's own: the median error and the AUC over 0 to 50 cm (thresholds 0, 0.5, …, 49.5 cm,
+* The paper's: the median error and the AUC over 0 to 50 cm (thresholds 0, 0.5, …, 49.5 cm,
   error < threshold). Its Procrustes alignment is a proper rotation (det = +1).
 
 So `pa_mpjpe_cm` and `pa_auc_5cm` come from the first alignment, `pa_median_pje_cm` and
@@ -26,11 +26,11 @@ from handssl.skeleton import WRIST
 Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
 
 _FREIHAND_THRESHOLDS_CM: NDArray[np.float64] = np.linspace(0.0, 5.0, 100, dtype=np.float64)
-_STUDY_THRESHOLDS_CM: NDArray[np.float64] = np.arange(100, dtype=np.float64) * 0.5
+_PAPER_THRESHOLDS_CM: NDArray[np.float64] = np.arange(100, dtype=np.float64) * 0.5
 
 PCK_RANGES: Final[Mapping[str, tuple[NDArray[np.float64], bool]]] = {
     "5cm": (_FREIHAND_THRESHOLDS_CM, True),
-    "50cm": (_STUDY_THRESHOLDS_CM, False),
+    "50cm": (_PAPER_THRESHOLDS_CM, False),
 }
 """Thresholds of either evaluation, and whether an error equal to one is correct."""
 
@@ -39,7 +39,7 @@ _ALIGNMENTS: dict[str, tuple[Alignment, Alignment]] = {
     "ra_": ("root", "root"),
     "pa_": ("procrustes", "procrustes_proper"),
 }
-"""Prefix of the metrics: (alignment of the official numbers, of the study's)."""
+"""Prefix of the metrics: (alignment of the official numbers, of the paper's)."""
 
 _BETTER: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
     "mpjpe_cm": "minimize",
@@ -59,7 +59,7 @@ def pose_metrics(
     target_m: ArrayLike | torch.Tensor,
     valid: ArrayLike | torch.Tensor | None = None,
 ) -> dict[str, float]:
-    """All metrics of predicted poses; see the head of the file for what defines each.
+    """All metrics of predicted poses; the head of the file defines each.
 
     Args:
         prediction_m: (n, joints, 3) predicted joints, camera frame, metres.
@@ -69,19 +69,25 @@ def pose_metrics(
     Returns:
         {"", "ra_", "pa_"} × {"mpjpe_cm", "median_pje_cm", "auc_5cm", "auc_50cm"}. Errors are
         pooled over joints and samples; the median is the mean of the two middle values where
-        their number is even; AUC is the mean of the joints' own.
+        their number is even; AUC is the mean of the joints' AUCs.
 
     Raises:
         ConfigError: If the shapes do not fit each other.
         DataError: If a prediction is not finite, a valid target is not, or no joint is valid.
+
+    Example:
+        >>> target = np.random.default_rng(0).normal(size=(2, 21, 3))
+        >>> metrics = pose_metrics(target + [0.01, 0, 0], target)
+        >>> round(metrics["mpjpe_cm"], 6), round(metrics["ra_mpjpe_cm"], 6)
+        (1.0, 0.0)
     """
     metrics = {}
-    for prefix, (official, study) in _ALIGNMENTS.items():
+    for prefix, (official, paper) in _ALIGNMENTS.items():
         by_official = joint_errors_cm(prediction_m, target_m, valid, alignment=official)
-        by_study = (
+        by_paper = (
             by_official
-            if study == official
-            else joint_errors_cm(prediction_m, target_m, valid, alignment=study)
+            if paper == official
+            else joint_errors_cm(prediction_m, target_m, valid, alignment=paper)
         )
         if np.isnan(by_official).all():
             raise DataError(
@@ -89,9 +95,9 @@ def pose_metrics(
                 "check the labels with `handssl data doctor`"
             )
         metrics[f"{prefix}mpjpe_cm"] = float(np.nanmean(by_official))
-        metrics[f"{prefix}median_pje_cm"] = float(np.nanmedian(by_study))
+        metrics[f"{prefix}median_pje_cm"] = float(np.nanmedian(by_paper))
         metrics[f"{prefix}auc_5cm"] = pck_auc(by_official, _FREIHAND_THRESHOLDS_CM, inclusive=True)
-        metrics[f"{prefix}auc_50cm"] = pck_auc(by_study, _STUDY_THRESHOLDS_CM, inclusive=False)
+        metrics[f"{prefix}auc_50cm"] = pck_auc(by_paper, _PAPER_THRESHOLDS_CM, inclusive=False)
     return metrics
 
 
@@ -117,6 +123,11 @@ def joint_errors_cm(
     Raises:
         ConfigError: If the shapes do not fit each other.
         DataError: If a prediction or a valid target is not finite.
+
+    Example:
+        >>> target = np.zeros((1, 21, 3))
+        >>> joint_errors_cm(target + [0, 0.03, 0.04], target).round(6)[0, :2]
+        array([5., 5.])
     """
     prediction, target, mask = _checked(prediction_m, target_m, valid)
     if alignment == "root":
@@ -156,19 +167,19 @@ def pck_auc(
 def pck_curve(
     error_cm: NDArray[np.float64], *, limit: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Share of correct key points over the threshold: the mean over joints of their own curves.
+    """Share of correct key points over the threshold: the mean over joints of their curves.
 
     Args:
         error_cm: (n, joints) errors, NaN where they do not count, such as `joint_errors_cm` gives
             for any alignment.
-        limit: A key of `PCK_RANGES`: `5cm` is FreiHAND's evaluation, `50cm` the study's.
+        limit: A key of `PCK_RANGES`: `5cm` is FreiHAND's evaluation, `50cm` the paper's.
 
     Returns:
         Thresholds in cm and the curve, both (100,). The trapezoid area under it over the range is
         `pck_auc`, of which `pose_metrics` has six.
 
     Raises:
-        ConfigError: If there is no such range.
+        ConfigError: If `limit` is unknown.
         DataError: If no joint counts.
     """
     if limit not in PCK_RANGES:

@@ -26,11 +26,11 @@ class PoseModel(nn.Module):
         name: Its name in `ENCODERS`, or `timm:<name>`.
         size_px: Side of the images it is made for.
         bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
-        head: A key of `POSE_HEADS`, or `auto` for the encoder's own.
+        head: A key of `POSE_HEADS`, or `auto`, which depends on the encoder.
         refine_root: Whether a `RootRefiner` corrects the root's depth when a pose is lifted.
 
     Raises:
-        ConfigError: If there is no such head, or the encoder does not give what it reads.
+        ConfigError: If the head is unknown, or does not fit the encoder.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class PoseModel(nn.Module):
         return joints_from_25d(joints_25d, bone_m, intrinsics, root=root)
 
     def parts(self) -> dict[str, nn.Module]:
-        """What a file holds the weights of, by the name there."""
+        """Modules whose weights a file holds, by their names in the file."""
         parts = {"encoder": self.encoder.backbone, "head": self.head}
         return parts if self.root_refiner is None else {**parts, "root_refiner": self.root_refiner}
 
@@ -87,14 +87,14 @@ class PoseModel(nn.Module):
             part.load_state_dict(content[name])
 
     def set_layer(self, layer: LinearMap) -> None:
-        """Take over what a probe has fitted; the head must be linear."""
+        """Take over a probe's fitted layer; the head must be linear."""
         assert isinstance(self.head, nn.Linear), f"a probe fits no {self.head_name} head"
         with torch.no_grad():
             self.head.weight.copy_(layer.weight.mT)
             self.head.bias.copy_(layer.bias)
 
     def state(self) -> dict[str, Any]:
-        """What a file needs to build the model again, preprocessing included."""
+        """Content of a file from which `load` builds the model again, preprocessing included."""
         return {
             "pose_model": {
                 "name": self.name,

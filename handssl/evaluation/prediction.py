@@ -37,7 +37,7 @@ class PredictedPose:
     Attributes:
         joints_px: (21, 2) pixels of the image, first pixel's centre at 0.
         joints_m: (21, 3) camera frame, metres.
-        box: The square that was looked at.
+        box: The square that the prediction used.
     """
 
     joints_px: NDArray[np.float64]
@@ -63,7 +63,7 @@ def predict_pose(
     scale_m: float | None = None,
     left: bool = False,
 ) -> PredictedPose:
-    """Predict in a centred box of the image, then in the box about what was found there.
+    """Predict in a centred box of the image, then in a box about the predicted joints.
 
     Args:
         model: In evaluation mode, on any device.
@@ -76,7 +76,7 @@ def predict_pose(
         left: It is a left hand: mirrored for the model, and the result mirrored back.
 
     Raises:
-        ConfigError: If the camera matrix is none.
+        ConfigError: If the camera matrix is unusable.
     """
     if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
         raise ConfigError(

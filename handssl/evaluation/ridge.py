@@ -74,8 +74,8 @@ def fit_ridge(
 
     Minimises ‖Xw + b − y‖² / n + λ ‖w‖² for standardised X; with XᵀX / n = V diag(e) Vᵀ the
     solution is w = V diag(1 / (e + λ)) Vᵀ Xᵀy / n for every λ at once. The penalty is the one
-    with the smallest mean absolute error on the held-out rows, which is what the pose metrics
-    reward.
+    with the smallest mean absolute error on the held-out rows, as in the pose
+    metrics.
 
     Args:
         x: Features.
@@ -86,13 +86,14 @@ def fit_ridge(
     x, y = x.double(), y.double()
     grid = torch.tensor(penalties, dtype=torch.float64)
     fit, check = _Decomposition(x[~held_out], y[~held_out]), (x[held_out], y[held_out])
+    # (penalties, K) errors on the held-out rows; one penalty an output.
     errors = torch.stack([(fit.solve(value)(check[0]) - check[1]).abs().mean(0) for value in grid])
     best = grid[errors.argmin(0)]
     return _Decomposition(x, y).solve(best)
 
 
 class _Decomposition:
-    """What the solutions for all penalties share.
+    """The part that the solutions for all penalties share.
 
     With fewer rows than features the same w comes from the smaller matrix of the two:
     XXᵀ / n = U diag(e) Uᵀ gives w = Xᵀ U / n · diag(1 / (e + λ)) Uᵀ y.
@@ -101,23 +102,25 @@ class _Decomposition:
     def __init__(self, x: Tensor, y: Tensor) -> None:
         self._standardiser = Standardiser.measure(x)
         self._mean = y.mean(0)
-        standard = self._standardiser(x)
+        standard = self._standardiser(x)  # (n, D)
         rows, features = standard.shape
+        # XᵀX (D, D) or XXᵀ (n, n), whichever is smaller, and its eigenvectors.
         primal = rows >= features
         gram = (standard.mT @ standard if primal else standard @ standard.mT) / rows
         self._values, vectors = torch.linalg.eigh(gram)
         self._values.clamp_(min=0)
         centred = y - self._mean
         if primal:
-            self._vectors = vectors
+            self._vectors = vectors  # V, (D, D); moments Vᵀ Xᵀy / n, (D, K)
             self._moments = vectors.mT @ (standard.mT @ centred) / rows
         else:
-            self._vectors = standard.mT @ vectors / rows
+            self._vectors = standard.mT @ vectors / rows  # Xᵀ U / n, (D, n); moments Uᵀ y, (n, K)
             self._moments = vectors.mT @ centred
 
     def solve(self, penalty: Tensor) -> Ridge:
         """Solution for one penalty, or one for each output."""
         penalties = penalty.expand(len(self._mean))
+        # (D or n, K); then back to (D, K), and from standardised to plain features.
         rotated = self._moments / (self._values[:, None] + penalties)
         weight = (self._vectors @ rotated) * self._standardiser.scale[:, None]
         return Ridge(

@@ -1,4 +1,4 @@
-"""A small network that corrects the root depth which the closed form finds."""
+"""A small network that corrects the root depth of the closed form."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ class RootRefiner(nn.Module):
     network sees all joints. Its shape is that of the authors' later release: two hidden layers of
     128 with batch norm and leaky ReLU. A new one returns Z itself, within bounds.
 
-    The poses that it reads carry no gradient into what predicted them (D23).
+    The poses that it reads carry no gradient into the network that predicted them (D23).
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def root_loss(
     target: Float[Tensor, " batch"],
     valid: Bool[Tensor, "batch 21"],
 ) -> Float[Tensor, ""]:
-    """Mean |ΔZ| in bones over the samples whose wrist is labelled; 0 where there is none."""
+    """Mean |ΔZ| in bones over the samples whose wrist is labelled; 0 without such samples."""
     counts = valid[:, WRIST]
     difference = torch.where(counts, root - target, 0.0).abs()
     return difference.sum() / counts.sum().clamp_min(1)

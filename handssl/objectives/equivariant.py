@@ -20,7 +20,7 @@ class EquivariantObjective(ContrastiveObjective):
 
     Args:
         config: `equivariance` chooses the form, "released" or "exact".
-        composition: What the views get.
+        composition: Augmentations of the views.
         feature_dim: Dimension of the features.
         undone: Names whose motion is undone; all geometric ones when omitted. The exact form knows
             a view's whole motion only.
@@ -107,7 +107,7 @@ def undo_released(
 def undo_exact(
     z: Float[Tensor, "batch dim"], parameters: Parameters, matrix: Float[Tensor, "batch 3 3"]
 ) -> Float[Tensor, "batch dim"]:
-    """Z as points of the view, brought back to the source by the view's own matrix.
+    """Z as points of the view, brought back to the source by the view's matrix.
 
     A point q, in fractions of the view's side from its centre, lies at view pixel
     p = (q + 1/2)·size − 1/2 and at A⁻¹ (p − M c) in the source, relative to the hand's centre c,

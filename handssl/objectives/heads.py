@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class ProjectionHead(nn.Sequential):
-    """Linear, batch norm, ReLU, linear without bias: 512 → 2048 → 128 in the study."""
+    """Linear, batch norm, ReLU, linear without bias: 512 → 2048 → 128 in the paper."""
 
     def __init__(self, feature_dim: int, hidden_dim: int, projection_dim: int) -> None:
         super().__init__(
@@ -18,7 +18,7 @@ class ProjectionHead(nn.Sequential):
 
 
 class RelativeHead(nn.Module):
-    """g_t(h_i, h_j): concatenation, linear, ReLU, linear: 1024 → 1024 → dim in the study."""
+    """g_t(h_i, h_j): concatenation, linear, ReLU, linear: 1024 → 1024 → dim in the paper."""
 
     def __init__(self, feature_dim: int, target_dim: int) -> None:
         super().__init__()

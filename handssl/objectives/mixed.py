@@ -22,10 +22,10 @@ from handssl.objectives.relative import RelativeObjective
 class MixedObjective(Objective):
     """w · L_contrastive + L_relative, on separate pairs of views or on a shared one.
 
-    separate (released): each objective has its own pair with the augmentations assigned to it, and
+    separate (released): each objective has its pair with the augmentations assigned to it, and
     all share the encoder. shared (AugSelf): one pair with all augmentations; the contrastive term
     sees all of them, and the relative one predicts those assigned to it. w is a constant, or
-    1/σ with its own trainable σ and + log σ, as in eq. 3. On a shared pair, augmentations assigned
+    1/σ with a trainable σ and + log σ, as in eq. 3. On a shared pair, augmentations assigned
     equivariant are undone in the contrastive term.
     """
 

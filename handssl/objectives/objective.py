@@ -15,7 +15,7 @@ from handssl.objectives.targets import TARGETS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveConfig:
-    """Configuration of any objective; each reads its own part.
+    """Configuration of any objective; each reads some of the fields.
 
     Attributes:
         name: Key in `OBJECTIVES`.
@@ -28,9 +28,9 @@ class ObjectiveConfig:
         norm: Relative error, "l1" (mean absolute) or "l2" (mean Euclidean norm per sample).
         equivariance: How the equivariant objective undoes the motion, "released" or "exact".
         mixture: Mixed on "separate" pairs of views (released) or on a "shared" one.
-        contrastive_weighting: Of mixed: "constant", or "sigma" for an own trainable σ.
+        contrastive_weighting: Of mixed: "constant", or "sigma" for a trainable σ.
         contrastive_weight: The constant.
-        options: Numbers that one objective alone knows, such as weight and chunk of care.
+        options: Numbers of one objective alone, such as weight and chunk of care.
     """
 
     name: str = "contrastive"
@@ -50,7 +50,7 @@ class ObjectiveConfig:
     def __post_init__(self) -> None:
         if not self.temperature > 0:
             raise ConfigError(
-                f"temperature must be > 0, but got temperature={self.temperature}; the study "
+                f"temperature must be > 0, but got temperature={self.temperature}; the paper "
                 "uses 0.5"
             )
         for name in ("chunk_size", "hidden_dim", "projection_dim"):
@@ -74,7 +74,7 @@ class ObjectiveConfig:
         if not self.contrastive_weight >= 0:
             raise ConfigError(
                 "contrastive_weight must be >= 0, but got contrastive_weight="
-                f"{self.contrastive_weight}; the study's sum has 1"
+                f"{self.contrastive_weight}; the paper's sum has 1"
             )
         if self.rotation == "sincos" and self.targets == "released":
             raise ConfigError(

@@ -28,11 +28,16 @@ def build_objective(
 
     Args:
         config: Its configuration.
-        composition: What the views get.
+        composition: Augmentations of the views.
         feature_dim: Dimension of the encoder's features.
 
     Raises:
         ConfigError: An unknown name, or a composition that the objective cannot use.
+
+    Example:
+        >>> objective = build_objective(ObjectiveConfig(), Composition.parse("rotate"), 512)
+        >>> type(objective).__name__, [str(pair) for pair in objective.pairs]
+        ('ContrastiveObjective', ['rotate'])
     """
     if config.name not in OBJECTIVES:
         raise ConfigError(

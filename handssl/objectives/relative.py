@@ -1,4 +1,4 @@
-"""The relative objective: features of two views tell how one became the other (eq. 2 and 3)."""
+"""The relative objective: features of two views predict their relative parameters (eq. 2, 3)."""
 
 import torch
 from jaxtyping import Float
@@ -43,7 +43,7 @@ class RelativeObjective(PairObjective):
         """Loss of a pair.
 
         Terms per augmentation t: relative/t is L_t and sigma/t its σ_t, both in units of the
-        target's standard deviation (released: in the target's own). In physical units there are
+        target's standard deviation (released: in the target's unit). In physical units there are
         error/t_unit, the mean absolute error of the head, and sigma/t_unit, σ_t converted: _deg
         for rotation, _frac of the crop's side for the shift (released: _px of the source) and
         _ratio for scale, the factor by which the ratio of margins is missed, 1 at best (released:
@@ -110,7 +110,7 @@ class RelativeObjective(PairObjective):
         }.get(name, "")
 
     def _spread(self, name: str) -> tuple[float, ...]:
-        """What a target of 1 is in physical units, by column; scale's is a logarithm."""
+        """A target of 1 in physical units, by column; scale's is a logarithm."""
         return (1.0,) if self.config.targets == "released" else self.standard_deviations[name]
 
     def _error(

@@ -26,7 +26,7 @@ def relative_targets(
     """Relative parameters per augmentation, in one of two forms.
 
     standardised: θ_ij = θ_j − θ_i (eq. 2), each column divided by its standard deviation: shift as
-    a fraction of each view's own crop side, log-ratio of the margins, rotation wrapped to
+    a fraction of each view's crop side, log-ratio of the margins, rotation wrapped to
     (−180°, 180°], differences of h, s, α, β (D1).
 
     released: the targets of the authors' code, θ_i − θ_j without normalisation: shift in source

@@ -105,7 +105,7 @@ class PretrainConfig:
             )
         composition = self.parsed_composition()
         with torch.device("meta"):
-            # Costs nothing there, and refuses compositions that the objective cannot use.
+            # Free on the meta device; refuses compositions that the objective cannot use.
             build_objective(self.objective, composition, feature_dim=1)
 
     def parsed_composition(self) -> Composition:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from handssl import distributed
 from handssl.data import Store
 from handssl.errors import ConfigError, NonFiniteLossError
-from handssl.records.nested import flatten
+from handssl.records import flatten
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 from handssl.training.config import OptimizerConfig
 from handssl.training.optim import learning_rate

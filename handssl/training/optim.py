@@ -41,12 +41,12 @@ def parameter_groups(modules: Iterable[nn.Module], weight_decay: float) -> list[
 
 
 class LarsAdam(torch.optim.Adam):
-    """Adam on gradients that LARS has rescaled, as in the study's released code.
+    """Adam on gradients that LARS has rescaled, as in the paper's released code.
 
     g ← q (g + λ w) with q = min(η ‖w‖ / (‖g‖ + λ ‖w‖ + ε) / lr, 1) where neither norm is 0, then
     a step of Adam without weight decay. Adam's update does not change when a parameter's gradient
-    is multiplied by a constant, so only changes of q from step to step and Adam's own ε keep this
-    from being plain Adam; `lamb` is what such a wrapper is meant to do.
+    is multiplied by a constant, so only changes of q from step to step and Adam's ε keep this
+    from being plain Adam; `lamb` is the sound form of such a wrapper.
 
     Args:
         params: Parameter groups; `weight_decay` is LARS's λ and never reaches Adam.

@@ -1,6 +1,6 @@
 """Where every random number of a run comes from: a named stream, not a state that is carried on.
 
-A stream is named by what it is for, such as (seed, "views", epoch, step), and its generator is
+A stream is named by its purpose, such as (seed, "views", epoch, step), and its generator is
 seeded with the SHA-256 of that name. So nothing random has to be stored in a checkpoint, a
 resumed run draws what the uninterrupted one would have drawn, every worker can draw the whole
 batch's numbers, and no draw depends on how many were made before it.
@@ -15,7 +15,12 @@ import torch
 
 
 def derive_seed(*name: int | str) -> int:
-    """Seed of a named stream: the first 63 bits of the SHA-256 of the name as JSON."""
+    """Seed of a named stream: the first 63 bits of the SHA-256 of the name as JSON.
+
+    Example:
+        >>> derive_seed(0, "order", 1) == derive_seed(0, "order", 2)
+        False
+    """
     digest = hashlib.sha256(json.dumps(name).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -36,6 +41,6 @@ def random_parameters(*name: int | str) -> Iterator[None]:
     PyTorch's initialisers use the global state only, so that is set here and put back after.
     """
     with torch.random.fork_rng(devices=[]):
-        # Not `torch.manual_seed`, which would seed every GPU too, and leave it so.
+        # `torch.manual_seed` would also seed every GPU, for good.
         torch.default_generator.manual_seed(derive_seed(*name))
         yield

@@ -8,7 +8,8 @@ from typing import TypedDict
 
 import torch
 
-from handssl.records import git_state, versions
+from handssl.records import git_state
+from handssl.versions import versions
 
 ROOT = Path(__file__).resolve().parent.parent
 

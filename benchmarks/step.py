@@ -9,7 +9,7 @@ import torch
 from benchmarks.figure import Row, row
 from benchmarks.hands import embedded
 from handssl.encoders import EncoderConfig
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import objective_config
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 _SIZES: dict[int, tuple[int, float | None]] = {128: (64, 0.93), 64: (128, 0.85)}
@@ -23,7 +23,7 @@ def config_of(
     """A run of ResNet-18 on T+S+Ro+CJ, as the study's but for its length."""
     return PretrainConfig(
         encoder=EncoderConfig(name=more.get("encoder", "resnet18")),
-        objective=ObjectiveConfig(name=objective),
+        objective=objective_config(objective),
         composition="T+S+Ro+CJ",
         size_px=size_px,
         batch_size=batch_size,

@@ -1,6 +1,6 @@
 """Search augmentation compositions under every objective; run it again to continue.
 
-python search/run_grid.py                                      embedded data, minutes on a laptop
+python search/run_grid.py                                      synthetic hands, minutes on a laptop
 python search/run_grid.py data=freihand data.root=FOLDER       the same on FreiHAND
 python search/run_grid.py study=paper data=freihand data.root=FOLDER cluster=auto
 """

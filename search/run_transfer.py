@@ -1,6 +1,6 @@
-r"""Across data sets, and against supervised training: the study's tables 2 to 4 and 6 to 9.
+r"""Across data sets, and against supervised training: the paper's tables 2 to 4 and 6 to 9.
 
-python search/run_transfer.py                    all tables on embedded data, minutes on a laptop
+python search/run_transfer.py                    all tables on synthetic hands, minutes on a laptop
 python search/run_transfer.py study=table2       one of them
 python search/run_transfer.py study=tables fidelity=paper data_sets.FH.root=FOLDER \
     data_sets.IH.root=FOLDER cluster=auto

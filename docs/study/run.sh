@@ -14,10 +14,10 @@ grid study=rates
 grid study=rates study.name=rates-seeds search.repeats=2 \
     'search.space={optimizer.base_lr: {choices: [1.5e-3, 5.0e-3]}, objective.temperature: {choices: [0.1, 0.2]}}'
 grid study=rates study.name=rates-cold search.repeats=2 \
-    'search.only=["contrastive T+CJ+S", "equivariant T+CJ+S+Ro"]' \
+    'search.include=["contrastive T+CJ+S", "equivariant T+CJ+S+Ro"]' \
     'search.space={optimizer.base_lr: {choices: [1.5e-3]}, objective.temperature: {choices: [0.05]}}'
 grid study=rates study.name=rates-between \
-    'search.only=["relative T+S+Ro", "relative_released T+S+Ro"]' \
+    'search.include=["relative T+S+Ro", "relative_released T+S+Ro"]' \
     'search.space={optimizer.base_lr: {choices: [2.7e-3, 8.7e-3]}}'
 
 # Is the ranking of ten rows that of longer training; and, in the same number of steps, that of larger
@@ -32,11 +32,11 @@ grid study=curves study.name=curves-resnet10t trial.pretrain.encoder.name=timm:r
 
 grid study=evidence
 # The curves to eight epochs say that the order holds from four on: the grid again, at four.
-grid study=evidence study.name=evidence-4 study.epochs=4 'search.rungs=[]' 'search.singles=[]' \
+grid study=evidence study.name=evidence-4 study.epochs=4 'search.rungs=[]' 'search.single_augmentations=[]' \
     '~search.objectives.equivariant' \
-    'search.second_stage={best: 2, per_objective: true, seeds: 5, also: []}'
+    'search.second_stage={top_k: 2, per_objective: true, seeds: 5, extra: []}'
 grid study=mixed search=tpe
-"$python" search/run_transfer.py results="$results" study=looks fidelity=evidence
+"$python" search/run_transfer.py results="$results" study=domains study.name=looks fidelity=evidence
 
 "$python" -m analysis "$results/evidence" --compact docs/study
 for name in rates rates-seeds rates-cold rates-between curves-1 curves-2 curves-4 curves-8 \

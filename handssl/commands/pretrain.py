@@ -8,7 +8,7 @@ from rich.console import Console
 from handssl.commands.progress import print_epochs
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import objective_config
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
     warmup = arguments.warmup_epochs
     config = PretrainConfig(
         encoder=EncoderConfig(name=arguments.encoder, weights=arguments.weights),
-        objective=ObjectiveConfig(name=arguments.objective),
+        objective=objective_config(arguments.objective),
         composition=arguments.composition,
         size_px=arguments.size_px,
         epochs=arguments.epochs,

@@ -5,17 +5,18 @@ trial, nothing of a long one.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment import AUGMENTATIONS, Composition, Regressable
+from handssl.checked import check_fields
 from handssl.data import Store
 from handssl.encoders import Encoder
-from handssl.errors import ConfigError
 from handssl.evaluation.features import EncodedViews, encode_views
 from handssl.evaluation.ridge import fit_ridge
 from handssl.training.randomness import stream
@@ -35,17 +36,14 @@ class DiagnosticsConfig:
     """
 
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
-    images: int = 192
-    size_px: int = 128
-    batch_size: int = 256
+    images: Annotated[int, Ge(16)] = 192
+    size_px: Annotated[int, Ge(16)] = 128
+    batch_size: Annotated[int, Ge(1)] = 256
 
     def __post_init__(self) -> None:
         for name in self.augmentations:
             Composition.parse(name)
-        for name, least in {"images": 16, "size_px": 16, "batch_size": 1}.items():
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"diagnostics.{name} must be >= {least}, but got {name}={value}")
+        check_fields(self, "diagnostics.")
 
 
 def diagnosed(config: DiagnosticsConfig, *, images: int | None = None) -> tuple[str, ...]:

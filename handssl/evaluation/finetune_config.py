@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
+
+from annotated_types import Ge, Gt, Le
 
 from handssl.augment import Composition
+from handssl.checked import OneOf, check_fields
 from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
 from handssl.training import OptimizerConfig
@@ -37,38 +40,26 @@ class FinetuneConfig:
         checkpoint_every: Epochs between checkpoints; the last epoch always writes one.
     """
 
-    mode: str = "unfrozen"
+    mode: Annotated[str, OneOf(*MODES)] = "unfrozen"
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     composition: str = "rotate+translate"
-    label_fraction: float = 1.0
-    layer_decay: float = 1.0
+    label_fraction: Annotated[float, Gt(0), Le(1)] = 1.0
+    layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
     refine_root: bool = False
-    size_px: int = 128
-    epochs: int = 100
-    batch_size: int = 128
+    size_px: Annotated[int, Ge(16)] = 128
+    epochs: Annotated[int, Ge(1)] = 100
+    batch_size: Annotated[int, Ge(2)] = 128
     optimizer: OptimizerConfig = field(default_factory=_released_optimizer)
     precision: str = "auto"
-    checkpoint_every: int = 1
+    checkpoint_every: Annotated[int, Ge(1)] = 1
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ConfigError(
-                f"finetune.mode must be one of {', '.join(MODES)}, but got mode={self.mode!r}"
-            )
+        check_fields(self, "finetune.")
         if self.mode == "supervised" and self.encoder.weights not in ("random", "imagenet"):
             raise ConfigError(
                 "encoder.weights must be random or imagenet for mode=supervised, but got "
                 f"weights={self.encoder.weights}; use mode=unfrozen to train it further"
             )
-        smallest = {"size_px": 16, "epochs": 1, "batch_size": 2, "checkpoint_every": 1}
-        for name, least in smallest.items():
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"finetune.{name} must be >= {least}, but got {name}={value}")
-        for name in ("label_fraction", "layer_decay"):
-            value = getattr(self, name)
-            if not 0 < value <= 1:
-                raise ConfigError(f"finetune.{name} must be in (0, 1], but got {name}={value}")
         if self.optimizer.warmup_epochs >= self.epochs:
             raise ConfigError(
                 f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "

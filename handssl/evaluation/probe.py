@@ -4,18 +4,20 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
 from handssl.augment import Composition
+from handssl.checked import OneOf, check_fields
 from handssl.data import Store
 from handssl.encoders import Encoder
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError
 from handssl.evaluation.features import LabelledFeatures, extract_features
 from handssl.evaluation.lifting import Evaluated, evaluate_pose
 from handssl.evaluation.released import train_released
@@ -49,34 +51,17 @@ class ProbeConfig:
         batch_size: Images of one forward pass.
     """
 
-    solver: str = "exact"
-    label_fraction: float = 1.0
-    epochs: int = 50
-    size_px: int = 128
+    solver: Annotated[str, OneOf(*SOLVERS)] = "exact"
+    label_fraction: Annotated[float, Gt(0), Le(1)] = 1.0
+    epochs: Annotated[int, Ge(1)] = 50
+    size_px: Annotated[int, Ge(16)] = 128
     composition: str = "rotate+translate"
-    augmented_passes: int = 2
-    held_out: float = 0.1
-    batch_size: int = 256
+    augmented_passes: Annotated[int, Ge(0)] = 2
+    held_out: Annotated[float, Gt(0), Lt(1)] = 0.1
+    batch_size: Annotated[int, Ge(1)] = 256
 
     def __post_init__(self) -> None:
-        if self.solver not in SOLVERS:
-            raise ConfigError(
-                f"probe.solver must be one of {', '.join(SOLVERS)}, but got solver={self.solver!r}"
-            )
-        smallest = {"epochs": 1, "size_px": 16, "augmented_passes": 0, "batch_size": 1}
-        for name, least in smallest.items():
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"probe.{name} must be >= {least}, but got {name}={value}")
-        if not 0 < self.held_out < 1:
-            raise ConfigError(
-                f"probe.held_out must be in (0, 1), but got held_out={self.held_out}"
-            )
-        if not 0 < self.label_fraction <= 1:
-            raise ConfigError(
-                f"probe.label_fraction must be in (0, 1], but got "
-                f"label_fraction={self.label_fraction}"
-            )
+        check_fields(self, "probe.")
         Composition.parse(self.composition)
 
 

@@ -1,8 +1,6 @@
 """CARE (Gupta et al., ICLR 2024): augmentations act as orthogonal maps on the projections."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as nnf
@@ -10,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment import Composition
-from handssl.errors import ConfigError
+from handssl.objectives.config import CareConfig
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.gather import mean_over_workers
-from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, ViewPair
+from handssl.objectives.objective import ObjectiveOutput, ViewPair
 
 
 class CareObjective(ContrastiveObjective):
@@ -21,34 +19,22 @@ class CareObjective(ContrastiveObjective):
 
     All images of a chunk share the parameters of their first view, and those of their second, so
     an orthogonal map of the projections per pair of parameters brings the term to zero.
-
-    Options: weight (λ) and chunk (images that share their parameters).
     """
 
-    default_options: ClassVar[Mapping[str, float | int]] = {"weight": 0.01, "chunk": 16}
+    config: CareConfig
 
-    def __init__(
-        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
-    ) -> None:
-        options = self.read_options(config)
-        weight, chunk = options["weight"], int(options["chunk"])
-        if weight < 0 or chunk < 2:
-            raise ConfigError(
-                "objective.options of care must have weight >= 0 and chunk >= 2, but got "
-                f"weight={weight:g}, chunk={chunk}; the defaults are {dict(self.default_options)}"
-            )
-        super().__init__(config, dataclasses.replace(composition, shared_rows=chunk), feature_dim)
-        self.weight = weight
-        self.chunk = chunk
+    def __init__(self, config: CareConfig, composition: Composition, feature_dim: int) -> None:
+        shared = dataclasses.replace(composition, shared_rows=config.chunk)
+        super().__init__(config, shared, feature_dim)
 
     def loss(self, pair: ViewPair) -> ObjectiveOutput:
         """Loss of a pair; terms: those of contrastive, and orthogonality."""
         z_a, z_b = self.project(pair)
         contrastive = self.contrast(z_a, z_b)
         with torch.autocast(device_type=z_a.device.type, enabled=False):
-            term = mean_over_workers(orthogonality(z_a, z_b, chunk=self.chunk))
+            term = mean_over_workers(orthogonality(z_a, z_b, chunk=self.config.chunk))
         return ObjectiveOutput(
-            loss=contrastive.loss + self.weight * term,
+            loss=contrastive.loss + self.config.weight * term,
             terms={**contrastive.terms, "orthogonality": term.detach()},
         )
 

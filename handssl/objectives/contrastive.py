@@ -6,16 +6,19 @@ from torch import Tensor
 
 from handssl import distributed
 from handssl.augment import Composition
+from handssl.objectives.config import ContrastiveConfig
 from handssl.objectives.heads import ProjectionHead
 from handssl.objectives.nt_xent import nt_xent
-from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, PairObjective, ViewPair
+from handssl.objectives.objective import ObjectiveOutput, PairObjective, ViewPair
 
 
 class ContrastiveObjective(PairObjective):
     """NT-Xent on a projection head; one pair of views a step."""
 
+    config: ContrastiveConfig
+
     def __init__(
-        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
+        self, config: ContrastiveConfig, composition: Composition, feature_dim: int
     ) -> None:
         super().__init__(config, composition)
         self.head = ProjectionHead(feature_dim, config.hidden_dim, config.projection_dim)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from handssl.augment import Composition, Parameters, Views
 from handssl.errors import ConfigError
+from handssl.objectives.config import EquivariantConfig
 from handssl.objectives.contrastive import ContrastiveObjective
-from handssl.objectives.objective import ObjectiveConfig, ViewPair
+from handssl.objectives.objective import ViewPair
 
 
 class EquivariantObjective(ContrastiveObjective):
@@ -26,9 +27,11 @@ class EquivariantObjective(ContrastiveObjective):
             a view's whole motion only.
     """
 
+    config: EquivariantConfig
+
     def __init__(
         self,
-        config: ObjectiveConfig,
+        config: EquivariantConfig,
         composition: Composition,
         feature_dim: int,
         *,

@@ -1,17 +1,23 @@
 """The mixed objective: each augmentation serves its assigned objective (§4.3 of the paper)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from handssl.augment import Composition
 from handssl.errors import ConfigError
+from handssl.objectives.config import (
+    ContrastiveConfig,
+    EquivariantConfig,
+    MixedConfig,
+    ObjectiveConfig,
+    RelativeConfig,
+)
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.equivariant import EquivariantObjective
 from handssl.objectives.objective import (
     Objective,
-    ObjectiveConfig,
     ObjectiveOutput,
     PairObjective,
     ViewPair,
@@ -29,9 +35,9 @@ class MixedObjective(Objective):
     equivariant are undone in the contrastive term.
     """
 
-    def __init__(
-        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
-    ) -> None:
+    config: MixedConfig
+
+    def __init__(self, config: MixedConfig, composition: Composition, feature_dim: int) -> None:
         assigned = {
             objective for view in composition.views for objective in view.assignment.values()
         }
@@ -43,26 +49,31 @@ class MixedObjective(Objective):
             )
         parts: dict[str, PairObjective] = {}
         if config.mixture == "separate":
-            kinds = {
-                "contrastive": ContrastiveObjective,
-                "equivariant": EquivariantObjective,
-                "relative": RelativeObjective,
+            kinds: dict[str, tuple[Callable[..., PairObjective], type[ObjectiveConfig]]] = {
+                "contrastive": (ContrastiveObjective, ContrastiveConfig),
+                "equivariant": (EquivariantObjective, EquivariantConfig),
+                "relative": (RelativeObjective, RelativeConfig),
             }
-            for name, kind in kinds.items():
+            for name, (kind, part) in kinds.items():
                 if name in assigned:
-                    parts[name] = kind(config, composition.restrict(name), feature_dim)
-            pairs = [part.pairs[0] for part in parts.values()]
+                    view = composition.restrict(name)
+                    parts[name] = kind(config.part(part), view, feature_dim)
+            pairs = [objective.pairs[0] for objective in parts.values()]
         else:
             undone = _names(composition, "equivariant")
             if undone:
                 parts["equivariant"] = EquivariantObjective(
-                    config, composition, feature_dim, undone=undone
+                    config.part(EquivariantConfig), composition, feature_dim, undone=undone
                 )
             else:
-                parts["contrastive"] = ContrastiveObjective(config, composition, feature_dim)
+                parts["contrastive"] = ContrastiveObjective(
+                    config.part(ContrastiveConfig), composition, feature_dim
+                )
             if "relative" in assigned:
                 restricted = composition.restrict("relative")
-                parts["relative"] = RelativeObjective(config, restricted, feature_dim)
+                parts["relative"] = RelativeObjective(
+                    config.part(RelativeConfig), restricted, feature_dim
+                )
             pairs = [composition]
         super().__init__(config, pairs)
         self.parts = nn.ModuleDict(parts)

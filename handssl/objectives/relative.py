@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from handssl.augment import AUGMENTATIONS, Composition, Parameters, Regressable, wrap_deg
 from handssl.errors import ConfigError
+from handssl.objectives.config import RelativeConfig
 from handssl.objectives.gather import mean_over_workers
 from handssl.objectives.heads import RelativeHead
-from handssl.objectives.objective import ObjectiveConfig, ObjectiveOutput, PairObjective, ViewPair
+from handssl.objectives.objective import ObjectiveOutput, PairObjective, ViewPair
 from handssl.objectives.targets import regressable_kind, relative_targets
 
 
@@ -19,9 +20,9 @@ class RelativeObjective(PairObjective):
     order only. log σ_t is the parameter, from 0.
     """
 
-    def __init__(
-        self, config: ObjectiveConfig, composition: Composition, feature_dim: int
-    ) -> None:
+    config: RelativeConfig
+
+    def __init__(self, config: RelativeConfig, composition: Composition, feature_dim: int) -> None:
         super().__init__(config, composition)
         self.names = composition.regressable
         if not self.names:

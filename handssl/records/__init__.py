@@ -25,7 +25,7 @@ from handssl.records.files import (
 from handssl.records.identity import canonical_hash, seed_from
 from handssl.records.nested import flatten, unflatten
 from handssl.records.parquet import compile_parquet
-from handssl.records.provenance import git_state, now, versions
+from handssl.records.provenance import git_state, now
 from handssl.records.reading import (
     read_description,
     read_entries,
@@ -75,7 +75,6 @@ __all__ = [
     "seed_from",
     "unflatten",
     "upgrade",
-    "versions",
     "write_compact_table",
     "write_json",
     "write_jsonl",

@@ -1,28 +1,9 @@
-"""Versions of the code and of its libraries, and the time: where a number comes from."""
+"""The revision of the code, and the time: where a number comes from."""
 
 import datetime
-import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that decide the numbers, and the processor that rounds them.
-
-    Example:
-        >>> sorted(versions())[:3]
-        ['handssl', 'numpy', 'optuna']
-    """
-    from torch.backends import cpu  # noqa: PLC0415 - readers of records need no torch
-
-    packages = ("handssl", "torch", "torchvision", "timm", "numpy", "ray", "optuna")
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-        "processor": f"{platform.machine()} {cpu.get_cpu_capability()}",
-    }
 
 
 def git_state() -> dict[str, Any]:

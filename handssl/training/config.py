@@ -2,14 +2,16 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 import torch
+from annotated_types import Ge, Gt, Lt
 
 from handssl.augment import Composition
+from handssl.checked import OneOf, check_fields
 from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig, build_objective
+from handssl.objectives import ObjectiveConfig, build_objective, objective_config
 
 OPTIMIZERS: Final = ("lars_adam", "lamb", "adam", "lars_sgd")
 PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
@@ -26,23 +28,13 @@ class OptimizerConfig:
         warmup_epochs: Linear warm-up from 0; may be a fraction of an epoch.
     """
 
-    name: str = "lars_adam"
-    base_lr: float = 1e-4
-    weight_decay: float = 1e-6
-    warmup_epochs: float = 10.0
+    name: Annotated[str, OneOf(*OPTIMIZERS)] = "lars_adam"
+    base_lr: Annotated[float, Gt(0), Lt(math.inf)] = 1e-4
+    weight_decay: Annotated[float, Ge(0), Lt(math.inf)] = 1e-6
+    warmup_epochs: Annotated[float, Ge(0), Lt(math.inf)] = 10.0
 
     def __post_init__(self) -> None:
-        if self.name not in OPTIMIZERS:
-            raise ConfigError(
-                f"optimizer.name must be one of {', '.join(OPTIMIZERS)}, but got "
-                f"name={self.name!r}"
-            )
-        if not (self.base_lr > 0 and math.isfinite(self.base_lr)):
-            raise ConfigError(f"optimizer.base_lr must be > 0, but got base_lr={self.base_lr}")
-        for name in ("weight_decay", "warmup_epochs"):
-            value = getattr(self, name)
-            if not (value >= 0 and math.isfinite(value)):
-                raise ConfigError(f"optimizer.{name} must be >= 0, but got {name}={value}")
+        check_fields(self, "optimizer.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,35 +61,20 @@ class PretrainConfig:
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    objective: ObjectiveConfig = field(default_factory=objective_config)
     composition: str = "translate+color_jitter+scale"
     magnitudes: dict[str, float] = field(default_factory=dict)
-    size_px: int = 128
-    epochs: int = 100
-    batch_size: int = 512
-    accumulation: int = 4
+    size_px: Annotated[int, Ge(16)] = 128
+    epochs: Annotated[int, Ge(1)] = 100
+    batch_size: Annotated[int, Ge(2)] = 512
+    accumulation: Annotated[int, Ge(1)] = 4
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    precision: str = "auto"
-    checkpoint_every: int = 1
+    precision: Annotated[str, OneOf(*PRECISIONS)] = "auto"
+    checkpoint_every: Annotated[int, Ge(1)] = 1
     compile_views: bool = False
 
     def __post_init__(self) -> None:
-        smallest = {
-            "size_px": 16,
-            "epochs": 1,
-            "batch_size": 2,
-            "accumulation": 1,
-            "checkpoint_every": 1,
-        }
-        for name, least in smallest.items():
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"{name} must be >= {least}, but got {name}={value}")
-        if self.precision not in PRECISIONS:
-            raise ConfigError(
-                f"precision must be one of {', '.join(PRECISIONS)}, but got "
-                f"precision={self.precision!r}"
-            )
+        check_fields(self)
         if self.optimizer.warmup_epochs >= self.epochs:
             raise ConfigError(
                 f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "

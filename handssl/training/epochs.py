@@ -207,9 +207,13 @@ class EpochLoop(Iterator[EpochReport], ABC):
             },
         }
 
+    def _upgrade_identity(self, identity: dict[str, Any]) -> dict[str, Any]:
+        """An identity in the present form, whenever it was written."""
+        return identity
+
     def _restore(self, path: Path) -> None:
         content = load_checkpoint(path)
-        theirs = flatten(json.loads(content["identity"]))
+        theirs = flatten(self._upgrade_identity(json.loads(content["identity"])))
         ours = flatten(json.loads(json.dumps(self._identity())))
         for key in sorted(theirs.keys() | ours.keys()):
             if theirs.get(key) != ours.get(key):

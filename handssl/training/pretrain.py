@@ -15,7 +15,7 @@ from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.encoders.preprocessing import preprocessing_of
 from handssl.errors import ConfigError
-from handssl.objectives import build_objective
+from handssl.objectives import build_objective, from_schema_1
 from handssl.training.batches import Batches
 from handssl.training.batchnorm import synchronise_batchnorm
 from handssl.training.config import PretrainConfig
@@ -155,6 +155,11 @@ class Pretraining(EpochLoop):
         ]
         loss: Tensor = self.model(views).loss
         return loss
+
+    def _upgrade_identity(self, identity: dict[str, Any]) -> dict[str, Any]:
+        config = identity["config"]
+        objective = from_schema_1(config["objective"])
+        return {**identity, "config": {**config, "objective": objective}}
 
     def _weights(self) -> dict[str, Any]:
         return {

@@ -72,6 +72,8 @@ def compose_config(
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error, defaults)) from error
     values = cast("dict[str, Any]", container)
+    for key in flatten(values):
+        check_renamed(key)
     for key in _OPEN:
         _drop_nulls(values, key)
     pretrain = values.get("trial", {}).get("pretrain", {})

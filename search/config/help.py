@@ -3,11 +3,12 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from rich.console import Console
 from rich.padding import Padding
 
+from handssl.checked import choices_of
 from search.config.compose import CONFIG_DIR, GROUPS
 
 _USAGE = """\
@@ -45,7 +46,7 @@ def describe_options(config: Any, prefix: str = "") -> Iterator[Option]:
         >>> [option.key for option in describe_options(EncoderConfig(), "encoder.")]
         ['encoder.name', 'encoder.weights']
     """
-    hints = get_type_hints(type(config))
+    hints = get_type_hints(type(config), include_extras=True)
     meanings = _attributes(type(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -53,8 +54,9 @@ def describe_options(config: Any, prefix: str = "") -> Iterator[Option]:
             yield from describe_options(value, f"{prefix}{field.name}.")
             continue
         meaning = meanings.get(field.name, "")
-        if "Literal" in str(hints[field.name]):
-            meaning += f" [{'|'.join(map(str, _choices(hints[field.name])))}]"
+        choices = choices_of(hints[field.name])
+        if choices:
+            meaning += f" [{'|'.join(map(str, choices))}]"
         yield Option(f"{prefix}{field.name}", _written(value), meaning.strip())
 
 
@@ -92,15 +94,6 @@ def yaml_lines(config: Any) -> Iterator[str]:
                 yield "  " * depth + f"{group}:"
         open_groups = groups
         yield "  " * len(groups) + f"{leaf}: {option.value}  # {option.meaning}"
-
-
-def _choices(hint: Any) -> Iterator[Any]:
-    """The values of a `Literal`, wherever it is nested in a type."""
-    for argument in get_args(hint):
-        if get_args(argument):
-            yield from _choices(argument)
-        elif not isinstance(argument, type) and argument is not ...:
-            yield argument
 
 
 def _attributes(cls: type) -> dict[str, str]:

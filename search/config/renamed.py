@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from handssl.errors import ConfigError
+from handssl.objectives import from_schema_1
 
 RENAMED_KEYS: Final[Mapping[str, str]] = {
     "runs.concurrent": "search.concurrent",
@@ -17,6 +18,9 @@ RENAMED_KEYS: Final[Mapping[str, str]] = {
     "transfer.shares": "transfer.weights",
     "transfer.least_steps": "transfer.min_steps",
     "transfer.rows.*.floors": "transfer.rows.*.baselines",
+    "trial.pretrain.objective.options": "trial.pretrain.objective",
+    "search.objectives.*.options": "search.objectives.*",
+    "transfer.pretrained.*.objective.options": "transfer.pretrained.*.objective",
 }
 """Old dotted key and the present one; * is any name."""
 
@@ -60,6 +64,10 @@ def upgrade_config(config: Mapping[str, Any]) -> dict[str, Any]:
         {'search': {'include': ['relative S']}, 'fidelity': 'synthetic'}
     """
     upgraded: dict[str, Any] = copy.deepcopy(dict(config))
+    for pretrain in _matching(upgraded, ["trial", "pretrain"]):
+        if "objective" in pretrain:
+            # A field of another objective stays if it was set: no present study has it.
+            pretrain["objective"] = from_schema_1(pretrain["objective"], strict=True)
     for old, new in RENAMED_KEYS.items():
         *parents, old_name = old.split(".")
         *targets, new_name = new.split(".")

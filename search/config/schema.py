@@ -1,18 +1,22 @@
-"""What a search can be told: frozen dataclasses that check themselves.
+"""The configuration of the commands: frozen dataclasses that check themselves.
 
-The `Attributes` of the docstrings are what `--help` prints. `search.compose` makes a `Config`
-from the files under `configs/` and the command line.
+`--help` prints the `Attributes` of their docstrings.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Gt
+
+from handssl.checked import check_fields
 from handssl.errors import require
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
+from handssl.objectives import OBJECTIVE_CONFIGS
 from handssl.training import PretrainConfig
 from search.config.metric import AT_RUNGS
+from search.config.objectives import applies
 from search.config.search import ExecutionConfig, SearchConfig
 
 
@@ -21,7 +25,7 @@ class DataConfig:
     """Which images, where they are, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` (in FreiHAND's look) and
+        name: Data set; decides the reader. `synthetic` (FreiHAND-like) and
             `synthetic_interhand` are generated where they are missing, `joined` is a store that
             `handssl data join` combined from others.
         root: Folder of the raw data set, in its own layout.
@@ -43,13 +47,13 @@ class DataConfig:
     )
     root: str = "data/synthetic"
     store: str = "data/stores/synthetic"
-    source_px: int = 224
+    source_px: Annotated[int, Ge(32)] = 224
     boxes: Literal["joints", "centre", "file"] = "joints"
     boxes_file: str | None = None
     annotator: Literal["all", "human_annot", "machine_annot"] = "all"
     splits: tuple[str, ...] | None = None
-    poses: int = 1500
-    versions: int = 4
+    poses: Annotated[int, Ge(10)] = 1500
+    versions: Annotated[int, Ge(1)] = 4
     seed: int = 0
     strict: bool = False
 
@@ -64,9 +68,7 @@ class DataConfig:
             f"data.boxes=file and data.boxes_file go together, but got data.boxes={self.boxes}, "
             f"data.boxes_file={self.boxes_file}",
         )
-        for name, least in (("source_px", 32), ("poses", 10), ("versions", 1)):
-            value = getattr(self, name)
-            require(value >= least, f"data.{name} must be >= {least}, but got {name}={value}")
+        check_fields(self, "data.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,10 @@ class TrialConfig:
     """
 
     workers: int | tuple[int, int] = 1
-    resize_s: float = 60.0
+    resize_s: Annotated[float, Gt(0)] = 60.0
     executor: Literal["auto", "actor", "train"] = "auto"
-    cpus: float = 1.0
-    gpus: float = 0.0
+    cpus: Annotated[float, Gt(0)] = 1.0
+    gpus: Annotated[float, Ge(0)] = 0.0
     keep_encoder: bool = False
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
@@ -101,18 +103,16 @@ class TrialConfig:
 
     def __post_init__(self) -> None:
         fewest, most = self.min_workers, self.max_workers
-        shown = self.workers_shown
-        require(fewest >= 1, f"trial.workers must be >= 1, but got {shown}")
+        text = self.workers_shown
+        require(fewest >= 1, f"trial.workers must be >= 1, but got {text}")
         require(
             fewest < most or not self.elastic,
-            f"trial.workers must be a number or [fewest, most], but got {shown}",
+            f"trial.workers must be a number or [fewest, most], but got {text}",
         )
-        require(self.resize_s > 0, f"trial.resize_s must be > 0, but got {self.resize_s}")
-        require(self.cpus > 0, f"trial.cpus must be > 0, but got {self.cpus}")
-        require(self.gpus >= 0, f"trial.gpus must be >= 0, but got {self.gpus}")
+        check_fields(self, "trial.")
         require(
             not (self.executor == "actor" and most > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={shown}; use "
+            f"trial.executor=actor runs one worker, but got trial.workers={text}; use "
             "trial.executor=train",
         )
         self.check_batch(self.pretrain.batch_size)
@@ -172,8 +172,8 @@ class StudyConfig:
     name: str = "synthetic"
     label: str = ""
     evidence: bool = False
-    epochs: int = 100
-    images: int | None = None
+    epochs: Annotated[int, Ge(1)] = 100
+    images: Annotated[int, Ge(20)] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -181,11 +181,7 @@ class StudyConfig:
             self.name.strip(".") != "" and not set(self.name) & set("/\\ \t\n"),
             f"study.name must be a plain folder name, but got name={self.name!r}",
         )
-        require(self.epochs >= 1, f"study.epochs must be >= 1, but got epochs={self.epochs}")
-        require(
-            self.images is None or self.images >= 20,
-            f"study.images must be >= 20 or null, but got images={self.images}",
-        )
+        check_fields(self, "study.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,10 +289,12 @@ class Config(CommonConfig):
 
 def _is_key(key: str, config: Any) -> bool:
     """Whether a dotted key names a value in nested dataclasses; a mapping's keys are its own."""
+    if key.startswith("objective."):
+        return any(applies(key, objective, OBJECTIVE_CONFIGS) for objective in OBJECTIVE_CONFIGS)
     for part in key.split("."):
         if isinstance(config, Mapping):
             return True
-        if not is_dataclass(config) or part not in {own.name for own in fields(config)}:
+        if not is_dataclass(config) or part not in {entry.name for entry in fields(config)}:
             return False
         config = getattr(config, part)
     return not is_dataclass(config)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from handssl.augment import AUGMENTATIONS, Composition
+from handssl.checked import check_fields
 from handssl.errors import ConfigError, require
 from search.config.metric import AT_RUNGS, ENCODER_STEPS, SearchMetric
 
@@ -58,25 +61,20 @@ class EarlyStopping:
     """
 
     name: Literal["none", "asha", "median"] = "none"
-    grace_epochs: int = 1
-    reduction: int = 3
+    grace_epochs: Annotated[int, Ge(1)] = 1
+    reduction: Annotated[int, Ge(2)] = 3
 
     def __post_init__(self) -> None:
-        for name, least in (("grace_epochs", 1), ("reduction", 2)):
-            value = getattr(self, name)
-            require(
-                value >= least,
-                f"search.early_stopping.{name} must be >= {least}, but got {name}={value}",
-            )
+        check_fields(self, "search.early_stopping.")
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """Epochs, before the last, at which a trial may be stopped."""
-        found = []
+        epochs_of_rungs = []
         rung = self.grace_epochs
         while self.name != "none" and rung < epochs:
-            found.append(rung)
+            epochs_of_rungs.append(rung)
             rung *= self.reduction
-        return tuple(found)
+        return tuple(epochs_of_rungs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,18 +88,13 @@ class SecondStage:
         seeds: New trials of each point.
     """
 
-    top_k: int = 0
+    top_k: Annotated[int, Ge(0)] = 0
     per_objective: bool = False
     extra: tuple[str, ...] = ()
-    seeds: int = 5
+    seeds: Annotated[int, Ge(1)] = 5
 
     def __post_init__(self) -> None:
-        for name, least in (("top_k", 0), ("seeds", 1)):
-            value = getattr(self, name)
-            require(
-                value >= least,
-                f"search.second_stage.{name} must be >= {least}, but got {name}={value}",
-            )
+        check_fields(self, "search.second_stage.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,17 +107,12 @@ class ExecutionConfig:
         storage: URL of the Optuna study; null is an SQLite file in the results.
     """
 
-    concurrent: int | None = None
-    retries: int = 1
+    concurrent: Annotated[int, Ge(1)] | None = None
+    retries: Annotated[int, Ge(0)] = 1
     storage: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("retries", 0), ("concurrent", 1)):
-            value = getattr(self, name)
-            require(
-                value is None or value >= least,
-                f"search.{name} must be >= {least}, but got {name}={value}",
-            )
+        check_fields(self, "search.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +145,7 @@ class SearchConfig(ExecutionConfig):
     """
 
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
-    trials: int = 100
+    trials: Annotated[int, Ge(1)] = 100
     metric: SearchMetric = field(default_factory=SearchMetric)
     second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
     augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
@@ -172,7 +160,7 @@ class SearchConfig(ExecutionConfig):
     )
     space: Mapping[str, Any] = field(default_factory=dict)
     warm_start: str | None = None
-    repeats: int = 1
+    repeats: Annotated[int, Ge(1)] = 1
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     second_stage: SecondStage = field(default_factory=SecondStage)
     rungs: tuple[int, ...] = ()
@@ -205,12 +193,6 @@ class SearchConfig(ExecutionConfig):
             require(
                 self.kind == "grid" or not value,
                 f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
-            )
-        for name, least in (("repeats", 1), ("trials", 1)):
-            value = getattr(self, name)
-            require(
-                value is None or value >= least,
-                f"search.{name} must be >= {least}, but got {name}={value}",
             )
         require(
             self.kind != "grid" or self.early_stopping.name == "none",
@@ -281,8 +263,8 @@ def _ranges(space: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Range]
             f"{', '.join(sorted(value))}",
         )
         choices = value.get("choices")
-        own = {**value, "choices": None if choices is None else tuple(choices)}
+        arguments = {**value, "choices": None if choices is None else tuple(choices)}
         try:
-            yield f"{prefix}{key}", Range(**own)
+            yield f"{prefix}{key}", Range(**arguments)
         except ConfigError as error:
             raise ConfigError(f"search.space.{prefix}{key}: {error}") from error

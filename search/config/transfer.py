@@ -7,15 +7,18 @@ that two groups share are run once, and so is a pretraining that several rows ne
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
+from annotated_types import Ge, Gt, Le, MinLen
+
+from handssl.checked import check_fields
 from handssl.encoders import EncoderConfig
 from handssl.errors import require
 from handssl.evaluation import FinetuneConfig
-from search.config.schema import CommonConfig, Config, DataConfig
-from search.config.search import SearchConfig
+from search.config.schema import CommonConfig, DataConfig
 
 DATA_SETS: Final = ("FH", "IH")
+_Shares = Annotated[tuple[Annotated[float, Gt(0), Le(1)], ...], MinLen(1)]
 MODES: Final = ("supervised", "frozen", "unfrozen")
 
 
@@ -90,12 +93,12 @@ class RowGroup:
     pretrain: tuple[str, ...] = DATA_SETS
     pretrained: tuple[str, ...] = ("contrastive",)
     baselines: tuple[Literal["random", "imagenet"], ...] = ("random", "imagenet")
-    modes: tuple[Literal["supervised", "frozen", "unfrozen"], ...] = MODES
+    modes: Annotated[tuple[Literal["supervised", "frozen", "unfrozen"], ...], MinLen(1)] = MODES
     fit: tuple[str, ...] = ("FH",)
     evaluate: tuple[str, ...] = ("FH",)
-    label_fractions: tuple[float, ...] = (1.0,)
-    layer_decays: tuple[float, ...] = (1.0,)
-    repeats: int = 1
+    label_fractions: _Shares = (1.0,)
+    layer_decays: _Shares = (1.0,)
+    repeats: Annotated[int, Ge(1)] = 1
 
     def __post_init__(self) -> None:
         for key in ("pretrain", "fit", "evaluate"):
@@ -105,12 +108,7 @@ class RowGroup:
                 f"{key} must name some of {', '.join(DATA_SETS)}, each once, but got "
                 f"{key}={list(names)}",
             )
-        for key in ("label_fractions", "layer_decays"):
-            for value in getattr(self, key):
-                require(0 < value <= 1, f"{key} must be in (0, 1], but got {value}")
-            require(bool(getattr(self, key)), f"{key} must list at least one, but got []")
-        require(bool(self.modes), "modes must list at least one, but got []")
-        require(self.repeats >= 1, f"repeats must be >= 1, but got repeats={self.repeats}")
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +144,11 @@ class TransferConfig:
     )
     rows: Mapping[str, RowGroup] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
-    pretrain_repeats: int = 1
+    pretrain_repeats: Annotated[int, Ge(1)] = 1
     imagenet: bool = False
     evaluate_on: Literal["val", "test"] = "val"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    min_steps: int = 1
+    min_steps: Annotated[int, Ge(1)] = 1
 
     def __post_init__(self) -> None:
         for label, group in self.rows.items():
@@ -172,9 +170,7 @@ class TransferConfig:
             f"transfer.weights must weigh {' and '.join(DATA_SETS)}, with sum 1, but got "
             f"weights={weights}",
         )
-        for name in ("pretrain_repeats", "min_steps"):
-            value = getattr(self, name)
-            require(value >= 1, f"transfer.{name} must be >= 1, but got {name}={value}")
+        check_fields(self, "transfer.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,19 +179,3 @@ class TransferStudyConfig(CommonConfig):
 
     data_sets: DataSets = field(default_factory=DataSets)
     transfer: TransferConfig = field(default_factory=TransferConfig)
-
-    def machinery(self) -> Config:
-        """The configuration as run_grid.py's, for the parts that both commands share."""
-        return Config(
-            results=self.results,
-            plan=self.plan,
-            data=self.data_sets.FH,
-            search=SearchConfig(
-                concurrent=self.search.concurrent,
-                retries=self.search.retries,
-                storage=self.search.storage,
-            ),
-            trial=self.trial,
-            study=self.study,
-            cluster=self.cluster,
-        )

@@ -6,12 +6,14 @@ nor `slots`.
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from handssl.errors import ConfigError
+from handssl.objectives import ObjectiveConfig, config_class, from_schema_1
 from search.config.renamed import check_renamed
 
 T = TypeVar("T")
@@ -36,20 +38,33 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
         >>> from_dict(OptimizerConfig, {"name": "lamb", "base_lr": "0.001"}).base_lr
         0.001
     """
-    _refuse_unknown(cls, values, "")
+    return _build(cls, values, "")
+
+
+def _build(cls: type[T], values: Mapping[str, Any], prefix: str) -> T:
+    kind: Any = cls
+    if kind is ObjectiveConfig:
+        values = from_schema_1(values)
+        kind = config_class(values.get("name", "contrastive"))
+    prepared = _prepared(kind, values, prefix)
     try:
-        return TypeAdapter(cls).validate_python(values)
+        return cast("T", _adapter(kind).validate_python(prepared))
     except ValidationError as error:
-        raise ConfigError(_message(error)) from error
+        raise ConfigError(_message(error, prefix)) from error
 
 
-def _message(error: ValidationError) -> str:
+@functools.cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def _message(error: ValidationError, prefix: str) -> str:
     """The first problem, as "key must be > 0, but got name=-1"."""
     first = error.errors()[0]
     if first["type"] == "value_error":  # raised by a __post_init__, which names the key
         return str(first["ctx"]["error"])
     parts = [str(part) for part in first["loc"]]
-    key, value = ".".join(parts), first["input"]
+    key, value = prefix + ".".join(parts), first["input"]
     if first["type"] in _BOUNDS:
         name, sign = _BOUNDS[first["type"]]
         return f"{key} must be {sign} {first['ctx'][name]:g}, but got {parts[-1]}={value}"
@@ -88,23 +103,31 @@ def unknown_key(key: str, valid: Iterable[str]) -> str:
     return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _refuse_unknown(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
+def _prepared(cls: Any, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Values for pydantic, which ignores unknown keys and cannot choose an objective's class."""
     hints = get_type_hints(cls)
     valid = [field.name for field in dataclasses.fields(cls)]
+    prepared: dict[str, Any] = {}
     for name, value in values.items():
         if name not in valid:
             problem = unknown_key(f"{prefix}{name}", [f"{prefix}{key}" for key in valid])
             raise ConfigError(
                 f"{problem} (valid keys: {', '.join(valid)}), but got {name}={value!r}"
             )
-        if not isinstance(value, Mapping):
-            continue
-        if get_origin(hints[name]) is Mapping:
-            member = get_args(hints[name])[1]
-            for key, item in value.items():
-                if dataclasses.is_dataclass(member) and isinstance(item, Mapping):
-                    _refuse_unknown(member, item, f"{prefix}{name}.{key}.")
-            continue
-        for candidate in (hints[name], *get_args(hints[name])):
-            if dataclasses.is_dataclass(candidate):
-                _refuse_unknown(candidate, value, f"{prefix}{name}.")
+        prepared[name] = _nested(hints[name], value, f"{prefix}{name}.")
+    return prepared
+
+
+def _nested(hint: Any, value: Any, prefix: str) -> Any:
+    """A value whose type may be a dataclass, or a mapping of them."""
+    if not isinstance(value, Mapping):
+        return value
+    if get_origin(hint) is Mapping:
+        member = get_args(hint)[1]
+        return {key: _nested(member, item, f"{prefix}{key}.") for key, item in value.items()}
+    for candidate in (hint, *get_args(hint)):
+        if candidate is ObjectiveConfig:
+            return _build(candidate, value, prefix)
+        if dataclasses.is_dataclass(candidate):
+            return _prepared(candidate, value, prefix)
+    return value

@@ -16,8 +16,7 @@ from optuna.trial import FixedTrial
 
 from handssl.augment import AUGMENTATIONS, Composition, Geometric, Regressable
 from handssl.errors import ConfigError
-from handssl.objectives import OBJECTIVES
-from handssl.objectives.contrastive import ContrastiveObjective
+from search.config.objectives import applies
 from search.config.search import Range, SearchConfig
 from search.space.point import Point
 
@@ -155,20 +154,10 @@ def _sample_value(suggester: Suggester, key: str, range_: Range) -> Any:
 
 def varies(key: str, kind: str, composition: Composition) -> bool:
     """Whether a key has an effect with an objective and a composition."""
-    used = {objective for view in composition.views for objective in view.objectives} | {kind}
-    if key == "objective.temperature":
-        return any(_contrasts(objective) for objective in used if objective is not None)
-    if key in ("objective.targets", "objective.rotation", "objective.norm"):
-        return "relative" in used
     if key.startswith("magnitudes."):
         return any(key.split(".")[1] in view.names for view in composition.views)
-    return True
-
-
-def _contrasts(objective: str) -> bool:
-    """Whether an objective has a contrastive term, and so a temperature."""
-    kind = OBJECTIVES.get(objective)
-    return isinstance(kind, type) and issubclass(kind, ContrastiveObjective)
+    assigned = {name for view in composition.views for name in view.objectives if name is not None}
+    return applies(key, kind, assigned)
 
 
 def parameters_of(

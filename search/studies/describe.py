@@ -8,6 +8,7 @@ from typing import Any, Final
 from handssl import records
 from handssl.data import Store
 from handssl.records import StudyDescription
+from handssl.versions import versions
 from search.config.schema import CommonConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import without_password
@@ -60,7 +61,7 @@ def describe(
             "images_val": sum(len(store.split("val")) for store in stores),
             "boxes": data["boxes"],
         },
-        versions=records.versions(),
+        versions=versions(),
         git=records.git_state(),
         plan=[
             {

@@ -39,12 +39,12 @@ class RecordedStudy:
     """Records of one study.
 
     Attributes:
-        place: Where it was read, as it may be printed.
+        uri: Its path or URI, without passwords.
         description: Its `study.json`.
         records: By the trial's id; all of them, or the one that was asked for.
     """
 
-    place: str
+    uri: str
     description: StudyDescription
     records: Mapping[str, Record]
 
@@ -54,19 +54,19 @@ class RecordedStudy:
         Raises:
             ConfigError: There is none, or there are several.
         """
-        found = [trial] if trial in self.records else self._beginning(trial)
-        if len(found) == 1:
-            return self.records[found[0]]
-        if found:
+        matches = [trial] if trial in self.records else self._beginning(trial)
+        if len(matches) == 1:
+            return self.records[matches[0]]
+        if matches:
             raise ConfigError(
                 f"trial must begin the name of one trial, but got trial={trial}, which "
-                f"{len(found)} of {self.place} begin with: {', '.join(found[:3])}"
-                + (", …" if found[3:] else "")
+                f"{len(matches)} of {self.uri} begin with: {', '.join(matches[:3])}"
+                + (", …" if matches[3:] else "")
             )
         near = difflib.get_close_matches(trial, self.records, n=1, cutoff=0)
         hint = f"; the nearest is {near[0]}" if near else ""
         raise ConfigError(
-            f"trial must be one of the {len(self.records)} with a record in {self.place}, but got "
+            f"trial must be one of the {len(self.records)} with a record in {self.uri}, but got "
             f"trial={trial}{hint}"
         )
 
@@ -80,7 +80,7 @@ class RecordedStudy:
         if not 1 <= count <= len(finished):
             raise ConfigError(
                 f"sample must be between 1 and the {len(finished)} finished records of "
-                f"{self.place}, but got sample={count}"
+                f"{self.uri}, but got sample={count}"
             )
         chosen = np.random.default_rng(seed).permutation(len(finished))[:count]
         return [self.records[finished[number]] for number in chosen]
@@ -89,20 +89,20 @@ class RecordedStudy:
         return sorted(name for name in self.records if name.startswith(trial))
 
 
-def read_recorded(place: str) -> RecordedStudy:
+def read_recorded(uri: str) -> RecordedStudy:
     """The records of a study's folder, or a single one of them.
 
     Args:
-        place: Path or URI of the folder, of its compact form, or of a `record.json`.
+        uri: Path or URI of the folder, of its compact form, or of a `record.json`.
 
     Raises:
         HandSSLError: There is no such study or record, or it cannot be read.
     """
-    path, mark, options = place.partition("?") if is_bucket(place) else (place, "", "")
-    if not is_bucket(place):
+    path, mark, options = uri.partition("?") if is_bucket(uri) else (uri, "", "")
+    if not is_bucket(uri):
         path = str(Path(path).absolute())
     single = _RECORD_FILE.fullmatch(path)
-    text = redact(place)
+    text = redact(uri)
     if single is None and path.endswith(".json"):
         raise ConfigError(
             f"a record must lie where its study put it, STUDY/trials/TRIAL/record.json, but got "
@@ -135,7 +135,7 @@ def read_recorded(place: str) -> RecordedStudy:
             f"{join_uri(text, COMPACT)} has no column record; write it again with python -m "
             "analysis results/STUDY --compact DIR"
         )
-    return RecordedStudy(place=text, description=description, records=records)
+    return RecordedStudy(uri=text, description=description, records=records)
 
 
 def _description(source: Source) -> StudyDescription:

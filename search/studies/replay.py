@@ -21,6 +21,7 @@ from handssl.errors import ConfigError, HandSSLError
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig
 from handssl.records import Record
 from handssl.training import PretrainConfig
+from handssl.versions import versions
 from search.config.renamed import upgrade_config
 from search.config.schema import Config, DataConfig
 from search.config.typed import from_dict
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "place",
+        "study",
         help="record.json of a finished trial, or a study's folder or compact form; path or s3://…",
     )
     which = parser.add_mutually_exclusive_group()
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     console = Console(highlight=False)
     try:
-        study = read_recorded(arguments.place)
+        study = read_recorded(arguments.study)
         chosen = _chosen(study, arguments.trial, arguments.sample, arguments.seed)
         return replay(
             study,
@@ -86,7 +87,7 @@ def _chosen(
         return study.sampled(sample, seed=seed)
     if len(study.records) > 1:
         raise ConfigError(
-            f"one of the {len(study.records)} records of {study.place} must be chosen; add "
+            f"one of the {len(study.records)} records of {study.uri} must be chosen; add "
             f"--trial NAME, as in --trial {min(study.records)}, or --sample N"
         )
     return list(study.records.values())
@@ -181,7 +182,7 @@ def _check_data(
 
 def _note_versions(chosen: Sequence[Record], console: Console) -> None:
     """Say once what is not as it was: another version may give other numbers."""
-    for name, version in records.versions().items():
+    for name, version in versions().items():
         known = (record.versions.get(name) for record in chosen)
         before = {str(then) for then in known if then is not None} - {version}
         if before:
@@ -197,7 +198,7 @@ def _run(record: Record, config: Config, console: Console) -> Record:
             metric=config.search.metric,
             directory=folder,
             scratch=folder,
-            context={"data": record.data, "versions": records.versions()},
+            context={"data": record.data, "versions": versions()},
         )
         on_gpu = config.trial.gpus > 0 and torch.cuda.is_available()
         for report in execute(job, device="cuda" if on_gpu else "cpu"):

@@ -10,6 +10,7 @@ from handssl.encoders import EncoderConfig
 from handssl.errors import ConfigError
 from handssl.evaluation import FinetuneConfig
 from handssl.evaluation.probe import with_labels
+from handssl.objectives import hash_form
 from handssl.records import canonical_hash, flatten, seed_from
 from search.config.schema import StudyConfig, TrialConfig
 from search.config.transfer import RowGroup, TransferConfig
@@ -154,6 +155,7 @@ class RowResolver:
             fingerprint=self.data.store_of(row.pretrain).fingerprint,
             study=self.study,
             repeat=repeat,
+            base=self.trial.pretrain.objective,
         )
         data = "+".join(row.pretrain)
         values = (("encoder", row.encoder), ("pretrain", data), ("mode", "pretrain"))
@@ -208,9 +210,13 @@ class RowResolver:
             settings["objective"] = to_dict(pretraining.pretrain.objective)
             settings["composition"] = pretraining.pretrain.composition
             settings["pretrain"] = to_dict(pretraining.pretrain)
+        identity = dict(settings)
+        if pretraining:
+            flat = hash_form(pretraining.pretrain.objective, self.trial.pretrain.objective)
+            identity |= {"objective": flat, "pretrain": settings["pretrain"] | {"objective": flat}}
         digest = canonical_hash(
             {
-                **settings,
+                **identity,
                 "transfer": transfer,
                 "start": pretraining.hash if pretraining else row.start,
                 "data": [fingerprints[name] for name in (row.fit, *row.evaluate)],

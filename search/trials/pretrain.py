@@ -13,6 +13,7 @@ from handssl.evaluation import (
     diagnose,
     linear_probe,
 )
+from handssl.objectives import ContrastiveConfig
 from handssl.records import Kind
 from handssl.training import EpochReport, PretrainConfig, Pretraining
 from search.config.typed import to_dict
@@ -85,8 +86,10 @@ class PretrainTrial:
 
     def hyperparameters(self) -> dict[str, Any]:
         """The few settings by which TensorBoard compares trials."""
-        objective = self.pretrain.objective
-        return {"lr": self.pretrain.optimizer.base_lr, "temperature": objective.temperature}
+        values = {"lr": self.pretrain.optimizer.base_lr}
+        if isinstance(self.pretrain.objective, ContrastiveConfig):
+            values["temperature"] = self.pretrain.objective.temperature
+        return values
 
     def start(self, folder: Folder, *, device: str) -> "_Execution":
         """Start, or continue from the checkpoint in the folder."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from handssl.errors import ConfigError
 from handssl.evaluation import ProbeConfig
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import ObjectiveConfig, hash_form
 from handssl.records import canonical_hash, flatten, seed_from
 from handssl.training import PretrainConfig
+from search.config.objectives import override_objective
 from search.config.schema import StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import from_dict, to_dict
@@ -64,6 +65,7 @@ class Resolver:
             fingerprint=self.fingerprint,
             study=self.study,
             repeat=point.repeat,
+            base=self.trial.pretrain.objective,
         )
         composition = point.composition.translate(str.maketrans("+:/", "-=~"))
         return PretrainTrial(
@@ -106,9 +108,8 @@ def override_pretrain(
         ConfigError: A key does not exist, or a value is refused.
     """
     changed = to_dict(base)
+    changed["objective"] = to_dict(override_objective(base.objective, objective, key))
     try:
-        merged = from_dict(ObjectiveConfig, changed["objective"] | objective)
-        changed["objective"] = to_dict(merged)
         for name, value in values.items():
             _set_key(changed, name, value)
     except ConfigError as error:
@@ -123,12 +124,21 @@ def pretrain_hash(
     fingerprint: str,
     study: StudyConfig,
     repeat: int,
+    base: ObjectiveConfig,
 ) -> str:
     """The identity of a pretraining: everything that decides its numbers, and nothing else.
 
     Workers, devices and folders are left out, since the same trial elsewhere is the same trial.
+
+    Args:
+        pretrain: The pretraining.
+        probe: Its probe.
+        fingerprint: That of the images.
+        study: Images and seed.
+        repeat: Number of the point's repeat.
+        base: The objective that the pretraining's overrides, `trial.pretrain.objective`.
     """
-    settings = to_dict(pretrain)
+    settings = to_dict(pretrain) | {"objective": hash_form(pretrain.objective, base)}
     del settings["checkpoint_every"]
     return canonical_hash(
         {

@@ -17,8 +17,9 @@ from handssl.evaluation import (
     linear_probe,
 )
 from handssl.evaluation.finetune import layer_groups
-from handssl.objectives import OBJECTIVES, ObjectiveConfig
+from handssl.objectives import OBJECTIVES
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
+from tests.small import small_objective
 
 HRNET = EncoderConfig(name="hrnet_w18_small")
 MIXED = "translate:relative+rotate:relative+color_jitter:contrastive"
@@ -28,7 +29,7 @@ FAST = OptimizerConfig(name="adam", base_lr=2e-3, weight_decay=0.0, warmup_epoch
 def pretrain_config(objective: str) -> PretrainConfig:
     return PretrainConfig(
         encoder=HRNET,
-        objective=ObjectiveConfig(name=objective, hidden_dim=64, projection_dim=128),
+        objective=small_objective(objective, hidden_dim=64, projection_dim=128),
         composition=MIXED if objective == "mixed" else "T+Ro+CJ",
         size_px=32,
         epochs=1,

@@ -5,7 +5,7 @@ import torch
 
 from handssl.augment import Composition, sample_parameters
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig, build_objective
+from handssl.objectives import build_objective, objective_config
 from handssl.objectives.care import orthogonality
 
 
@@ -46,14 +46,14 @@ def test_images_alone_in_their_chunk_cost_nothing() -> None:
 
 
 def test_its_views_share_parameters_within_a_chunk() -> None:
-    config = ObjectiveConfig(name="care", options={"chunk": 4, "weight": 0.5})
+    config = objective_config("care", chunk=4, weight=0.5)
     (pair,) = build_objective(config, Composition.parse("Ro+T"), 8).pairs
     for own in pair.views:
         angles = sample_parameters(own, torch.Generator().manual_seed(0), 8)["rotate"]
         assert len(set(angles[:, 0].tolist())) == 2
 
 
-@pytest.mark.parametrize("options", [{"chunk": 1.0}, {"weight": -1.0}, {"lambda": 1.0}])
+@pytest.mark.parametrize("options", [{"chunk": 1}, {"weight": -1.0}, {"lambda": 1.0}])
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="options of care must"):
-        build_objective(ObjectiveConfig(name="care", options=options), Composition.parse("T"), 8)
+    with pytest.raises(ConfigError, match=r"(chunk|weight|lambda).*1\.?0?"):
+        build_objective(objective_config("care", **options), Composition.parse("T"), 8)

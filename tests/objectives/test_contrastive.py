@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from handssl.augment import Composition
-from handssl.objectives import ObjectiveConfig, ViewPair, build_objective, nt_xent
+from handssl.objectives import ViewPair, build_objective, nt_xent, objective_config
 from handssl.objectives.contrastive import ContrastiveObjective
 
 
 def test_the_head_is_the_studys() -> None:
-    objective = build_objective(ObjectiveConfig(), Composition.parse("T"), 512)
+    objective = build_objective(objective_config(), Composition.parse("T"), 512)
     assert isinstance(objective, ContrastiveObjective)
     first, norm, activation, last = objective.head
     assert isinstance(first, nn.Linear)
@@ -25,7 +25,7 @@ def test_the_head_is_the_studys() -> None:
 
 def test_the_loss_is_nt_xent_of_the_projections(make_pair: Callable[..., ViewPair]) -> None:
     composition = Composition.parse("T")
-    objective = build_objective(ObjectiveConfig(temperature=0.2), composition, 8)
+    objective = build_objective(objective_config(temperature=0.2), composition, 8)
     assert isinstance(objective, ContrastiveObjective)
     pair = make_pair(composition, n=10, dim=8)
     output = objective([pair])

@@ -9,7 +9,7 @@ from torch import Tensor
 from handssl.augment import Composition, Views, make_views
 from handssl.errors import ConfigError
 from handssl.geometry import transform_points
-from handssl.objectives import ObjectiveConfig, build_objective
+from handssl.objectives import build_objective, objective_config
 from handssl.objectives.equivariant import undo_exact, undo_released
 
 N, POINTS, SIZE = 9, 10, 32
@@ -92,13 +92,13 @@ def test_what_cannot_be_undone_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         build_objective(
-            ObjectiveConfig(name="equivariant", **config),  # type: ignore[arg-type]
+            objective_config("equivariant", **config),
             Composition.parse(composition),
             8,
         )
 
 
 def test_the_exact_form_of_a_part_of_the_motion_is_refused() -> None:
-    config = ObjectiveConfig(name="mixed", mixture="shared", equivariance="exact")
+    config = objective_config("mixed", mixture="shared", equivariance="exact")
     with pytest.raises(ConfigError, match="equivariance must be released where only some"):
         build_objective(config, Composition.parse("rotate:equivariant+translate:contrastive"), 8)

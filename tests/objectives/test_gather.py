@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from handssl.augment import Composition, Views
-from handssl.objectives import ObjectiveConfig, ViewPair, build_objective, nt_xent
+from handssl.objectives import ViewPair, build_objective, nt_xent
+from tests.small import small_objective
 
 N, DIM = 6, 5
 COMPOSITION = "T+S+Ro"
@@ -46,7 +47,7 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
         loss = nt_xent(z_a, z_b, temperature=0.3, chunk_size=3 if kind == "chunked" else None)
     else:
         changes, composition = OTHERS.get(kind, ({"name": kind}, COMPOSITION))
-        config = ObjectiveConfig(**{"hidden_dim": 8, "projection_dim": 4, **changes})
+        config = small_objective(**{"hidden_dim": 8, "projection_dim": 4, **changes})
         objective = build_objective(config, Composition.parse(composition), 4).eval()
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
@@ -64,7 +65,7 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
 
 
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
-    "care": ({"name": "care", "options": {"chunk": 3}}, COMPOSITION),
+    "care": ({"name": "care", "chunk": 3}, COMPOSITION),
     "exact": ({"name": "equivariant", "equivariance": "exact"}, COMPOSITION),
     "mixed": (
         {"name": "mixed", "mixture": "shared", "contrastive_weighting": "sigma"},

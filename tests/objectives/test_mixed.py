@@ -7,7 +7,7 @@ import torch
 
 from handssl.augment import Composition
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig, ViewPair, build_objective
+from handssl.objectives import ViewPair, build_objective, objective_config
 from handssl.objectives.mixed import MixedObjective
 
 TEXT = "rotate:relative+color_jitter:contrastive+scale:contrastive"
@@ -16,7 +16,7 @@ TEXT = "rotate:relative+color_jitter:contrastive+scale:contrastive"
 def build(text: str = TEXT, **config: object) -> MixedObjective:
     torch.manual_seed(0)
     objective = build_objective(
-        ObjectiveConfig(name="mixed", hidden_dim=16, **config),  # type: ignore[arg-type]
+        objective_config("mixed", hidden_dim=16, **config),
         Composition.parse(text),
         8,
     )

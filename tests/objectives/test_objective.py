@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,30 +13,34 @@ from torch import nn
 from handssl.augment import Composition
 from handssl.errors import ConfigError
 from handssl.objectives import (
+    OBJECTIVE_CONFIGS,
     OBJECTIVES,
     Objective,
     ObjectiveConfig,
     ViewPair,
     build_objective,
+    from_schema_1,
+    hash_form,
+    objective_config,
 )
 
 MIXED = "rotate:relative+translate:relative+color_jitter:contrastive"
 CASES: dict[str, tuple[ObjectiveConfig, str]] = {
-    "contrastive": (ObjectiveConfig(), "T+CJ+sobel"),
-    "chunked": (ObjectiveConfig(chunk_size=5), "T+CJ"),
-    "relative": (ObjectiveConfig(name="relative"), "T+CJ+S+Ro+cutout"),
-    "released": (ObjectiveConfig(name="relative", targets="released"), "T+CJ+S+Ro"),
-    "sincos": (ObjectiveConfig(name="relative", rotation="sincos", norm="l2"), "T+Ro"),
-    "asymmetric": (ObjectiveConfig(name="relative"), "T+Ro/Ro+S"),
-    "equivariant": (ObjectiveConfig(name="equivariant"), "T+CJ+S+Ro"),
-    "exact": (ObjectiveConfig(name="equivariant", equivariance="exact"), "T+S+Ro+crop"),
-    "mixed": (ObjectiveConfig(name="mixed"), MIXED),
+    "contrastive": (objective_config(), "T+CJ+sobel"),
+    "chunked": (objective_config(chunk_size=5), "T+CJ"),
+    "relative": (objective_config("relative"), "T+CJ+S+Ro+cutout"),
+    "released": (objective_config("relative", targets="released"), "T+CJ+S+Ro"),
+    "sincos": (objective_config("relative", rotation="sincos", norm="l2"), "T+Ro"),
+    "asymmetric": (objective_config("relative"), "T+Ro/Ro+S"),
+    "equivariant": (objective_config("equivariant"), "T+CJ+S+Ro"),
+    "exact": (objective_config("equivariant", equivariance="exact"), "T+S+Ro+crop"),
+    "mixed": (objective_config("mixed"), MIXED),
     "shared": (
-        ObjectiveConfig(name="mixed", mixture="shared", contrastive_weighting="sigma"),
+        objective_config("mixed", mixture="shared", contrastive_weighting="sigma"),
         MIXED,
     ),
-    "triple": (ObjectiveConfig(name="mixed"), f"{MIXED}+scale:equivariant"),
-    "care": (ObjectiveConfig(name="care", options={"chunk": 4}), "T+Ro"),
+    "triple": (objective_config("mixed"), f"{MIXED}+scale:equivariant"),
+    "care": (objective_config("care", chunk=4), "T+Ro"),
 }
 DIM = 8
 
@@ -47,7 +52,9 @@ def case(request: pytest.FixtureRequest) -> str:
 
 def build(case: str) -> Objective:
     config, composition = CASES[case]
-    small = dataclasses.replace(config, hidden_dim=16, projection_dim=6)
+    heads = {"hidden_dim": 16, "projection_dim": 6}
+    values: dict[str, Any] = {k: v for k, v in heads.items() if hasattr(config, k)}
+    small = dataclasses.replace(config, **values)
     torch.manual_seed(0)
     return build_objective(small, Composition.parse(composition), DIM)
 
@@ -60,8 +67,9 @@ def test_the_page_of_methods_lists_every_objective_and_key() -> None:
     page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
     section = page.partition("## Objectives")[2]
     assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(OBJECTIVES)
-    for own in dataclasses.fields(ObjectiveConfig):
-        assert re.search(rf"[`.]{own.name}[`.]", section), own.name
+    for config in OBJECTIVE_CONFIGS.values():
+        for field in dataclasses.fields(config):
+            assert re.search(rf"[`.]{field.name}[`.]", section), field.name
 
 
 def test_it_gives_a_finite_scalar_and_detached_scalar_terms(
@@ -150,20 +158,45 @@ def test_autocast_reaches_the_heads_and_nothing_behind_them(
 
 
 def test_an_unknown_name_lists_the_valid_ones() -> None:
-    with pytest.raises(ConfigError, match=r'contrastive, relative, .*objective\.name="byol"'):
-        build_objective(ObjectiveConfig(name="byol"), Composition.parse("T"), DIM)
+    with pytest.raises(ConfigError, match=r"contrastive, relative, .*name='byol'"):
+        objective_config("byol")
+
+
+def test_every_objective_has_a_configuration_of_its_name() -> None:
+    assert list(OBJECTIVE_CONFIGS) == list(OBJECTIVES)
+    for name, kind in OBJECTIVE_CONFIGS.items():
+        assert objective_config(name) == kind(name=name)
+    with pytest.raises(ConfigError, match=r"RelativeConfig.*name='care'"):
+        OBJECTIVE_CONFIGS["relative"](name="care")
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTIVES if name != "mixed"])
 def test_assignments_outside_mixed_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"must be mixed.*objective.name={name}"):
-        build_objective(ObjectiveConfig(name=name), Composition.parse(MIXED), DIM)
+        build_objective(objective_config(name), Composition.parse(MIXED), DIM)
 
 
-def test_an_option_that_the_objective_does_not_know_is_refused() -> None:
-    config = ObjectiveConfig(name="contrastive", options={"chunk": 4})
-    with pytest.raises(ConfigError, match="options of contrastive must be among nothing"):
-        build_objective(config, Composition.parse("T"), DIM)
+def test_a_key_of_another_objective_is_refused_with_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match=r"targets, rotation, norm.*temperature=0\.1"):
+        objective_config("relative", temperature=0.1)
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_CONFIGS)
+def test_the_flat_form_of_schema_1_gives_the_configuration_back(name: str) -> None:
+    changes: dict[str, object] = {"chunk": 4} if name == "care" else {}
+    config = objective_config(name, **changes)
+    flat = hash_form(config, objective_config(temperature=0.1, hidden_dim=64))
+    assert len(flat) == 13
+    assert flat["options"] == changes
+    assert (flat["hidden_dim"] == 64) == (name == "relative")
+    assert objective_config(**from_schema_1(flat)) == config
+
+
+def test_a_setting_of_another_objective_is_dropped_unless_that_would_lose_it() -> None:
+    flat = hash_form(objective_config(), objective_config("relative", targets="released"))
+    assert "targets" not in from_schema_1(flat)
+    assert from_schema_1(flat, strict=True)["targets"] == "released"
+    assert "norm" not in from_schema_1(flat, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -171,21 +204,32 @@ def test_an_option_that_the_objective_does_not_know_is_refused() -> None:
     [
         ({"temperature": 0.0}, r"temperature must be > 0, but got temperature=0\.0"),
         ({"temperature": float("nan")}, "temperature=nan"),
+        ({"name": "care", "weight": -1.0}, "weight must be >= 0"),
+        ({"name": "care", "chunk": 1}, "chunk must be >= 2, but got chunk=1"),
         ({"chunk_size": 0}, "chunk_size must be >= 1"),
         ({"hidden_dim": 0}, "hidden_dim must be >= 1"),
         ({"projection_dim": -2}, "projection_dim must be >= 1"),
-        ({"targets": "raw"}, "targets must be one of standardised, released"),
-        ({"rotation": "quaternion"}, "rotation must be one of angle, sincos"),
-        ({"norm": "l3"}, "norm must be one of l1, l2"),
-        ({"equivariance": "approximate"}, "equivariance must be one of released, exact"),
-        ({"mixture": "both"}, "mixture must be one of separate, shared"),
-        ({"contrastive_weighting": "auto"}, "contrastive_weighting must be one of"),
-        ({"contrastive_weight": -1.0}, "contrastive_weight must be >= 0"),
-        ({"rotation": "sincos", "targets": "released"}, "set targets=standardised"),
+        ({"name": "relative", "targets": "raw"}, "targets must be one of standardised, released"),
+        ({"name": "relative", "rotation": "quaternion"}, "rotation must be one of angle, sincos"),
+        ({"name": "relative", "norm": "l3"}, "norm must be one of l1, l2"),
+        (
+            {"name": "equivariant", "equivariance": "approximate"},
+            r"equivariance .*approximate",
+        ),
+        ({"name": "mixed", "mixture": "both"}, "mixture must be one of separate, shared"),
+        (
+            {"name": "mixed", "contrastive_weighting": "auto"},
+            r"contrastive_weighting .*auto",
+        ),
+        ({"name": "mixed", "contrastive_weight": -1.0}, "contrastive_weight must be >= 0"),
+        (
+            {"name": "relative", "rotation": "sincos", "targets": "released"},
+            r"rotation=sincos",
+        ),
     ],
 )
 def test_configurations_that_cannot_be_used_are_refused(
-    changes: dict[str, object], message: str
+    changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        ObjectiveConfig(**changes)  # type: ignore[arg-type]
+        objective_config(**changes)

@@ -8,13 +8,13 @@ import torch
 
 from handssl.augment import Composition
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig, ViewPair, build_objective, relative_targets
+from handssl.objectives import ViewPair, build_objective, objective_config, relative_targets
 from handssl.objectives.relative import RelativeObjective
 
 
 def build(composition: Composition, **config: str) -> RelativeObjective:
     torch.manual_seed(0)
-    objective = build_objective(ObjectiveConfig(name="relative", **config), composition, 8)  # type: ignore[arg-type]
+    objective = build_objective(objective_config("relative", **config), composition, 8)
     assert isinstance(objective, RelativeObjective)
     return objective
 

@@ -11,6 +11,7 @@ import pytest
 from handssl import records
 from handssl.errors import DataError
 from handssl.records import Record, Rung
+from handssl.versions import versions
 
 
 def record(trial: str = "t1", **changes: Any) -> Record:
@@ -124,5 +125,5 @@ def test_seeds_are_stable_and_differ_between_parts() -> None:
 
 
 def test_versions_and_revision_are_known() -> None:
-    assert {"python", "torch", "ray", "optuna", "handssl"} <= records.versions().keys()
+    assert {"python", "torch", "ray", "optuna", "handssl"} <= versions().keys()
     assert records.git_state().keys() == {"revision", "dirty"}

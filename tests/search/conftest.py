@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from handssl import records
 from handssl.data import RawFolder, StoreOptions, open_or_build_store
 from handssl.records.uri import open_filesystem
 from handssl.synthetic import generate_freihand, generate_interhand
+from handssl.versions import versions
 from search.config.compose import compose_config
 from search.config.schema import Config
 from search.space.grid import grid
@@ -92,7 +92,7 @@ def job(small: Config, trial: PretrainTrial, tmp_path: Path) -> Job:
         metric=small.search.metric,
         directory=str(tmp_path / "trials" / trial.id),
         scratch=str(tmp_path / "ray"),
-        context={"study": "small", "versions": records.versions()},
+        context={"study": "small", "versions": versions()},
     )
 
 

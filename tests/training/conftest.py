@@ -10,8 +10,8 @@ from PIL import Image
 
 from handssl.data import Annotation, RawDataset, Store, build_store, open_store
 from handssl.encoders import EncoderConfig
-from handssl.objectives import ObjectiveConfig
 from handssl.training import OptimizerConfig, PretrainConfig
+from tests.small import small_objective
 
 _SIDE_PX = 40
 
@@ -79,7 +79,7 @@ def small_config() -> Callable[..., PretrainConfig]:
     def make(**overrides: object) -> PretrainConfig:
         settings: dict[str, object] = {
             "encoder": EncoderConfig(name="resnet18"),
-            "objective": ObjectiveConfig(hidden_dim=32, projection_dim=16),
+            "objective": small_objective("contrastive"),
             "optimizer": OptimizerConfig(warmup_epochs=1.0, base_lr=1e-3),
             "composition": "translate+scale+color_jitter",
             "size_px": 16,

@@ -7,8 +7,9 @@ import torch
 
 from handssl.data import Store
 from handssl.errors import ConfigError, DataError, NonFiniteLossError
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import objective_config
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
+from tests.small import small_objective
 
 Small = Callable[..., PretrainConfig]
 
@@ -40,7 +41,7 @@ def test_a_run_reports_every_epoch_and_trains_the_encoder(
 def test_the_loss_falls(store: Store, small_config: Small, objective: str) -> None:
     # Over several seeds it fell below 0.6 of the first value (contrastive) and 0.4 (relative).
     config = small_config(
-        objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
+        objective=small_objective(objective),
         composition="translate" if objective == "contrastive" else "translate+scale+color_jitter",
         epochs=16,
     )
@@ -69,7 +70,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     store: Store, small_config: Small, tmp_path: Path, optimizer: str, objective: str
 ) -> None:
     config = small_config(
-        objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
+        objective=small_objective(objective),
         optimizer=OptimizerConfig(name=optimizer, warmup_epochs=1.0, base_lr=1e-3),
     )
     whole = trained(config, store, seed=3)
@@ -94,7 +95,7 @@ def test_resuming_a_finished_run_does_nothing_more(
 
 def test_accumulated_batches_average_their_gradients(store: Store, small_config: Small) -> None:
     """With one step in all, the loss is the mean of the two batches' losses at the start."""
-    relative = ObjectiveConfig(name="relative")
+    relative = objective_config("relative")
     joined = trained(small_config(objective=relative, accumulation=2, epochs=2), store, seed=5)
     single = trained(
         small_config(

@@ -12,9 +12,9 @@ import torch
 
 from handssl.data import Store
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 from handssl.training.workers import worker_rows
+from tests.small import small_objective
 
 Small = Callable[..., PretrainConfig]
 WORKER = Path(__file__).with_name("worker.py")
@@ -71,7 +71,7 @@ def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa:
     composition: str,
 ) -> None:
     config = small_config(
-        objective=ObjectiveConfig(name=objective, hidden_dim=32, projection_dim=16),
+        objective=small_objective(objective),
         composition=composition,
         size_px=32,
         # Small steps: with batches of 8, one ReLU that rounding flips moves a gradient by a
@@ -106,7 +106,7 @@ def test_a_run_continues_with_another_number_of_workers(
     store: Store, store_path: Path, small_config: Small, tmp_path: Path
 ) -> None:
     config = small_config(
-        objective=ObjectiveConfig(name="contrastive", hidden_dim=32, projection_dim=16),
+        objective=small_objective("contrastive"),
         size_px=32,
         optimizer=OptimizerConfig(name="lamb", warmup_epochs=0.0, base_lr=1e-4),
         epochs=3,

@@ -15,7 +15,7 @@ import torch.distributed as dist
 
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
-from handssl.objectives import ObjectiveConfig
+from handssl.objectives import objective_config
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
@@ -54,7 +54,7 @@ def main() -> None:
         **{
             **plain,
             "encoder": EncoderConfig(**plain["encoder"]),
-            "objective": ObjectiveConfig(**plain["objective"]),
+            "objective": objective_config(**plain["objective"]),
             "optimizer": OptimizerConfig(**plain["optimizer"]),
         }
     )

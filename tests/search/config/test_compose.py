@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.objectives.config import ContrastiveConfig
 from search.config.compose import CONFIG_DIR, GROUPS, compose_config
 from search.config.help import describe_options
 from search.config.schema import Config, StoreConfig, StudyConfig
@@ -110,7 +111,7 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
     assert pretrain.optimizer.base_lr == 1e-4
     assert pretrain.optimizer.weight_decay == 1e-6
     assert pretrain.optimizer.warmup_epochs == 10
-    assert pretrain.objective.temperature == 0.5
+    assert pretrain.objective == ContrastiveConfig(temperature=0.5)
 
 
 @pytest.mark.parametrize(

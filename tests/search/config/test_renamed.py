@@ -41,14 +41,26 @@ def test_an_old_study_gets_the_present_keys_and_no_others() -> None:
         "fidelity": "embedded",
         "runs": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"shares": {}, "rows": {"a": {"floors": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care"}}},
+        "trial": {"pretrain": {"objective": {"name": "care", "options": {"chunk": 4}}}},
     }
     new = {
         "fidelity": "synthetic",
         "search": {"concurrent": 2, "retries": 1, "storage": None},
         "transfer": {"weights": {}, "rows": {"a": {"baselines": ["random"], "fit": ["FH"]}}},
-        "trial": {"pretrain": {"objective": {"name": "care"}}},
+        "trial": {"pretrain": {"objective": {"name": "care", "chunk": 4}}},
     }
     assert upgrade_config(old) == new
     assert upgrade_config(new) == new
     assert "runs" in old
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "search.objectives.care={name: care, options: {chunk: 4}}",
+        "trial.pretrain.objective={name: care, options: {chunk: 4}}",
+    ],
+)
+def test_options_of_an_objective_are_keys_of_it_now(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"options\.chunk was renamed: use .*\.chunk$"):
+        compose_config([override])

@@ -25,7 +25,7 @@ from search.studies.grid import resolver_of
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONFIGS: dict[str, Any] = json.loads((FIXTURES / "configs.json").read_text())
 HASHES: dict[str, Any] = json.loads((FIXTURES / "hashes.json").read_text())
-OPTIONS = "options: {chunk: 4, weight: 0.5}"
+OPTIONS = "chunk: 4, weight: 0.5"
 SCHEMAS: dict[str, type[CommonConfig]] = {"grid": Config, "transfer": TransferStudyConfig}
 
 

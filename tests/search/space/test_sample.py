@@ -5,7 +5,7 @@ import pytest
 
 from handssl.augment import Composition, compositions
 from handssl.errors import ConfigError
-from handssl.objectives import OBJECTIVES
+from handssl.objectives import OBJECTIVE_CONFIGS, OBJECTIVES, ContrastiveConfig
 from handssl.objectives.contrastive import ContrastiveObjective
 from search.config.compose import compose_config
 from search.config.search import SearchConfig
@@ -167,10 +167,12 @@ def test_a_space_without_a_point_is_refused() -> None:
 def test_an_objective_that_is_only_registered_has_its_temperature_varied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Another(ContrastiveObjective):
-        pass
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class AnotherConfig(ContrastiveConfig):
+        name: str = "another"
 
-    monkeypatch.setitem(OBJECTIVES, "another", Another)
+    monkeypatch.setitem(OBJECTIVES, "another", ContrastiveObjective)
+    monkeypatch.setitem(OBJECTIVE_CONFIGS, "another", AnotherConfig)
     search = SearchConfig(
         augmentations=("rotate",),
         objectives={"another": {"name": "another"}},

@@ -20,7 +20,8 @@ from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
 from search.config.typed import to_dict
 from search.studies.checks import check_same_study
-from search.studies.transfer import run_transfer
+from search.studies.stage import Session
+from search.studies.transfer import run_transfer, transfer_study
 
 RUN_TRANSFER = Path(__file__).resolve().parents[3] / "search" / "run_transfer.py"
 STUDIES = sorted(
@@ -197,3 +198,31 @@ def test_a_study_does_not_change_its_training_under_one_name(
     check_same_study(tmp_path, study("study=tables"))
     with pytest.raises(ConfigError, match=r"transfer\.finetune\.epochs=2, but now got"):
         check_same_study(tmp_path, study("study=table2", "transfer.finetune.epochs=3"))
+
+
+def test_a_fit_follows_its_encoder_and_a_lost_encoder_is_pretrained_once_more(
+    transfer_overrides: tuple[str, ...], tmp_path: Path
+) -> None:
+    config = compose_config(
+        [*transfer_overrides, f"results={tmp_path}", "study=table2", "study.name=small"],
+        "transfer",
+        TransferStudyConfig,
+    )
+    study = transfer_study(config, Console(quiet=True))
+    pretraining = study.planned[0]
+    dependent = [trial for trial in study.planned if trial.pretraining == pretraining.id]
+    first, second = study.stages
+    optuna = study.open_optuna("sqlite:///:memory:")
+    session = Session(records={}, optuna=optuna, adopted=[])
+    assert [trial.id for trial in first.trials(session)] == [
+        trial.id for trial in study.planned if trial.pretraining is None
+    ]
+    assert list(second.trials(session)) == []
+    assert study.outdated({}) == {pretraining.id}
+    encoder = tmp_path / "small" / "trials" / pretraining.id / "encoder.safetensors"
+    encoder.parent.mkdir(parents=True)
+    encoder.touch()
+    assert list(second.trials(session)) == dependent
+    assert study.outdated({}) == set()
+    assert study.remaining({}) == len(study.planned)
+    optuna.close()

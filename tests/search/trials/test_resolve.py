@@ -1,6 +1,7 @@
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.objectives import objective_config
 from search.config.compose import compose_config
 from search.config.typed import to_dict
 from search.space.grid import grid
@@ -52,7 +53,7 @@ def test_a_points_values_reach_the_configuration() -> None:
     point = Point(objective="contrastive", composition="T+Ro", values=values)
     pretrain = resolver_of(compose_config(), "f").resolve(point).pretrain
     assert pretrain.optimizer.base_lr == 0.5
-    assert pretrain.objective.temperature == 0.07
+    assert pretrain.objective == objective_config(temperature=0.07)
     assert pretrain.magnitudes == {"rotate.max_deg": 10.0}
     assert pretrain.batch_size == 8
     assert pretrain.composition == "T+Ro"
@@ -71,7 +72,7 @@ def test_an_objective_may_override_other_keys_of_its_trials() -> None:
     )
     assert (pretrain.optimizer.base_lr, pretrain.batch_size) == (0.25, 8)
     assert pretrain.optimizer.name == default.optimizer.name
-    assert pretrain.objective.targets == "released"
+    assert pretrain.objective == objective_config("relative", targets="released")
     wrong = compose_config(["+search.objectives.slow={name: relative, pretrain: {lr: 1}}"])
     with pytest.raises(ConfigError, match=r"one of trial\.pretrain.s .* got lr"):
         resolver_of(wrong, "f").resolve(Point(objective="slow", composition="T"))

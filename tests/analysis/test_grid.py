@@ -42,8 +42,8 @@ def test_a_planned_objective_has_its_column_before_it_has_run(make_study: Make) 
     study.write_study(config={"search": {"objectives": overrides}})
     columns = arrange(read_studies([str(study.folder)])).columns
     assert [column.variant for column in columns] == [
-        "relative:standardised",
         "relative:released:rel",
+        "relative:standardised",
         "contrastive",
     ]
 

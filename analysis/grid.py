@@ -190,13 +190,16 @@ def _rows(labels: Iterable[str]) -> list[str]:
     return [label for label in labels if "+" in label or not is_subset(label) or label in composed]
 
 
+_DEFAULT_FORMS = {"targets": "standardised", "mixture": "separate", "equivariance": "released"}
+"""The forms of objectives that do not set them; a configuration has only its objective's keys."""
+
+
 def _planned(study: Study, item: Mapping[str, Any]) -> str:
     """The variant that a planned trial will have, from the study's configuration."""
     label = str(item.get("objective"))
-    defaults = config_section(study, "trial", "pretrain", "objective")
-    return objective_variant(
-        label, {**defaults, **config_section(study, "search", "objectives", label)}
-    )
+    base = config_section(study, "trial", "pretrain", "objective")
+    overrides = config_section(study, "search", "objectives", label)
+    return objective_variant(label, {**_DEFAULT_FORMS, **base, **overrides})
 
 
 def _cell(records: Sequence[Record]) -> Cell:

@@ -89,7 +89,7 @@ def check_resources(trial: TrialConfig, cluster: ClusterConfig) -> None:
     workers = _workers_on(trial, cpus, gpus)
     if workers < trial.min_workers:
         raise ConfigError(
-            f"trial.workers={trial.workers_shown} of trial.cpus={trial.cpus:g} and "
+            f"trial.workers={trial.workers_text} of trial.cpus={trial.cpus:g} and "
             f"trial.gpus={trial.gpus:g} each must fit on this machine, but its {cpus} CPUs and "
             f"{gpus} GPUs hold {workers}; lower one of them, or use cluster=auto"
         )
@@ -145,7 +145,7 @@ def check_cluster_capacity(trial: TrialConfig, groups: list[NodeGroup]) -> None:
             for group in groups
         )
         raise ConfigError(
-            f"trial.workers={trial.workers_shown} of trial.cpus={trial.cpus:g} and "
+            f"trial.workers={trial.workers_text} of trial.cpus={trial.cpus:g} and "
             f"trial.gpus={trial.gpus:g} each must fit on the cluster, but its largest size is "
             f"{capacity}; lower one of them, or raise max_workers of the cluster"
         )

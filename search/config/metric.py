@@ -1,4 +1,4 @@
-"""What a search goes by: a number that the records hold, and the direction in which it is better.
+"""The metric that a search optimises: a number of the records, and the direction that is better.
 
 The probe's metrics and the encoder steps are in every report of a rung, and so may stop a trial;
 the diagnostics are taken once, at the end of a trial.
@@ -14,10 +14,10 @@ from handssl.records import OBJECTIVE, Record
 Direction = Literal["minimize", "maximize"]
 
 ENCODER_STEPS: Final = "encoder_steps"
-"""What a trial has cost; a key of its record and of every report, not one of its metrics."""
+"""The cost of a trial: a key of its record and of every report, not one of its metrics."""
 
 AT_RUNGS: Final = (*POSE_METRICS, ENCODER_STEPS)
-"""What the report of a rung carries."""
+"""The metrics in the report of a rung."""
 
 _BETTER: Final[dict[str, Direction]] = {**POSE_METRICS, ENCODER_STEPS: "minimize"}
 
@@ -29,8 +29,8 @@ class SearchMetric:
     Attributes:
         name: A metric of the probe (median_pje_cm, pa_mpjpe_cm, auc_5cm, …), a diagnostic
             (rankme, invariance/rotate, …; not with early stopping), or encoder_steps.
-        direction: Whether less or more of it is better; of the probe's metrics and the steps it
-            is known, of the diagnostics either may be asked.
+        direction: Whether less or more is better: fixed for the probe's metrics and the steps,
+            free for the diagnostics.
     """
 
     name: str = OBJECTIVE
@@ -38,20 +38,20 @@ class SearchMetric:
 
     @property
     def only_direction(self) -> Direction:
-        """The direction that makes sense of it."""
+        """The only sensible direction."""
         return _BETTER.get(self.name, self.direction)
 
     @property
     def worst(self) -> float:
-        """What no value is worse than."""
+        """Worst possible value (±inf)."""
         return self.cost(math.inf)
 
     def cost(self, value: float) -> float:
-        """The value such that less is better."""
+        """The value with the sign that makes less better."""
         return value if self.direction == "minimize" else -value
 
     def of(self, record: Record) -> float | None:
-        """Its value at the end of a trial; None where there is none, or it was not finite."""
+        """Its value at the end of a trial; None if it is missing or was not finite."""
         if self.name == ENCODER_STEPS:
             return float(record.encoder_steps)
         value = record.metrics.get(self.name)

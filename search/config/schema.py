@@ -22,24 +22,24 @@ from search.config.search import ExecutionConfig, SearchConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """Which images, where they are, and how the store is built from them.
+    """The images of a study: their files, and how the store is built from them.
 
     Attributes:
-        name: Data set; decides the reader. `synthetic` (FreiHAND-like) and
-            `synthetic_interhand` are generated where they are missing, `joined` is a store that
-            `handssl data join` combined from others.
-        root: Folder of the raw data set, in its own layout.
+        name: Data set, and so its reader. `synthetic` (FreiHAND-like) and
+            `synthetic_interhand` are generated if missing; `joined` is a store that
+            `handssl data join` made of others.
+        root: Folder of the raw data set.
         store: Folder of the store that is built from it.
         source_px: Side of the decoded square source crops, pixels.
-        boxes: The hand's box: from its joints as in the study (not label-free), the centre, or
-            a file.
+        boxes: The hand's box: from its joints as in the paper (uses labels), the image's
+            centre, or a file.
         boxes_file: JSON of [x, y, width, height] by source id, with boxes=file.
         annotator: InterHand2.6M's set of annotations.
-        splits: Raw splits to convert; null takes those to train and validate on.
+        splits: Raw splits to convert; null is those of training and validation.
         poses: Poses to generate (synthetic only).
         versions: Backgrounds of each pose, or cameras (synthetic only).
         seed: Seed of the generator (synthetic only).
-        strict: Refuse a corrupt image or label instead of skipping and counting it.
+        strict: Refuse a corrupt image or label; false skips and counts it.
     """
 
     name: Literal["synthetic", "synthetic_interhand", "freihand", "interhand", "joined"] = (
@@ -73,22 +73,22 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialConfig:
-    """How one trial runs: its resources, its pretraining, its probe.
+    """Resources, pretraining and probe of one trial.
 
     Attributes:
-        workers: Workers of one trial; more than one needs the train executor. [fewest, most]
-            is elastic: as many as there is room for, changing while it runs.
-        resize_s: Seconds between looks for room for more workers, of an elastic trial; each change
-            costs the epoch under way.
-        executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` looks at
-            workers.
+        workers: Workers of one trial; more than one needs the train executor. [MIN, MAX] is
+            elastic: the number follows the free resources while the trial runs.
+        resize_s: Seconds between checks whether an elastic trial can grow; each change repeats the
+            current epoch.
+        executor: `actor` is one reused process a trial, `train` is Ray Train; `auto` chooses by
+            the number of workers.
         cpus: CPUs of each worker.
         gpus: GPUs of each worker; a fraction shares one.
-        keep_encoder: Leave the encoder's weights beside the record.
+        keep_encoder: Keep the encoder's weights beside the record.
         pretrain: The pretraining; a grid overrides its objective, composition and epochs.
-        probe: The linear probe that judges the encoder.
-        diagnostics: What else is learned of its features in the end; decides nothing unless
-            search.metric names one.
+        probe: The linear probe that measures the encoder.
+        diagnostics: Measures of the features at the end; they decide nothing unless search.metric
+            names one.
     """
 
     workers: int | tuple[int, int] = 1
@@ -102,28 +102,27 @@ class TrialConfig:
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
-        fewest, most = self.min_workers, self.max_workers
-        text = self.workers_shown
-        require(fewest >= 1, f"trial.workers must be >= 1, but got {text}")
+        minimum, maximum = self.min_workers, self.max_workers
+        require(minimum >= 1, f"trial.workers must be >= 1, but got {self.workers_text}")
         require(
-            fewest < most or not self.elastic,
-            f"trial.workers must be a number or [fewest, most], but got {text}",
+            minimum < maximum or not self.elastic,
+            f"trial.workers must be a number or [MIN, MAX], but got {self.workers_text}",
         )
         check_fields(self, "trial.")
         require(
-            not (self.executor == "actor" and most > 1),
-            f"trial.executor=actor runs one worker, but got trial.workers={text}; use "
-            "trial.executor=train",
+            not (self.executor == "actor" and maximum > 1),
+            f"trial.executor=actor runs one worker, but got trial.workers={self.workers_text}; "
+            "use trial.executor=train",
         )
         self.check_batch(self.pretrain.batch_size)
 
     def check_batch(self, batch_size: int) -> None:
-        """Refuse a batch that some number of workers would not share equally."""
+        """Refuse a batch that cannot be divided equally among every number of workers."""
         step = math.lcm(*range(self.min_workers, self.max_workers + 1))
         require(
             batch_size % step == 0,
             f"trial.pretrain.batch_size must be a multiple of {step} for "
-            f"trial.workers={self.workers_shown}, so that any number of them shares it equally, "
+            f"trial.workers={self.workers_text}, so that any number of them can share it equally, "
             f"but got batch_size={batch_size}; take {batch_size // step * step or step}, or other "
             "workers",
         )
@@ -134,23 +133,23 @@ class TrialConfig:
         return not isinstance(self.workers, int)
 
     @property
-    def workers_shown(self) -> str:
-        """As it is written: a number, or [fewest, most]."""
+    def workers_text(self) -> str:
+        """The number of workers as it is written: 2, or [1, 2]."""
         return str(list(self.workers)) if isinstance(self.workers, tuple) else str(self.workers)
 
     @property
     def min_workers(self) -> int:
-        """Workers without which a trial waits."""
+        """Workers that a trial needs to start."""
         return self.workers if isinstance(self.workers, int) else self.workers[0]
 
     @property
     def max_workers(self) -> int:
-        """Workers that a trial takes where there is room."""
+        """Workers that a trial uses at most."""
         return self.workers if isinstance(self.workers, int) else self.workers[1]
 
     @property
     def runs_in(self) -> Literal["actor", "train"]:
-        """The executor, once `auto` is resolved."""
+        """The executor, with `auto` resolved."""
         if self.executor == "auto":
             return "actor" if self.max_workers == 1 else "train"
         return self.executor
@@ -162,11 +161,11 @@ class StudyConfig:
 
     Attributes:
         name: Folder of the study under results.
-        label: What this fidelity is worth; printed, and part of every caption.
+        label: Describes the fidelity; printed, and part of every caption.
         evidence: Whether conclusions may be drawn from this fidelity.
         epochs: Epochs of pretraining.
-        images: Images used, training and validation together; null is all.
-        seed: Every trial's seed derives from it, the trial's configuration and the repeat.
+        images: Number of images, training and validation together; null is all.
+        seed: Source of the trials' seeds, with each trial's configuration and repeat.
     """
 
     name: str = "synthetic"
@@ -194,9 +193,9 @@ class ClusterConfig:
         cpus: CPUs that a local Ray may use; null is all.
         gpus: GPUs that a local Ray may use; null is all.
         dashboard: Serve Ray's dashboard, on this machine only, while the study runs.
-        price_per_hour: Price of an hour of what one trial holds, in any currency, for the plan.
-        autoscaler: The autoscaler's file, as `ray up` leaves it on the head: a trial that its
-            node groups can never hold is refused. Where there is none, nothing is.
+        price_per_hour: Price of an hour of one trial's resources, in any currency, for the plan.
+        autoscaler: The autoscaler's file, which `ray up` writes on the head: a trial that fits on
+            none of its node groups is refused. Without the file, nothing is checked.
     """
 
     address: str = "local"
@@ -209,10 +208,10 @@ class ClusterConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreConfig:
-    """Everything that `build_store.py` can be told.
+    """The configuration of `build_store.py`.
 
     Attributes:
-        plan: Print how large the store will be, and stop.
+        plan: Print the size of the store, and stop.
     """
 
     plan: bool = False
@@ -242,9 +241,9 @@ class CommonConfig:
         require(self.results != "", "results must name a folder, but got results=''")
         require(
             self.search.storage is not None or not self.results.startswith("s3://"),
-            "search.storage must be a database's URL for results in a bucket, where SQLite cannot "
-            "lie, but got search.storage=null; give search.storage=postgresql+psycopg://… or, for "
-            "a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
+            "search.storage must be a database's URL for results in a bucket, where SQLite does "
+            "not work, but got search.storage=null; give search.storage=postgresql+psycopg://… "
+            "or, for a study whose driver stays on one machine, sqlite:////FOLDER/optuna.db",
         )
         local = self.cluster.address == "local"
         require(
@@ -271,7 +270,7 @@ class Config(CommonConfig):
             )
 
     def _check_metrics(self) -> None:
-        """Refuse to search by what no record will hold."""
+        """Refuse a metric that no record will hold."""
         for key, metric in (
             ("metric", self.search.metric),
             ("second_metric", self.search.second_metric),
@@ -288,7 +287,7 @@ class Config(CommonConfig):
 
 
 def _is_key(key: str, config: Any) -> bool:
-    """Whether a dotted key names a value in nested dataclasses; a mapping's keys are its own."""
+    """Whether a dotted key names a value in nested dataclasses; a mapping has any key."""
     if key.startswith("objective."):
         return any(applies(key, objective, OBJECTIVE_CONFIGS) for objective in OBJECTIVE_CONFIGS)
     for part in key.split("."):

@@ -1,4 +1,4 @@
-"""What a search consists of: its space, its sampler, and how its trials are kept going."""
+"""Configuration of a search: its space, its sampler, and the execution of its trials."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -18,9 +18,9 @@ class Range:
 
     Attributes:
         low: Smallest value.
-        high: Largest value; whole numbers stay whole where both are.
-        log: Whether ratios count, not differences.
-        choices: The values, where they are a list.
+        high: Largest value; integers where both are.
+        log: Sample on a log scale.
+        choices: The list of values.
     """
 
     low: int | float | None = None
@@ -49,15 +49,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlyStopping:
-    """Whether trials that fall behind are stopped at rungs, to be told as pruned.
+    """Stop trials that fall behind at a rung; they are recorded as pruned.
 
-    Schedules span the full length of a trial wherever it is stopped, so rungs are comparable.
+    Learning-rate schedules span the full length of a trial, so that rungs are comparable.
 
     Attributes:
-        name: `asha` stops what is not among the best 1/reduction at a rung, `median` what is
-            worse than the median of the others so far.
+        name: `asha` stops a trial that is not among the best 1/reduction at a rung, `median` one
+            that is worse than the median of the others so far.
         grace_epochs: The first rung.
-        reduction: Each further rung is this many times as far.
+        reduction: Ratio of successive rungs.
     """
 
     name: Literal["none", "asha", "median"] = "none"
@@ -79,7 +79,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondStage:
-    """After the search: run the best points again with new seeds; tables then speak from these.
+    """Re-run the best points with new seeds; reported results use only these.
 
     Attributes:
         top_k: How many points; 0 is none.
@@ -99,7 +99,7 @@ class SecondStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionConfig:
-    """How trials are kept going; the same in every command.
+    """Execution of the trials; the same keys in every command.
 
     Attributes:
         concurrent: Trials at a time; null is as many as the cluster holds.
@@ -117,31 +117,31 @@ class ExecutionConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchConfig(ExecutionConfig):
-    """Which trials a study consists of, and how they are kept going.
+    """The trials of a study, and their execution.
 
     Attributes:
         kind: `grid` runs every combination; the others sample `trials` points.
         trials: Trials of a sampled search.
-        metric: What the best trial has the best of: samplers, early stopping, the second stage,
-            a warm start and the display go by it.
-        second_metric: What nsga2 weighs it against.
+        metric: Optimised by samplers, early stopping, the second stage and a warm start; shown
+            while the study runs.
+        second_metric: Optimised too by nsga2.
         augmentations: Every non-empty subset of these is a composition.
-        second_view: What the second view of every pair gets, such as `color_jitter`, or '' for
-            nothing; null gives it what the first view gets.
-        single_augmentations: More augmentations of a grid, each tried alone.
+        second_view: Composition of the second view of every pair, such as `color_jitter`, or ''
+            for none; null is that of the first view.
+        single_augmentations: More augmentations of a grid, each used alone.
         include: Patterns of the points of a grid to run, such as ["relative* *Ro*", "mixed T:*"],
-            where * stands for anything; [] is all.
-        objectives: Label of each objective, and what it overrides in trial.pretrain.objective;
+            where * matches anything; [] is all.
+        objectives: Label of each objective and its overrides of trial.pretrain.objective.
             {name: mixed} also assigns an objective to each augmentation, {pretrain: {…}} overrides
-            other keys of trial.pretrain, such as optimizer.base_lr, and null leaves one out.
-        space: What else varies: key of trial.pretrain, and {low: …, high: …, log: …} or
+            other keys of trial.pretrain, such as optimizer.base_lr, and null removes an objective.
+        space: Further dimensions: key of trial.pretrain, and {low: …, high: …, log: …} or
             {choices: […]}.
-        warm_start: Points to begin a sampled search with: `published` takes the study's best
-            compositions, a folder of a study its best points.
-        repeats: Trials, each with its own seed, of every point of a grid.
+        warm_start: First points of a sampled search: `published` is the paper's best
+            compositions, the folder of a study its best points.
+        repeats: Trials of every point of a grid, each with another seed.
         early_stopping: Whether trials that fall behind are stopped.
         second_stage: Whether the best points are run again.
-        rungs: More epochs, besides the last, after which the probe runs.
+        rungs: Epochs, besides the last, after which the probe runs too.
     """
 
     kind: Literal["grid", "random", "tpe", "nsga2"] = "grid"
@@ -207,24 +207,24 @@ class SearchConfig(ExecutionConfig):
         self._check_metrics()
 
     def _check_metrics(self) -> None:
-        """Refuse what cannot be searched by, as far as that shows without the diagnostics."""
+        """Refuse a metric that the search cannot optimise; the diagnostics are checked later."""
         for key, metric in (("metric", self.metric), ("second_metric", self.second_metric)):
-            only = metric.only_direction
+            direction = metric.only_direction
             require(
-                metric.direction == only,
-                f"search.{key}.direction must be {only} for search.{key}.name={metric.name}, but "
-                f"got direction={metric.direction}; give search.{key}.direction={only}",
+                metric.direction == direction,
+                f"search.{key}.direction must be {direction} for search.{key}.name={metric.name}, "
+                f"but got direction={metric.direction}; give search.{key}.direction={direction}",
             )
         name = self.metric.name
         require(
             self.kind != "nsga2" or name != self.second_metric.name,
-            "search.second_metric.name must be another than search.metric.name for "
+            "search.second_metric.name must differ from search.metric.name for "
             f"search.kind=nsga2, but got name={name} for both",
         )
         stopping = self.early_stopping.name
         require(
             name in AT_RUNGS or (stopping == "none" and not self.rungs),
-            f"search.metric.name must be what a rung reports ({', '.join(AT_RUNGS)}) for "
+            f"search.metric.name must be a metric of rungs ({', '.join(AT_RUNGS)}) for "
             f"search.early_stopping.name={stopping} and search.rungs={list(self.rungs)}, but got "
             f"name={name}; take one of these, or give search.early_stopping.name=none "
             "search.rungs=[]",
@@ -232,7 +232,7 @@ class SearchConfig(ExecutionConfig):
 
     @property
     def metrics(self) -> dict[str, SearchMetric]:
-        """What the sampler is told of every trial, by key."""
+        """The metrics that the sampler optimises, by key."""
         both = {"search.metric": self.metric, "search.second_metric": self.second_metric}
         return both if self.kind == "nsga2" else {"search.metric": self.metric}
 
@@ -241,7 +241,7 @@ class SearchConfig(ExecutionConfig):
         """`space` with dotted keys, whether it was written nested or dotted.
 
         Raises:
-            ConfigError: A range that is none.
+            ConfigError: An invalid range.
         """
         return dict(_ranges(self.space, ""))
 

@@ -1,6 +1,6 @@
-"""What `run_transfer.py` can be told: which encoders are fitted to what, and judged on what.
+"""Configuration of `run_transfer.py`: which encoders are fitted and evaluated on which data sets.
 
-A row of a table is an encoder, what it starts from, a data set to fit and some to be evaluated on,
+A row of a table is an encoder, its initial weights, a data set to fit and some for evaluation,
 a mode and a share of the labels. Rows come in groups, a group for each table of the study; rows
 that two groups share are run once, and so is a pretraining that several rows need.
 """
@@ -40,12 +40,12 @@ class DataSets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderPlan:
-    """An encoder of the study, at the size that the fidelity allows.
+    """An encoder of the rows.
 
     Attributes:
         name: As of trial.pretrain.encoder.
-        batch_size: Of its pretraining; null takes trial.pretrain's.
-        accumulation: Of its pretraining; null takes trial.pretrain's.
+        batch_size: That of its pretraining; null is trial.pretrain's.
+        accumulation: That of its pretraining; null is trial.pretrain's.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Pretrained:
     """A kind of pretraining.
 
     Attributes:
-        objective: What differs from trial.pretrain.objective.
+        objective: Overrides of trial.pretrain.objective.
         composition: Its augmentations.
-        pretrain: What differs in other keys of trial.pretrain, such as optimizer.base_lr.
+        pretrain: Overrides of other keys of trial.pretrain, such as optimizer.base_lr.
     """
 
     objective: Mapping[str, Any]
@@ -73,17 +73,17 @@ class Pretrained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """The rows of a table: every combination of what is listed.
+    """The rows of a table: every combination of the listed values.
 
     Attributes:
         encoder: A key of transfer.encoders.
         pretrain: Data sets to pretrain on, joined.
         pretrained: Keys of transfer.pretrained to start from.
         baselines: Other encoders to start from, for comparison: random, imagenet.
-        modes: `supervised` trains a random encoder with its head, `frozen` probes what the
-            encoder starts from, `unfrozen` fine-tunes it.
-        fit: Data sets to fit, each by itself.
-        evaluate: Data sets on which each is evaluated.
+        modes: `supervised` trains a random encoder with its head, `frozen` probes the encoder's
+            initial weights, `unfrozen` fine-tunes them.
+        fit: Data sets to fit, one a row.
+        evaluate: Data sets on which each row is evaluated.
         label_fractions: Shares of the labels to fit with.
         layer_decays: Layer-wise decays of the learning rate of unfrozen rows; 1 is none.
         repeats: Seeds of every row.
@@ -113,23 +113,22 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferConfig:
-    """The rows, and what they are made of.
+    """The rows, their encoders and their pretraining.
 
     Attributes:
-        encoders: Each encoder that rows may name, as it is at this fidelity.
-        pretrained: Each kind of pretraining that rows may start from.
+        encoders: Encoders that rows may name; the fidelity decides their sizes.
+        pretrained: Kinds of pretraining that rows may start from.
         rows: Groups of rows, by table.
         weights: Share of each joined data set among the images that an epoch of pretraining sees;
             empty counts every image once.
-        pretrain_repeats: Seeds of every pretraining; a row's repeat takes that of its own number,
-            beginning anew after the last.
-        imagenet: Run the floor rows that start from ImageNet's weights, which are fetched; without
-            it they are left out.
-        evaluate_on: Split that rows are evaluated on.
+        pretrain_repeats: Seeds of every pretraining; row repeat r uses pretraining repeat
+            r modulo this number.
+        imagenet: Run the baseline rows that start from ImageNet's weights, which are downloaded.
+        evaluate_on: Split on which rows are evaluated.
         finetune: How rows are fine-tuned or trained from scratch; a row decides its mode, encoder,
             label_fraction and layer_decay.
-        min_steps: Optimiser steps that a row takes at least: with few labels it passes over
-            them more often.
+        min_steps: Smallest number of optimiser steps of a row: with few labels it takes more
+            epochs.
     """
 
     encoders: Mapping[str, EncoderPlan] = field(

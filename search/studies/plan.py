@@ -74,7 +74,7 @@ def print_plan(study: Study, recorded: Records, console: Console) -> None:
         f"{data['images_val']} validation images",
         "trials": f"{total}: {total - remaining} with a record, {remaining} to run",
         "a trial": _example(trials[0], costs[trials[0].id]),
-        "holds": f"{resources.workers_shown} x ({resources.cpus:g} CPU, {resources.gpus:g} GPU), "
+        "holds": f"{resources.workers_text} x ({resources.cpus:g} CPU, {resources.gpus:g} GPU), "
         f"{resources.runs_in} executor, {at_once} at a time here",
         "all steps": f"{steps:,.0f}",
         "all time": f"{duration(total_s / at_once)} (measured here, {at_once} at a time)",

@@ -34,10 +34,18 @@ def test_a_planned_objective_has_its_column_before_it_has_run(make_study: Make) 
     study = make_study()
     study.add("T")
     study.plan.append({"trial": "x", "objective": "rel", "composition": "T"})
-    overrides = {"rel": {"name": "relative", "targets": "released"}}
+    study.plan.append({"trial": "y", "objective": "relative", "composition": "T"})
+    overrides = {
+        "rel": {"name": "relative", "targets": "released"},
+        "relative": {"name": "relative"},
+    }
     study.write_study(config={"search": {"objectives": overrides}})
     columns = arrange(read_studies([str(study.folder)])).columns
-    assert [column.variant for column in columns] == ["relative:released:rel", "contrastive"]
+    assert [column.variant for column in columns] == [
+        "relative:released:rel",
+        "relative:standardised",
+        "contrastive",
+    ]
 
 
 @pytest.mark.parametrize("renamed", [{"include": [], "single_augmentations": ["cutout"]},

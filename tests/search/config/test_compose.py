@@ -128,7 +128,7 @@ def test_the_paper_study_has_the_settings_of_the_protocol() -> None:
         ("study.name=a/b", "name='a/b'"),
         ("trial.workers=0", "trial.workers must be >= 1"),
         ("trial.workers=[0,2]", "trial.workers must be >= 1"),
-        ("trial.workers=[2,2]", "trial.workers must be a number or [fewest, most]"),
+        ("trial.workers=[2,2]", "trial.workers must be a number or [MIN, MAX]"),
         ("trial.workers=[1,2,4]", "trial.workers"),
         ("trial.workers=[1,4]", "a multiple of 12 for trial.workers=[1, 4]"),
         ("trial.resize_s=0", "resize_s"),

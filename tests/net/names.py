@@ -26,6 +26,7 @@ RENAMED: Final[Mapping[str, str]] = {
     "fidelity=embedded": "fidelity=synthetic",
     # Flags of `handssl`.
     "--look": "--domain",
+    "--shares": "--weights",
 }
 
 

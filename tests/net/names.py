@@ -30,6 +30,12 @@ RENAMED: Final[Mapping[str, str]] = {
 }
 
 
+RENAMED_PARTS: Final[Mapping[str, str]] = {
+    "options: {weight: 0.1, chunk: 8}": "weight: 0.1, chunk: 8"
+}
+"""Parts of a value, where each objective has its keys in a class: handssl/objectives/config.py."""
+
+
 class Names:
     """The names that a checkout uses.
 
@@ -40,6 +46,8 @@ class Names:
     def __init__(self, checkout: Path) -> None:
         configuration = _sources(checkout, ("search/config/*.py", "search/*config*.py"))
         commands = _sources(checkout, ("handssl/commands/*.py",))
+        classes = (checkout / "handssl" / "objectives" / "config.py").exists()
+        self._parts = RENAMED_PARTS if classes else {}
         self._renamed = {
             old: new
             for old, new in RENAMED.items()
@@ -54,6 +62,8 @@ class Names:
         if argument in self._renamed:
             return self._renamed[argument]
         key, equals, value = argument.partition("=")
+        for old, new in self._parts.items():
+            value = value.replace(old, new)
         name = key.lstrip("+")
         return key[: len(key) - len(name)] + _replaced(name, self._renamed) + equals + value
 

@@ -105,6 +105,7 @@ def test_transfer_runs_fill_the_rows_of_the_study_and_others_are_added(make_stud
     )
 
 
+@pytest.mark.slow
 def test_studies_that_cannot_be_compared_have_figures_of_their_own(make_study: Make) -> None:
     folders = []
     for name, data in (("one", "ab12"), ("two", "ab12"), ("three", "another")):

@@ -14,6 +14,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_sections_are_written_anew_and_what_is_by_hand_stays(tmp_path: Path) -> None:
     out = tmp_path / "benchmarks.md"
     done = run("views", "gpu", "--quick", "--out", str(out))

@@ -129,6 +129,7 @@ def test_a_study_is_read_from_its_compact_records(tmp_path: Path) -> None:
     assert read_recorded(tmp_path) == study()
 
 
+@pytest.mark.slow
 def test_the_recorded_study_holds_every_point_with_rungs_for_early_stopping() -> None:
     recorded = read_recorded(FIXTURE)
     assert len(recorded.curves) == 30

@@ -125,10 +125,10 @@ def test_a_fraction_of_a_step_of_warm_up_never_exceeds_the_peak() -> None:
     ("setting", "message"),
     [
         ({"name": "adamw"}, "optimizer.name must be one of lars_adam, lamb, adam, lars_sgd"),
-        ({"base_lr": 0.0}, "base_lr must be > 0, but got base_lr=0.0"),
-        ({"base_lr": math.nan}, "base_lr must be > 0"),
-        ({"weight_decay": -1.0}, "weight_decay must be >= 0"),
-        ({"warmup_epochs": -0.1}, "warmup_epochs must be >= 0"),
+        ({"base_lr": 0.0}, r"optimizer\.base_lr .*base_lr=0\.0"),
+        ({"base_lr": math.nan}, r"optimizer\.base_lr .*base_lr=nan"),
+        ({"weight_decay": -1.0}, r"optimizer\.weight_decay .*weight_decay=-1\.0"),
+        ({"warmup_epochs": -0.1}, r"optimizer\.warmup_epochs .*warmup_epochs=-0\.1"),
     ],
 )
 def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:

@@ -102,6 +102,7 @@ def test_any_number_of_workers_gives_the_same_gradients_and_loss_curve(  # noqa:
     assert (joined - shared).norm() < 1e-5 * joined.norm()
 
 
+@pytest.mark.slow
 def test_a_run_continues_with_another_number_of_workers(
     store: Store, store_path: Path, small_config: Small, tmp_path: Path
 ) -> None:

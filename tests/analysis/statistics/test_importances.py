@@ -4,6 +4,7 @@ import pytest
 from analysis.statistics import fanova, partial_dependence
 
 
+@pytest.mark.slow
 def test_importances_come_close_to_the_exact_shares_of_the_variance() -> None:
     # f = 2 x0 + x1 on the unit cube: variances 4/12 and 1/12, so 80 % and 20 %, x2 nothing
     x = np.random.default_rng(0).random((400, 3))

@@ -122,6 +122,7 @@ def test_a_folder_that_is_a_path_has_no_copy(tmp_path: Path) -> None:
         assert folder.local_path == tmp_path
 
 
+@pytest.mark.slow
 def test_a_trial_in_a_bucket_continues_elsewhere_to_the_same_record(bucket: str, job: Job) -> None:
     directory = join_uri(bucket, "trials", job.trial.id)
     in_bucket = dataclasses.replace(job, directory=directory)

@@ -75,6 +75,7 @@ def test_the_budget_counts_trials_that_ran_each_of_them_different(tmp_path: Path
     assert len(done) == len({trial.hash for trial in done}) == len(finished) == 12
 
 
+@pytest.mark.slow
 def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
     config = config_of("search.augmentations=[rotate]", "search.trials=50")
     done = run(config, f"sqlite:///{tmp_path}/o.db", {})
@@ -196,6 +197,7 @@ def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
     shares = {}
     for direction, name in (("maximize", "auc_50cm"), ("minimize", OBJECTIVE)):

@@ -24,8 +24,6 @@ from tests.search.running import (
     trial_workers,
 )
 
-pytestmark = pytest.mark.slow
-
 
 def test_a_study_leaves_records_tables_tensorboard_and_an_optuna_study(undisturbed: Path) -> None:
     folder = undisturbed / "small"
@@ -57,6 +55,7 @@ def test_running_it_again_runs_nothing(base: list[str], undisturbed: Path) -> No
     assert {p: p.read_bytes() for p in before} == before
 
 
+@pytest.mark.slow
 def test_a_study_killed_in_the_middle_ends_with_the_same_table(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -79,6 +78,7 @@ def test_a_study_killed_in_the_middle_ends_with_the_same_table(
     assert_same_outcome(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +113,7 @@ def test_ctrl_c_ends_in_order_twice_at_once_and_both_can_be_continued(
     assert_same_outcome(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
     base: list[str], tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_trial_whose_worker_is_killed_continues_to_the_same_record(
     assert table(tmp_path / "killed") == table(tmp_path / "not")
 
 
+@pytest.mark.slow
 def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
     base: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +163,7 @@ def test_two_workers_under_ray_train_give_the_loss_curve_of_one_actor(
         assert curve == pytest.approx(single, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_diverging_trial_fails_with_its_circumstances_while_asymmetric_others_go_on(
     base: list[str], tmp_path: Path
 ) -> None:
@@ -203,6 +206,7 @@ SAMPLED = (
 """A search that stops early and runs the best again."""
 
 
+@pytest.mark.slow
 def test_a_sampled_search_stops_early_and_runs_the_best_again(
     base: list[str], tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_an_abandoned_trial_continues_to_the_same_record(
     assert record_and_rows(job) == record_and_rows(cut)
 
 
+@pytest.mark.slow
 def test_reports_after_the_last_checkpoint_are_repeated_not_doubled(
     job: Job, tmp_path: Path
 ) -> None:

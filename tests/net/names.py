@@ -27,7 +27,21 @@ RENAMED: Final[Mapping[str, str]] = {
     # Flags of `handssl`.
     "--look": "--domain",
     "--shares": "--weights",
+    # A value: the options of an objective are keys of it.
+    "options: {": "",
 }
+
+UNUSED_OBJECTIVE_KEYS: Final[Mapping[str, object]] = {
+    "targets": "standardised",
+    "rotation": "angle",
+    "norm": "l1",
+    "equivariance": "released",
+    "mixture": "separate",
+    "contrastive_weighting": "constant",
+    "contrastive_weight": 1.0,
+    "options": {},
+}
+"""Keys that ebbf542 wrote for every objective, with their defaults."""
 
 
 RENAMED_PARTS: Final[Mapping[str, str]] = {
@@ -65,6 +79,8 @@ class Names:
         for old, new in self._parts.items():
             value = value.replace(old, new)
         name = key.lstrip("+")
+        if "options: {" in self._renamed:
+            value = re.sub(r"options: \{([^}]*)\}", r"\1", value)
         return key[: len(key) - len(name)] + _replaced(name, self._renamed) + equals + value
 
 
@@ -86,6 +102,8 @@ def _has(checkout: Path, old: str, *, configuration: str, commands: str) -> bool
     group, equals, name = old.partition("=")
     if equals:
         return (checkout / "configs" / group / f"{name}.yaml").exists()
+    if old == "options: {":
+        return not (checkout / "handssl" / "objectives" / "config.py").exists()
     field = old.rpartition(".")[2]
     return re.search(rf"^    {field}: ", configuration, re.MULTILINE) is not None
 

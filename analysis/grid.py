@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.notation import (
+    OBJECTIVE_DEFAULTS,
     PAPER_ROWS,
     composition_tokens,
     is_assignment,
@@ -190,16 +191,12 @@ def _rows(labels: Iterable[str]) -> list[str]:
     return [label for label in labels if "+" in label or not is_subset(label) or label in composed]
 
 
-_DEFAULT_FORMS = {"targets": "standardised", "mixture": "separate", "equivariance": "released"}
-"""The forms of objectives that do not set them; a configuration has only its objective's keys."""
-
-
 def _planned(study: Study, item: Mapping[str, Any]) -> str:
     """The variant that a planned trial will have, from the study's configuration."""
     label = str(item.get("objective"))
     base = config_section(study, "trial", "pretrain", "objective")
     overrides = config_section(study, "search", "objectives", label)
-    return objective_variant(label, {**_DEFAULT_FORMS, **base, **overrides})
+    return objective_variant(label, {**OBJECTIVE_DEFAULTS, **base, **overrides})
 
 
 def _cell(records: Sequence[Record]) -> Cell:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
+from typing import Any, Final
 
 TOKENS: dict[str, str] = {
     "translate": "T",
@@ -33,6 +34,23 @@ _TITLES: dict[str, str] = {
     "random": "Random initialisation",
     "imagenet": "ImageNet weights",
 }
+OBJECTIVE_DEFAULTS: Final[Mapping[str, Any]] = {
+    "name": "contrastive",
+    "temperature": 0.5,
+    "chunk_size": None,
+    "hidden_dim": 2048,
+    "projection_dim": 128,
+    "targets": "standardised",
+    "rotation": "angle",
+    "norm": "l1",
+    "equivariance": "released",
+    "mixture": "separate",
+    "contrastive_weighting": "constant",
+    "contrastive_weight": 1.0,
+}
+"""Settings of objectives that lack them, as schema 1 wrote them: without them, a setting that only
+one objective has would separate the objectives."""
+
 _FORMS = {
     "relative": ("targets",),
     "mixed": ("mixture", "targets"),

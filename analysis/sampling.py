@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.grid import RANKED_BY
-from analysis.notation import assignment
+from analysis.notation import OBJECTIVE_DEFAULTS, assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
 from handssl.records import flatten
@@ -98,9 +98,10 @@ class Sampling:
 
 def _choices(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted key that are numbers or texts, without those that are ignored."""
+    objective = {**OBJECTIVE_DEFAULTS, **config.get("objective", {})}
     return {
         key: value
-        for key, value in flatten(config).items()
+        for key, value in flatten({**config, "objective": objective}).items()
         if isinstance(value, bool | int | float | str) and key.rpartition(".")[2] not in _IGNORED
     }
 

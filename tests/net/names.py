@@ -27,13 +27,21 @@ RENAMED: Final[Mapping[str, str]] = {
     # Flags of `handssl`.
     "--look": "--domain",
     "--shares": "--weights",
+    # A value: the options of an objective are keys of it.
+    "options: {": "",
 }
 
-
-RENAMED_PARTS: Final[Mapping[str, str]] = {
-    "options: {weight: 0.1, chunk: 8}": "weight: 0.1, chunk: 8"
+UNUSED_OBJECTIVE_KEYS: Final[Mapping[str, object]] = {
+    "targets": "standardised",
+    "rotation": "angle",
+    "norm": "l1",
+    "equivariance": "released",
+    "mixture": "separate",
+    "contrastive_weighting": "constant",
+    "contrastive_weight": 1.0,
+    "options": {},
 }
-"""Parts of a value, where each objective has its keys in a class: handssl/objectives/config.py."""
+"""Keys that ebbf542 wrote for every objective, with their defaults."""
 
 
 class Names:
@@ -46,8 +54,6 @@ class Names:
     def __init__(self, checkout: Path) -> None:
         configuration = _sources(checkout, ("search/config/*.py", "search/*config*.py"))
         commands = _sources(checkout, ("handssl/commands/*.py",))
-        classes = (checkout / "handssl" / "objectives" / "config.py").exists()
-        self._parts = RENAMED_PARTS if classes else {}
         self._renamed = {
             old: new
             for old, new in RENAMED.items()
@@ -62,9 +68,9 @@ class Names:
         if argument in self._renamed:
             return self._renamed[argument]
         key, equals, value = argument.partition("=")
-        for old, new in self._parts.items():
-            value = value.replace(old, new)
         name = key.lstrip("+")
+        if "options: {" in self._renamed:
+            value = re.sub(r"options: \{([^}]*)\}", r"\1", value)
         return key[: len(key) - len(name)] + _replaced(name, self._renamed) + equals + value
 
 
@@ -86,6 +92,8 @@ def _has(checkout: Path, old: str, *, configuration: str, commands: str) -> bool
     group, equals, name = old.partition("=")
     if equals:
         return (checkout / "configs" / group / f"{name}.yaml").exists()
+    if old == "options: {":
+        return not (checkout / "handssl" / "objectives" / "config.py").exists()
     field = old.rpartition(".")[2]
     return re.search(rf"^    {field}: ", configuration, re.MULTILINE) is not None
 

@@ -28,7 +28,7 @@ import psutil
 import torch
 
 from tests.net import collect
-from tests.net.names import Names, original_key
+from tests.net.names import UNUSED_OBJECTIVE_KEYS, Names, original_key
 from tests.net.studies import COMMANDS, CONFIGURATIONS, STUDIES, Study
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -212,7 +212,8 @@ def _configurations(checkout: Checkout) -> dict[str, Any]:
     }
     text = checkout.run([sys.executable, "-c", PRINT_CONFIGURATIONS, json.dumps(commands)])
     parts = [part.partition("\n") for part in text.split("--- # ")[1:]]
-    return {name: dict(_deciding(printed)) for name, _, printed in parts}
+    unused = {f"trial.pretrain.objective.{k}": v for k, v in UNUSED_OBJECTIVE_KEYS.items()}
+    return {name: unused | dict(_deciding(printed)) for name, _, printed in parts}
 
 
 def _deciding(text: str) -> Iterator[tuple[str, Any]]:

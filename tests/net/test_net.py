@@ -73,12 +73,15 @@ def test_a_configuration_may_gain_keys_but_change_none() -> None:
         ("search.second_stage.best=1", "search.second_stage.top_k=1"),
         ("study=looks", "study=domains"),
         ("--look", "--domain"),
+        ("a.care={name: care, options: {chunk: 8}, b: 1}", "a.care={name: care, chunk: 8, b: 1}"),
         ("search.onlyness=1", "search.onlyness=1"),
     ],
 )
 def test_arguments_get_the_names_of_a_checkout_that_lacks_the_old_ones(
     old: str, new: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "handssl" / "objectives").mkdir(parents=True)
+    (tmp_path / "handssl" / "objectives" / "config.py").touch()
     assert Names(tmp_path).arguments([old]) == [new]
     if old.partition("=")[0].lstrip("+") in RENAMED:
         assert original_key(new.partition("=")[0].lstrip("+")) == old.partition("=")[0].lstrip("+")

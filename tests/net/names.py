@@ -44,6 +44,12 @@ UNUSED_OBJECTIVE_KEYS: Final[Mapping[str, object]] = {
 """Keys that ebbf542 wrote for every objective, with their defaults."""
 
 
+RENAMED_PARTS: Final[Mapping[str, str]] = {
+    "options: {weight: 0.1, chunk: 8}": "weight: 0.1, chunk: 8"
+}
+"""Parts of a value, where each objective has its keys in a class: handssl/objectives/config.py."""
+
+
 class Names:
     """The names that a checkout uses.
 
@@ -54,6 +60,8 @@ class Names:
     def __init__(self, checkout: Path) -> None:
         configuration = _sources(checkout, ("search/config/*.py", "search/*config*.py"))
         commands = _sources(checkout, ("handssl/commands/*.py",))
+        classes = (checkout / "handssl" / "objectives" / "config.py").exists()
+        self._parts = RENAMED_PARTS if classes else {}
         self._renamed = {
             old: new
             for old, new in RENAMED.items()
@@ -68,6 +76,8 @@ class Names:
         if argument in self._renamed:
             return self._renamed[argument]
         key, equals, value = argument.partition("=")
+        for old, new in self._parts.items():
+            value = value.replace(old, new)
         name = key.lstrip("+")
         if "options: {" in self._renamed:
             value = re.sub(r"options: \{([^}]*)\}", r"\1", value)

@@ -35,7 +35,6 @@ _TITLES: dict[str, str] = {
     "imagenet": "ImageNet weights",
 }
 OBJECTIVE_DEFAULTS: Final[Mapping[str, Any]] = {
-    "name": "contrastive",
     "temperature": 0.5,
     "chunk_size": None,
     "hidden_dim": 2048,

@@ -16,7 +16,8 @@ def test_table_5_has_the_study_s_rows_and_shows_what_has_not_run(make_study: Mak
     table = composition_tables(arranged(study))[-1]
     assert [row[0].text for row in table.rows] == list(PAPER_ROWS)
     rows = {row[0].text: [entry.text for entry in row] for row in table.rows}
-    assert [c.group for c in table.columns[1:]] == ["Relative"] * 4 + ["Contrastive"] * 4
+    groups = ["Relative (standardised targets)"] * 4 + ["Contrastive"] * 4
+    assert [c.group for c in table.columns[1:]] == groups
     assert rows["T+CJ+S"][1:] == [
         "not run", "56.50", "not run", "23.39", "4.50†", "26.16", "3.00†", "12.05",
     ]  # fmt: skip

@@ -95,7 +95,7 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         ),
         (
             ["search=nsga2", "search.second_metric.name=median_pje_cm"],
-            "search.second_metric.name must be another than search.metric.name",
+            "search.second_metric.name must differ from search.metric.name",
         ),
         (
             ["trial.workers=2", "search.space.batch_size={{choices: [48, 63]}}"],

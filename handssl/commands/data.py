@@ -7,7 +7,6 @@ from typing import Final
 
 from rich.console import Console
 
-from handssl.commands.progress import progress_bars
 from handssl.data import (
     RawFolder,
     Store,
@@ -20,6 +19,7 @@ from handssl.data.doctor.examine import examine
 from handssl.data.store.boxes import BOX_KINDS
 from handssl.drawing import contact_sheet
 from handssl.errors import ConfigError
+from handssl.progress import progress_bars
 
 _STAGES: Final = {
     "shards": "converting",

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from handssl.commands.progress import print_epochs
 from handssl.commands.scores import print_scores
 from handssl.commands.view_size import view_size
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import FinetuneConfig, Finetuning
 from handssl.evaluation.finetune_config import MODES
+from handssl.progress import print_epochs
 from handssl.training import OptimizerConfig
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from rich.console import Console
 
-from handssl.commands.progress import progress_bars
 from handssl.drawing import draw_skeleton
 from handssl.errors import ConfigError, DataError
 from handssl.evaluation.contest import CONTEST_IMAGES, write_submission
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.prediction import PredictedPose, default_intrinsics, predict_pose
+from handssl.progress import progress_bars
 from handssl.skeleton import JOINT_NAMES
 
 _PICTURES: Final = (".jpg", ".jpeg", ".png")

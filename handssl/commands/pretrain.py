@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from handssl.commands.progress import print_epochs
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
 from handssl.objectives import objective_config
+from handssl.progress import print_epochs
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 

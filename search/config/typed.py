@@ -93,13 +93,15 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def unknown_key(key: str, valid: Iterable[str]) -> str:
-    """Why a dotted key is refused, with the nearest valid one.
+    """Why a dotted key is refused, with the nearest valid key or group of keys.
 
     Raises:
         ConfigError: The key was renamed.
     """
     check_renamed(key)
-    near = difflib.get_close_matches(key, list(valid), n=1)
+    parts = [name.split(".") for name in valid]
+    names = {".".join(part[:depth]) for part in parts for depth in range(1, len(part) + 1)}
+    near = difflib.get_close_matches(key, sorted(names), n=1)
     return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else "")
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from handssl.commands.progress import progress_bars
 from handssl.data import RawFolder, Store, StoreOptions, open_or_build_store, open_store
 from handssl.data.store.build import forecast_store
 from handssl.data.store.forecast import Forecast
 from handssl.data.store.parallel import JobRunner
+from handssl.progress import progress_bars
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.schema import DataConfig
 from search.storage.folder import local_store, upload_store

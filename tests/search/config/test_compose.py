@@ -184,3 +184,8 @@ def test_every_key_has_a_meaning_for_the_help() -> None:
 def test_options_of_one_group_are_its_fields() -> None:
     keys = [option.key for option in describe_options(StudyConfig())]
     assert keys == [field.name for field in dataclasses.fields(StudyConfig)]
+
+
+def test_an_unknown_key_names_the_nearest_group_of_keys() -> None:
+    with pytest.raises(ConfigError, match=r"search\.metrik; did you mean search\.metric\?"):
+        compose_config(["search.metrik=1"])

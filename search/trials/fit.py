@@ -122,11 +122,8 @@ class _Execution:
     def finish(self, folder: Folder) -> Outcome:
         results = self._probed() if self._run is None else self._evaluated(self._run.model)
         for index, (name, result) in enumerate(results.items()):
-            records.write_npz(
-                folder.local_path / (f"errors-{name}.npz" if index else "errors.npz"),
-                error_cm=result.error_cm.astype("float32"),
-                group=result.groups,
-            )
+            file = f"errors-{name}.npz" if index else "errors.npz"
+            records.write_npz(folder.local_path / file, **result.arrays())
         evaluations = {name: result.metrics for name, result in results.items()}
         return Outcome(metrics=evaluations[self._trial.evaluate[0]], evaluations=evaluations)
 

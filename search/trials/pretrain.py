@@ -136,11 +136,7 @@ class _Execution:
         diagnostics = diagnose(
             encoder, self._val, trial.diagnostics, device=self._device, seed=trial.seed
         )
-        records.write_npz(
-            folder.local_path / "errors.npz",
-            error_cm=result.error_cm.astype("float32"),
-            group=result.groups,
-        )
+        records.write_npz(folder.local_path / "errors.npz", **result.arrays())
         if trial.keep_encoder:
             path = folder.local_path / ENCODER_FILE
             export_encoder(encoder, path, size_px=trial.pretrain.size_px)

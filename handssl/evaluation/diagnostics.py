@@ -122,9 +122,7 @@ def invariance(
 
 
 def relative_r2(
-    a: Float[Tensor, "n feature"],
-    b: Float[Tensor, "n feature"],
-    targets: Float[Tensor, "n dim"],
+    a: Float[Tensor, "n feature"], b: Float[Tensor, "n feature"], targets: Float[Tensor, "n dim"]
 ) -> float:
     """R² on held-out pairs of a ridge regression from both views' features to their targets.
 

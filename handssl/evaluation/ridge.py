@@ -124,7 +124,5 @@ class _Decomposition:
         rotated = self._moments / (self._values[:, None] + penalties)
         weight = (self._vectors @ rotated) * self._standardiser.scale[:, None]
         return Ridge(
-            weight=weight,
-            bias=self._mean - self._standardiser.mean @ weight,
-            penalty=penalties,
+            weight=weight, bias=self._mean - self._standardiser.mean @ weight, penalty=penalties
         )

@@ -40,10 +40,7 @@ _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _CUT_Z_M: Final = 0.012
 """The hand's own short stump is cut here, and the forearm continues from the cut."""
 
-_RINGS_Z_M: Final = (
-    *np.arange(0.020, 0.156, 0.015),
-    *np.arange(0.180, 0.75, 0.070),
-)
+_RINGS_Z_M: Final = (*np.arange(0.020, 0.156, 0.015), *np.arange(0.180, 0.75, 0.070))
 _FOREARM_BLEND_M: Final = (-0.015, 0.025)
 """Along z: where the wrist's weight starts to pass, and has passed, to the forearm joint."""
 

@@ -6,13 +6,7 @@ from typing import Any
 
 from handssl.errors import ConfigError
 from handssl.synthetic.folder import Request
-from handssl.synthetic.freihand import (
-    UNIFORM_VIEWS,
-    Capture,
-    Split,
-    draw_capture,
-    render_capture,
-)
+from handssl.synthetic.freihand import UNIFORM_VIEWS, Capture, Split, draw_capture, render_capture
 from handssl.synthetic.write import Label, PoseTask, Progress, check_at_least, write_dataset
 
 

@@ -68,10 +68,7 @@ def generate_interhand(
             position=position,
             root=out,
             key=SessionKey(
-                seed=seed,
-                capture=position % captures,
-                cameras=cameras,
-                grey_share=grey_cameras,
+                seed=seed, capture=position % captures, cameras=cameras, grey_share=grey_cameras
             ),
             split=_split_of(position % captures, captures),
             frame=position // captures,

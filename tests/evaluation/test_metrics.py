@@ -119,7 +119,7 @@ def test_a_prediction_far_off_has_no_area() -> None:
 
 
 def test_an_error_equal_to_a_threshold_counts_only_in_the_official_range() -> None:
-    # An error at threshold 20 of 0 to 99 has half a trapezoid before it, or after it, and the rest.
+    # An error at threshold 20 of 0 to 99: half a trapezoid before or after it, and the rest.
     for limit, area in (("5cm", 79.5 / 99), ("50cm", 78.5 / 99)):
         error_cm = np.full((1, 1), PCK_RANGES[limit][0][20])
         assert pck_auc(error_cm, limit=limit) == pytest.approx(area)

@@ -10,6 +10,7 @@ from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError, DataError
 from handssl.evaluation import ProbeConfig, image_blind, linear_probe
 from handssl.evaluation.features import ViewLabels, crop_labels
+from handssl.evaluation.lifting import Lift
 from handssl.evaluation.root_depth import CalibratedDepth, CropDepth, focal_px
 from handssl.geometry import joints_from_25d, joints_to_25d
 
@@ -88,9 +89,10 @@ def test_shrunk_predictions_lift_no_worse_than_either_depth(hands: Store, share:
     crop = CropDepth.fit(train)
     lift = CalibratedDepth.fit(crop, shrunk(train, share), train)
     pose = shrunk(val, share)
+    rules: dict[str, Lift] = {"calibrated": lift, "crop": crop, "closed": joints_from_25d}
     errors = {
         name: depth_error(rule(pose, val.bone_m.double(), val.intrinsics.double()), val_store)
-        for name, rule in {"calibrated": lift, "crop": crop, "closed": joints_from_25d}.items()
+        for name, rule in rules.items()
     }
     assert errors["calibrated"] <= 1.5 * min(errors["crop"], errors["closed"])  # 7 hands
     assert 0 <= lift.weight <= 1

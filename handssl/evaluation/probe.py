@@ -20,6 +20,7 @@ from handssl.encoders import Encoder
 from handssl.errors import DataError
 from handssl.evaluation.features import LabelledFeatures, crop_labels, extract_features
 from handssl.evaluation.lifting import Evaluated, Lift, evaluate_pose
+from handssl.evaluation.neighbours import predict_neighbours
 from handssl.evaluation.released import train_released
 from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge
 from handssl.evaluation.robust import fit_robust
@@ -32,6 +33,14 @@ LIFTINGS: Final = ("closed_form", "calibrated")
 
 Fit = Callable[[Tensor, Tensor, Tensor], Ridge]
 """A solver on cached features: of features, targets and held-out rows, as `fit_ridge`."""
+
+NEIGHBOUR_METRICS: Final = (
+    "ra_median_pje_cm",
+    "pa_median_pje_cm",
+    "median_pje_cm",
+    "uv_median_pct",
+)
+"""Metrics of the k-nearest-neighbour probes."""
 
 History = tuple[dict[str, float], ...]
 
@@ -48,6 +57,8 @@ class ProbeConfig:
         lifting: Depth of the root: `closed_form` from the predicted pose alone, as in the paper;
             `calibrated` weights it with the depth that the crop's side implies
             (`CalibratedDepth`).
+        neighbours: Values of k for which k nearest neighbours are measured too, as
+            `knn<k>/<metric>`.
         label_fraction: Share of the training groups whose labels are used, at least 2 groups; a
             smaller share is part of a larger one.
         epochs: Passes of the released solver; the others do not use it.
@@ -61,6 +72,7 @@ class ProbeConfig:
 
     solver: Annotated[str, OneOf(*SOLVERS)] = "exact"
     lifting: Annotated[str, OneOf(*LIFTINGS)] = "closed_form"
+    neighbours: tuple[Annotated[int, Ge(1)], ...] = ()
     label_fraction: Annotated[float, Gt(0), Le(1)] = 1.0
     epochs: Annotated[int, Ge(1)] = 50
     size_px: Annotated[int, Ge(16)] = 128
@@ -125,6 +137,7 @@ def linear_probe(
     lift = joints_from_25d if config.lifting == "closed_form" else probe.calibrate()
     solved = time.perf_counter()
     evaluated = probe.evaluate(layer, lift)
+    evaluated.metrics.update(probe.neighbours(lift))
     end = time.perf_counter()
     usable = probe.fitted.labels.valid.any(1)
     return ProbeResult(
@@ -220,9 +233,20 @@ class _Probe:
 
     def evaluate(self, layer: LinearMap, lift: Lift = joints_from_25d) -> Evaluated:
         """Errors of a layer on the validation images."""
-        pose = layer(self._measured.features)
+        return self._lifted(layer(self._measured.features), lift)
+
+    def _lifted(self, pose: Float[Tensor, "n 63"], lift: Lift) -> Evaluated:
         size_px = self._config.size_px
         return evaluate_pose(pose, self._measured.labels, self._val, size_px=size_px, lift=lift)
+
+    def neighbours(self, lift: Lift) -> dict[str, float]:
+        """Errors of the k-nearest-neighbour probes, lifted as the layer's predictions."""
+        metrics: dict[str, float] = {}
+        for k in self._config.neighbours:
+            pose = predict_neighbours(self.fitted, self._measured.features, k=k)
+            result = self._lifted(pose, lift)
+            metrics |= {f"knn{k}/{name}": result.metrics[name] for name in NEIGHBOUR_METRICS}
+        return metrics
 
     def _pixels(self, pose: Float[Tensor, "n 63"]) -> Float[Tensor, "n 21 3"]:
         size_px = self._config.size_px

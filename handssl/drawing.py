@@ -41,12 +41,7 @@ Points = NDArray[np.float64]
 
 
 def contact_sheet(
-    store: Store,
-    *,
-    count: int = 24,
-    columns: int = 6,
-    views: str | None = None,
-    seed: int = 0,
+    store: Store, *, count: int = 24, columns: int = 6, views: str | None = None, seed: int = 0
 ) -> Image.Image:
     """Draw images spread evenly over a store, with their skeletons.
 

@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from handssl.data.doctor import Finding, check
-from handssl.data.doctor.labels import (
-    box_share,
-    image_share,
-    mask_share,
-    order_problem,
-    span_m,
-)
+from handssl.data.doctor.labels import box_share, image_share, mask_share, order_problem, span_m
 from handssl.data.raw.dataset import Annotation, RawDataset, load_sample
 from handssl.data.raw.freihand import FreiHand, read_freihand
 from handssl.data.raw.interhand import interhand_layouts, read_interhand

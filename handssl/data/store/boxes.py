@@ -35,12 +35,7 @@ class Box:
     side_px: float
 
 
-def box_of(
-    annotation: Annotation,
-    size_px: tuple[int, int],
-    kind: BoxKind,
-    boxes: Boxes,
-) -> Box:
+def box_of(annotation: Annotation, size_px: tuple[int, int], kind: BoxKind, boxes: Boxes) -> Box:
     """The square around the hand in the (mirrored) image.
 
     - joints: centre = mean of the valid projected joints, half side = 1.25 × their largest

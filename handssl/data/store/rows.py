@@ -17,15 +17,7 @@ from handssl.errors import DataError
 from handssl.skeleton import NUM_JOINTS
 
 _METADATA: Final = ["side", "group", "source_id", "split"]
-_LABELS: Final = [
-    "size_px",
-    "intrinsics",
-    "joints_m",
-    "valid",
-    "centre_px",
-    "side_px",
-    *_METADATA,
-]
+_LABELS: Final = ["size_px", "intrinsics", "joints_m", "valid", "centre_px", "side_px", *_METADATA]
 
 
 class Pixels(Protocol):

@@ -107,10 +107,7 @@ def rows_digest(digests: Iterable[bytes]) -> str:
 
 
 def write_shard(
-    job: ShardJob,
-    index: int,
-    annotations: Sequence[Annotation],
-    boxes: Boxes,
+    job: ShardJob, index: int, annotations: Sequence[Annotation], boxes: Boxes
 ) -> ShardReport:
     """Load, crop and encode a chunk of annotations into one shard, unless it is finished.
 
@@ -153,11 +150,7 @@ def write_shard(
     return report
 
 
-def make_row(
-    job: ShardJob,
-    annotation: Annotation,
-    boxes: Boxes,
-) -> dict[str, Any]:
+def make_row(job: ShardJob, annotation: Annotation, boxes: Boxes) -> dict[str, Any]:
     """One row of a shard: the stored square with its camera, box and labels.
 
     Raises:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 _KEY: Final = b"handssl"
+_BATCH: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,13 @@ def rows_digest(digests: Iterable[bytes]) -> str:
     for digest in digests:
         sha.update(digest)
     return sha.hexdigest()
+
+
+def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The rows of a shard in order, each with the digest of its present content."""
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH):
+        for row in batch.to_pylist():
+            yield row, row_digest(row)
 
 
 def write_shard(

@@ -121,9 +121,7 @@ class Pretraining(EpochLoop):
             size_px=config.size_px,
             batch_size=config.batch_size,
             rows=worker_rows(
-                config.batch_size,
-                rank=distributed.rank(),
-                world_size=distributed.world_size(),
+                config.batch_size, rank=distributed.rank(), world_size=distributed.world_size()
             ),
             device=self._device,
             timer=self._timer,

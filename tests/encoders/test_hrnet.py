@@ -87,8 +87,7 @@ def test_weights_of_another_width_are_refused(
 ) -> None:
     torch.save(published, tmp_path / "published.pth")
     with pytest.raises(
-        DataError,
-        match=r"lacks layer1\.1.*layer1\.0\.bn1\.bias \(32,\) for \(64,\)",
+        DataError, match=r"lacks layer1\.1.*layer1\.0\.bn1\.bias \(32,\) for \(64,\)"
     ):
         build_encoder(
             EncoderConfig(name="hrnet_w18_small_v2", weights=str(tmp_path / "published.pth"))

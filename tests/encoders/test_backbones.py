@@ -7,7 +7,7 @@ import timm
 import torch
 
 from handssl.encoders import ENCODERS, EncoderConfig, MapEncoder, build_encoder, export_encoder
-from handssl.encoders.hrnet import HRNETS
+from handssl.encoders.backbones import HRNETS
 from handssl.errors import ConfigError, DataError
 
 NAME = "hrnet_w18_small"

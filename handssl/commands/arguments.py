@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Final
 
-from handssl.encoders.preprocessing import stated_preprocessing
+from handssl.encoders.weights import stated_preprocessing
 
 _DEFAULT_PX: Final = 128
 

@@ -23,13 +23,13 @@ def config(**changes: object) -> FinetuneConfig:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"refine_root": True}, {"encoder": HRNET, "batch_size": 4, "layer_decay": 0.5}],
+    [{}, {"refine_root": True}, {"encoder": HRNET, "layer_decay": 0.5}],
     ids=["linear", "refined", "heatmap"],
 )
 def test_a_resumed_run_ends_as_the_uninterrupted_one(
     hands: Store, tmp_path: Path, changes: dict[str, object]
 ) -> None:
-    train, setting = hands.select(np.arange(12)), config(**changes)
+    train, setting = hands.select(np.arange(12)), config(batch_size=4, **changes)
     whole = Finetuning(setting, train, seed=1)
     losses = [report.loss for report in whole]
     path = tmp_path / "run.pt"

@@ -64,12 +64,9 @@ def upgrade_config(config: Mapping[str, Any]) -> dict[str, Any]:
         *parents, old_name = old.split(".")
         *targets, new_name = new.split(".")
         # `options` merges into its parent; every other key is renamed, at most into another part.
-        merges = len(targets) < len(parents)
-        for parent in list(_matching(upgraded, parents)):
-            if old_name not in parent:
-                continue
+        for parent in [p for p in _matching(upgraded, parents) if old_name in p]:
             value = parent.pop(old_name)
-            if merges:
+            if len(targets) < len(parents):
                 parent.update(value)
             elif targets == parents:
                 parent[new_name] = value

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from handssl.augment import AUGMENTATIONS, Composition
-from handssl.checked import check_fields
+from handssl.checked import OneOf, check_fields
 from handssl.errors import ConfigError, require
 from search.config.metric import AT_RUNGS, ENCODER_STEPS, SearchMetric
 from search.config.typed import from_dict
+
+_Augmentation = Annotated[str, OneOf(*AUGMENTATIONS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +150,9 @@ class SearchConfig(ExecutionConfig):
     trials: Annotated[int, Ge(1)] = 100
     metric: SearchMetric = field(default_factory=SearchMetric)
     second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
-    augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    augmentations: tuple[_Augmentation, ...] = ("translate", "scale", "color_jitter", "rotate")
     second_view: str | None = None
-    single_augmentations: tuple[str, ...] = ()
+    single_augmentations: tuple[_Augmentation, ...] = ()
     include: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
@@ -168,12 +170,6 @@ class SearchConfig(ExecutionConfig):
     def __post_init__(self) -> None:
         ExecutionConfig.__post_init__(self)
         names = self.augmentations
-        for key in ("augmentations", "single_augmentations"):
-            for name in getattr(self, key):
-                require(
-                    name in AUGMENTATIONS,
-                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
-                )
         require(
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",

@@ -13,12 +13,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from handssl.errors import ConfigError
-from handssl.objectives import (
-    OBJECTIVE_CONFIGS,
-    ObjectiveConfig,
-    config_class,
-    from_schema_1,
-)
+from handssl.objectives import OBJECTIVE_CONFIGS, ObjectiveConfig, config_class, from_schema_1
 from search.config.renamed import check_renamed
 
 T = TypeVar("T")

@@ -30,19 +30,17 @@ _marks: dict[int, str] = {}
 T = TypeVar("T")
 
 
+def six_trials(embedded: Path, smallest: Sequence[str]) -> list[str]:
+    """Overrides of a study of six trials on synthetic hands."""
+    data = [f"data.root={embedded}/raw", f"data.store={embedded}/store", "data.poses=30"]
+    return [*smallest, *data, "search.augmentations=[translate,rotate]"]
+
+
 def command(embedded: Path, smallest: Sequence[str]) -> list[str]:
-    """The command of a study of six trials, but for its results folder."""
-    return [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        f"data.root={embedded}/raw",
-        f"data.store={embedded}/store",
-        "data.poses=30",
-        "study.name=small",
-        "search.augmentations=[translate,rotate]",
-        "cluster.dashboard=false",  # the train executor needs it, and takes seconds more
-    ]
+    """The command of that study, but for its results folder."""
+    dashboard = "cluster.dashboard=false"  # the train executor needs it, and takes seconds more
+    overrides = [*six_trials(embedded, smallest), "study.name=small", dashboard]
+    return [sys.executable, str(RUN_GRID), *overrides]
 
 
 def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.CompletedProcess[str]:

@@ -77,12 +77,7 @@ def test_a_grid_tries_more_augmentations_alone_where_the_objective_can() -> None
     ]
     asked = [parameters_of(point, search)[0] for point in grid(search)]
     assert len({str(sorted(each.items())) for each in asked}) == 4
-    assert asked[2] == {
-        "objective": "contrastive",
-        "sobel": True,
-        "crop": False,
-        "rotate": False,
-    }
+    assert asked[2] == {"objective": "contrastive", "sobel": True, "crop": False, "rotate": False}
 
 
 def test_a_grid_refuses_a_range_that_it_cannot_exhaust() -> None:

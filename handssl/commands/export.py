@@ -9,8 +9,8 @@ from typing import Any, Final
 from rich.console import Console
 
 from handssl.encoders import Encoder, EncoderConfig, build_encoder, export_encoder
-from handssl.encoders.onnx import export_onnx
-from handssl.encoders.preprocessing import preprocessing_of, stated_preprocessing
+from handssl.encoders.export import export_onnx
+from handssl.encoders.weights import preprocessing_of, stated_preprocessing
 from handssl.errors import ConfigError, DataError
 from handssl.training.checkpoint import load_checkpoint
 

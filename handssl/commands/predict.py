@@ -13,7 +13,7 @@ from rich.console import Console
 
 from handssl.drawing import draw_skeleton
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation.contest import CONTEST_IMAGES, write_submission
+from handssl.evaluation.official import CONTEST_IMAGES, write_submission
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.prediction import PredictedPose, default_intrinsics, predict_pose
 from handssl.progress import progress_bars

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from handssl.encoders.preprocessing import stated_preprocessing
+from handssl.encoders.weights import stated_preprocessing
 
 _DEFAULT_PX: Final = 128
 

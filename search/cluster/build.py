@@ -15,10 +15,10 @@ from rich.console import Console
 
 from handssl.data.store.forecast import Forecast
 from handssl.errors import ConfigError, DataError
+from handssl.records.uri import is_bucket, redact
 from search.cluster.resources import running_resources
 from search.cluster.session import cluster_session
 from search.config.schema import ClusterConfig, StoreConfig
-from search.storage.s3 import is_bucket, redact
 from search.trials.datasets import expected_size, open_data
 
 Result = TypeVar("Result")

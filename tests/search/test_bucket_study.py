@@ -19,12 +19,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from handssl import records
-from handssl.records.uri import open_filesystem
+from handssl.records.uri import join_uri, open_filesystem
 from search.config.compose import compose_config
 from search.space.grid import grid
 from search.storage import s3
 from search.storage.folder import cache_path
-from search.storage.s3 import join_uri
 from search.studies.grid import resolver_of
 from search.trials.execute import execute
 from search.trials.trial import Job

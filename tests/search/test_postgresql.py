@@ -22,7 +22,7 @@ from search.config.search import SearchConfig
 from search.observers.optuna_study import OptunaMirror, without_password
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.trials.pretrain import PretrainTrial
 from tests.search.observers.test_optuna_study import record_of
 

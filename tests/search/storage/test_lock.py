@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.records.uri import join_uri
 from search.storage import lock, s3
 from search.storage.lock import study_lock
-from search.storage.s3 import join_uri
 
 
 def test_one_driver_holds_a_folder(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from search.space.point import Point
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials, warm_start
 from search.studies.second_stage import best_points, max_trials, selected_points
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Trial
 

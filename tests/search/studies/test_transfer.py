@@ -19,8 +19,9 @@ from search.cli import main
 from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
 from search.config.typed import to_dict
+from search.observers.optuna_study import OptunaMirror
 from search.studies.checks import check_same_study
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.studies.transfer import run_transfer, transfer_study
 
 RUN_TRANSFER = Path(__file__).resolve().parents[3] / "search" / "run_transfer.py"
@@ -212,7 +213,7 @@ def test_a_fit_follows_its_encoder_and_a_lost_encoder_is_pretrained_once_more(
     pretraining = study.planned[0]
     dependent = [trial for trial in study.planned if trial.pretraining == pretraining.id]
     first, second = study.stages
-    optuna = study.open_optuna("sqlite:///:memory:")
+    optuna = OptunaMirror("sqlite:///:memory:", "small", study.search)
     session = Session(records={}, optuna=optuna, adopted=[])
     assert [trial.id for trial in first.trials(session)] == [
         trial.id for trial in study.planned if trial.pretraining is None

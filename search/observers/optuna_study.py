@@ -28,11 +28,7 @@ from search.space.point import Point, point_from
 from search.space.sample import parameters_of
 from search.trials.trial import Trial
 
-_STATES = {
-    "finished": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-}
+_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 def _tpe(seed: int) -> BaseSampler:

@@ -149,10 +149,7 @@ class RowResolver:
             hash=digest,
             seed=seed_from(digest),
             point=Point(
-                objective=row.start,
-                composition=pretrain.composition,
-                values=values,
-                repeat=repeat,
+                objective=row.start, composition=pretrain.composition, values=values, repeat=repeat
             ),
             pretrain=pretrain,
             probe=self.trial.probe,

@@ -115,10 +115,7 @@ def recorded(trial: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("server")
 def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
-    embedded: Path,
-    smallest: tuple[str, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    embedded: Path, smallest: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def names(last: str) -> list[str]:
         return [n for n in s3.list_objects(join_uri(RESULTS, "small")) if n.endswith(last)]

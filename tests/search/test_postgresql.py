@@ -119,11 +119,7 @@ def test_a_killed_driver_is_healed_as_in_sqlite(
     view.report(unfinished, 1, 9.0)
     view.finish(record_of(unfinished, "pruned"))
     states = {t.user_attrs["trial"]: t.state.name for t in stored(server, "healed")}
-    assert states == {
-        unfinished.id: "PRUNED",
-        recorded.id: "COMPLETE",
-        missing.id: "COMPLETE",
-    }
+    assert states == {unfinished.id: "PRUNED", recorded.id: "COMPLETE", missing.id: "COMPLETE"}
     assert len(stored(server, "healed")) == 3
     assert stored(server, "healed")[0].intermediate_values == {1: 9.0}
 

@@ -13,11 +13,7 @@ from search.storage.lock import study_lock
 
 def test_one_driver_holds_a_folder(tmp_path: Path) -> None:
     uri = f"{tmp_path}/small"
-    with (
-        study_lock(uri),
-        pytest.raises(ConfigError, match=r"study\.name=small"),
-        study_lock(uri),
-    ):
+    with study_lock(uri), pytest.raises(ConfigError, match=r"study\.name=small"), study_lock(uri):
         pytest.fail("two drivers")
     with study_lock(uri):
         pass

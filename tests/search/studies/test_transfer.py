@@ -113,11 +113,7 @@ def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
     assert done.returncode == 1, done.stderr
     assert "2 trials were not run" in done.stdout
     found = records.read_records(tmp_path / "small")
-    assert sorted(record.status for record in found.values()) == [
-        "failed",
-        "finished",
-        "finished",
-    ]
+    assert sorted(record.status for record in found.values()) == ["failed", "finished", "finished"]
 
 
 @pytest.mark.parametrize("name", STUDIES)

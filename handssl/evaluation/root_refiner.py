@@ -57,9 +57,7 @@ class RootRefiner(nn.Module):
 
 
 def root_loss(
-    root: Float[Tensor, " batch"],
-    target: Float[Tensor, " batch"],
-    valid: Bool[Tensor, "batch 21"],
+    root: Float[Tensor, " batch"], target: Float[Tensor, " batch"], valid: Bool[Tensor, "batch 21"]
 ) -> Float[Tensor, ""]:
     """Mean |ΔZ| in bones over the samples whose wrist is labelled; 0 without such samples."""
     counts = valid[:, WRIST]

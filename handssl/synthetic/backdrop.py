@@ -4,11 +4,9 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from handssl.synthetic.arrays import Floats, Singles
 
 BANK_SIZE: Final = 80
 """Scenes that cut-outs are taken from; each is painted once per process, when first needed."""

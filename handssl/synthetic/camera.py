@@ -3,11 +3,9 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from handssl.synthetic.arrays import Floats
 from handssl.synthetic.rig import rotation_about
-
-Floats = NDArray[np.float64]
 
 _UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """The hand's frame to a camera (x right, y down, z forward) that sees its back, fingers up."""

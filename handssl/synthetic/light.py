@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from handssl.synthetic.arrays import Floats, Singles
 from handssl.synthetic.rig import PosedSurface, Rig
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 _SCATTERING: Final = np.array([0.32, 0.14, 0.10], np.float32)
 """Light wraps round the terminator, red the farthest: scattering below the skin."""

@@ -6,15 +6,13 @@ at −x), y out of the back of the hand, −z along the fingers, metres.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pygltflib import GLTF2, Accessor
 from scipy import sparse
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from handssl.synthetic.arrays import Floats, Ints
 
 RIG_JOINTS: Final = (
     "wrist",
@@ -40,10 +38,7 @@ _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _CUT_Z_M: Final = 0.012
 """The hand's own short stump is cut here, and the forearm continues from the cut."""
 
-_RINGS_Z_M: Final = (
-    *np.arange(0.020, 0.156, 0.015),
-    *np.arange(0.180, 0.75, 0.070),
-)
+_RINGS_Z_M: Final = (*np.arange(0.020, 0.156, 0.015), *np.arange(0.180, 0.75, 0.070))
 _FOREARM_BLEND_M: Final = (-0.015, 0.025)
 """Along z: where the wrist's weight starts to pass, and has passed, to the forearm joint."""
 
@@ -122,7 +117,7 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     rings = []
     for z in _RINGS_Z_M:
         # From the cut's own outline to an ellipse within 3 cm, thickening towards the elbow.
-        blend = _smooth_step((z - _CUT_Z_M) / 0.03)
+        blend = smooth_step((z - _CUT_Z_M) / 0.03)
         growth = 1 + 0.42 * np.clip((z - 0.02) / 0.2, 0, 1) ** 1.2
         width, height = half_width * growth, half_height * (0.95 + 0.25 * min(z / 0.2, 1)) * growth
         ellipse = np.stack([width * np.cos(angle), height * np.sin(angle)], 1)
@@ -151,7 +146,7 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     vertices = np.concatenate([vertices, *rings, tip])
     weights = np.concatenate([mesh.weights[used], weights])
     start, end = _FOREARM_BLEND_M
-    share = _smooth_step((vertices[:, 2] - start) / (end - start))
+    share = smooth_step((vertices[:, 2] - start) / (end - start))
     weights[:, -1] = weights[:, 0] * share
     weights[:, 0] *= 1 - share
     return SkinnedMesh(vertices=vertices, faces=faces, weights=weights, bind=mesh.bind)
@@ -169,8 +164,9 @@ def _boundary_loop(faces: Ints) -> Ints:
     return np.array(loop)
 
 
-def _smooth_step(x: Floats | float) -> Floats:
-    clipped = np.clip(np.asarray(x, dtype=np.float64), 0, 1)
+def smooth_step(x: Any) -> Any:
+    """3x² − 2x³ of a number or an array, with x clipped to [0, 1]."""
+    clipped = np.clip(x, 0, 1)
     return clipped * clipped * (3 - 2 * clipped)
 
 

@@ -1,9 +1,8 @@
 """A z-buffer for meshes whose triangles are about as small as pixels, in numpy alone."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Singles = NDArray[np.float32]
+from handssl.synthetic.arrays import Ints, Singles, Triangles
 
 _NEAR_M = 0.08
 """Triangles that come closer to the camera are left out."""
@@ -12,7 +11,7 @@ _NEAR_M = 0.08
 def rasterise(
     points_px: Singles,
     depth_m: Singles,
-    faces: NDArray[np.int32],
+    faces: Triangles,
     colours: Singles,
     *,
     height: int,
@@ -92,9 +91,7 @@ def rasterise(
     return total
 
 
-def _facing(
-    grid: Singles, depth_m: Singles, faces: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _facing(grid: Singles, depth_m: Singles, faces: Triangles) -> tuple[Ints, Ints]:
     """Faces that look at the camera, and the order of those from near to far."""
     x, y = grid[:, 0], grid[:, 1]
     first, second, third = faces.T

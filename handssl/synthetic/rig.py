@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from handssl.synthetic.arrays import Floats, Ints, Singles, Triangles
 from handssl.synthetic.mesh import load_hand, subdivide, vertex_normals
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -73,7 +69,7 @@ class Rig:
 
     vertices: Singles
     normals: Singles
-    faces: NDArray[np.int32]
+    faces: Triangles
     weights: sparse.csr_array
     edges: tuple[Ints, ...]
     counts: tuple[int, ...]

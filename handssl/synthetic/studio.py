@@ -5,13 +5,10 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from handssl.synthetic.arrays import Floats, Singles
 from handssl.synthetic.light import Lighting, draw_studio_light
 from handssl.synthetic.rig import rotation_about
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 CENTRE_M: Final = np.array([0.0, 0.0, 1.0])
 """Where hands are held, in the world's frame (x right, y down, z away from the first camera)."""

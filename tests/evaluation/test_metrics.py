@@ -119,10 +119,10 @@ def test_a_prediction_far_off_has_no_area() -> None:
 
 
 def test_an_error_equal_to_a_threshold_counts_only_in_the_official_range() -> None:
-    errors = np.full((1, 1), 2.0)
-    thresholds = np.array([0.0, 1.0, 2.0, 3.0])
-    assert pck_auc(errors, thresholds, inclusive=True) == pytest.approx(1.5 / 3)
-    assert pck_auc(errors, thresholds, inclusive=False) == pytest.approx(0.5 / 3)
+    # An error at threshold 20 of 0 to 99: half a trapezoid before or after it, and the rest.
+    for limit, area in (("5cm", 79.5 / 99), ("50cm", 78.5 / 99)):
+        error_cm = np.full((1, 1), PCK_RANGES[limit][0][20])
+        assert pck_auc(error_cm, limit=limit) == pytest.approx(area)
 
 
 def test_auc_is_the_mean_over_joints_not_over_errors() -> None:

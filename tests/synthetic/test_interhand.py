@@ -59,10 +59,8 @@ def test_no_camera_looks_along_the_forearm(scenes: list[StudioScene]) -> None:
 def test_joints_project_onto_the_hand_in_every_camera(
     scenes: list[StudioScene], side: str
 ) -> None:
-    number = next(n for n, scene in enumerate(scenes) if scene.side == side)
-    scene = scenes[number]
-    capture, frame = divmod(number, 4)
-    images = render_scene(scene, key(capture), frame)
+    scene = next(scene for scene in scenes if scene.side == side)
+    images = render_scene(scene)
     assert len(images) == CAMERAS
     for jpeg, camera in zip(images, scene.session.studio.cameras, strict=True):
         image = decode(jpeg)
@@ -79,9 +77,7 @@ def test_cameras_agree_on_the_brightness_of_one_scene(scenes: list[StudioScene])
     # The same light falls on the hand in all views: what differs is which side is seen.
     scene = scenes[0]
     means = []
-    for jpeg, camera in zip(
-        render_scene(scene, key(0), 0), scene.session.studio.cameras, strict=True
-    ):
+    for jpeg, camera in zip(render_scene(scene), scene.session.studio.cameras, strict=True):
         pixels, _ = camera.project(scene.joints_m)
         u, v = pixels.round().astype(int).T
         shown = decode(jpeg)[v, u].mean() / 255

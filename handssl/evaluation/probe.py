@@ -22,8 +22,7 @@ from handssl.evaluation.features import LabelledFeatures, crop_labels, extract_f
 from handssl.evaluation.lifting import Evaluated, Lift, evaluate_pose
 from handssl.evaluation.neighbours import predict_neighbours
 from handssl.evaluation.released import train_released
-from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge
-from handssl.evaluation.robust import fit_robust
+from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge, fit_robust
 from handssl.evaluation.root_depth import CalibratedDepth, CropDepth
 from handssl.geometry import joints_from_25d
 from handssl.training.randomness import stream

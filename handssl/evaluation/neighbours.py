@@ -33,7 +33,7 @@ def predict_neighbours(
     pose = pose.flatten(1)  # (m, 63)
     missing = pose.nanmean(0).nan_to_num(0.5)
     parts = []
-    for part in features.double().split(_ROWS):
+    for part in torch.split(features.double(), _ROWS):
         # The length of a query does not change the order of its cosines.
         nearest = ((part - x_mean) * scale @ known.mT).topk(min(k, len(known)), dim=1).indices
         mean = pose[nearest].nanmean(1)  # (b, k, 63) -> (b, 63)

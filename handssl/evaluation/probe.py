@@ -91,12 +91,14 @@ class ProbeResult(Evaluated):
 
     Attributes:
         layer: The fitted layer, features to 21 × (u, v, z_rel), u and v in fractions of a view.
+        calibration: Its root depth; None for the closed form.
         bone_m: Mean length of the reference bone in the images it was fitted to, metres.
         history: Validation metrics after every epoch of the released solver.
         timings_s: Seconds of `features`, `solve`, `evaluate` and `total`.
     """
 
     layer: LinearMap
+    calibration: CalibratedDepth | None
     bone_m: float
     history: History
     timings_s: dict[str, float]
@@ -133,7 +135,8 @@ def linear_probe(
     probe = _Probe(encoder, train, val, config, device=torch.device(device), seed=seed)
     extracted = time.perf_counter()
     layer, history = probe.solve(probe.fitted)
-    lift = joints_from_25d if config.lifting == "closed_form" else probe.calibrate()
+    calibration = probe.calibrate() if config.lifting == "calibrated" else None
+    lift = calibration or joints_from_25d
     solved = time.perf_counter()
     evaluated = probe.evaluate(layer, lift)
     evaluated.metrics.update(probe.neighbours(lift))
@@ -142,6 +145,7 @@ def linear_probe(
     return ProbeResult(
         **{f.name: getattr(evaluated, f.name) for f in dataclasses.fields(evaluated)},
         layer=layer,
+        calibration=calibration,
         bone_m=float(probe.fitted.labels.bone_m[usable].double().mean()),
         history=history,
         timings_s={

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,13 @@ from torch import Tensor
 from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation import ProbeConfig, image_blind, linear_probe
+from handssl.evaluation import (
+    PoseModel,
+    ProbeConfig,
+    evaluate_model,
+    image_blind,
+    linear_probe,
+)
 from handssl.evaluation.features import ViewLabels, crop_labels
 from handssl.evaluation.lifting import Lift
 from handssl.evaluation.root_depth import CalibratedDepth, CropDepth, focal_px
@@ -129,3 +136,16 @@ def test_an_unknown_lifting_and_too_few_groups_are_refused(hands: Store) -> None
         linear_probe(
             encoder, two, hands.split("val"), ProbeConfig(size_px=32, lifting="calibrated")
         )
+
+
+def test_a_saved_probe_lifts_as_it_was_calibrated(hands: Store, tmp_path: Path) -> None:
+    train, val = hands.split("train"), hands.split("val")
+    torch.manual_seed(0)
+    encoder = build_encoder(EncoderConfig(name="resnet10t"))
+    config = ProbeConfig(size_px=32, lifting="calibrated")
+    result = linear_probe(encoder, train, val, config)
+    model = PoseModel.from_probe(encoder, result, name="resnet10t", size_px=32)
+    model.save(tmp_path / "pose.pt")
+    again = PoseModel.load(tmp_path / "pose.pt")
+    assert again.calibration == result.calibration
+    assert evaluate_model(again, val).metrics == pytest.approx(result.metrics, rel=1e-3)

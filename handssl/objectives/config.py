@@ -199,12 +199,8 @@ def hash_form(config: ObjectiveConfig, base: ObjectiveConfig | None = None) -> d
         if layer is not None:
             flat |= {k: v for k, v in dataclasses.asdict(layer).items() if k in _SCHEMA_1}
     if isinstance(config, CareConfig):
-        defaults = CareConfig()
-        flat["options"] = {
-            name: getattr(config, name)
-            for name in ("chunk", "weight")
-            if getattr(config, name) != getattr(defaults, name)
-        }
+        options, defaults = {"chunk": config.chunk, "weight": config.weight}, CareConfig()
+        flat["options"] = {k: v for k, v in options.items() if v != getattr(defaults, k)}
     return flat
 
 
@@ -223,5 +219,4 @@ def from_schema_1(values: Mapping[str, Any], *, strict: bool = False) -> dict[st
         for key, value in values.items()
         if key in fields or (strict and key != "options" and value != _SCHEMA_1[key])
     }
-    options: Mapping[str, Any] = values["options"]
-    return {**reduced, **options}
+    return reduced | dict(values["options"])

@@ -50,12 +50,9 @@ class RelativeObjective(PairObjective):
             f'but got composition="{composition}"; add one, or set objective.name=contrastive',
         )
         self.standard_deviations = _standard_deviations(composition)
-        self.heads = nn.ModuleDict(
-            {name: RelativeHead(feature_dim, self._target_dim(name)) for name in self.names}
-        )
-        self.log_sigma = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(())) for name in self.names}
-        )
+        heads = {name: RelativeHead(feature_dim, self._target_dim(name)) for name in self.names}
+        self.heads = nn.ModuleDict(heads)
+        self.log_sigma = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in self.names})
 
     def loss(self, pair: ViewPair) -> ObjectiveOutput:
         """Loss of a pair.
@@ -118,11 +115,8 @@ class RelativeObjective(PairObjective):
     def _unit(self, name: str) -> str:
         """The suffix of terms in physical units."""
         released = self.config.targets == "released"
-        return {
-            "rotate": "_deg",
-            "scale": "_margin" if released else "_ratio",
-            "translate": "_px" if released else "_frac",
-        }.get(name, "")
+        scale, shift = ("_margin", "_px") if released else ("_ratio", "_frac")
+        return {"rotate": "_deg", "scale": scale, "translate": shift}.get(name, "")
 
     def _spread(self, name: str) -> tuple[float, ...]:
         """A target of 1 in physical units, by column; scale's is a logarithm."""

@@ -113,22 +113,21 @@ class Pretraining(EpochLoop):
                 config.objective, config.parsed_composition(), encoder.feature_dim
             )
         self._pairs_per_batch = len(objective.pairs)
+        workers = distributed.world_size()
         self._batches = Batches(
             store=store,
             compositions=objective.pairs,
             seed=seed,
             size_px=config.size_px,
             batch_size=config.batch_size,
-            rows=worker_rows(
-                config.batch_size, rank=distributed.rank(), world_size=distributed.world_size()
-            ),
+            rows=worker_rows(config.batch_size, rank=distributed.rank(), world_size=workers),
             device=self._device,
             timer=self._timer,
             compiled=config.compile_views,
         )
         encoder = encoder.to(self._device).to(memory_format=torch.channels_last)
         self.model = Step(encoder, objective.to(self._device), self._timer)
-        if distributed.world_size() > 1:
+        if workers > 1:
             synchronise_batchnorm(self.model, self._device)
         self.model.train()
         self.encoder = self.model.encoder
@@ -170,11 +169,9 @@ class Pretraining(EpochLoop):
         self.model.objective.load_state_dict(content["objective"])
 
     def _modules(self) -> dict[str, nn.Module]:
-        children = self.encoder.backbone.named_children()
-        return {
-            **{f"encoder.{name}": module for name, module in children},
-            "objective": self.model.objective,
-        }
+        children = dict(self.encoder.backbone.named_children())
+        encoder = {f"encoder.{name}": module for name, module in children.items()}
+        return {**encoder, "objective": self.model.objective}
 
     def _backward(self, epoch: int, index: int) -> BackwardResult:
         accumulation = self.config.accumulation

@@ -1,10 +1,12 @@
 """The relative objective: features of two views predict their relative parameters (eq. 2, 3)."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handssl.augment import Composition, Parameters, Regressable, wrap_deg
+from handssl.augment import Composition, Regressable, wrap_deg
 from handssl.augment.registry import REGRESSABLE
 from handssl.distributed import mean_over_workers
 from handssl.errors import require
@@ -66,9 +68,16 @@ class RelativeObjective(PairObjective):
         targets have no σ in degrees.
         """
         h_i, h_j = pair.features_a, pair.features_b  # (B, D) each
-        targets = self._targets(pair.a.parameters, pair.b.parameters)
+        targets_of = partial(
+            relative_targets,
+            names=self.names,
+            targets=self.config.targets,
+            standard_deviations=self.standard_deviations,
+            rotation=self.config.rotation,
+        )
+        targets = targets_of(pair.a.parameters, pair.b.parameters)
         if self.config.targets == "standardised":
-            swapped = self._targets(pair.b.parameters, pair.a.parameters)
+            swapped = targets_of(pair.b.parameters, pair.a.parameters)
             # Both orders (i, j) and (j, i): 2B targets.
             targets = {name: torch.cat([one, swapped[name]]) for name, one in targets.items()}
             h_i, h_j = torch.cat([h_i, h_j]), torch.cat([h_j, h_i])
@@ -93,18 +102,6 @@ class RelativeObjective(PairObjective):
 
     def _target_dim(self, name: str) -> int:
         return 2 if self._as_sincos(name) else len(regressable_kind(name).neutral)
-
-    def _targets(
-        self, views_i: Parameters, views_j: Parameters
-    ) -> dict[str, Float[Tensor, "batch dim"]]:
-        return relative_targets(
-            views_i,
-            views_j,
-            self.names,
-            targets=self.config.targets,
-            standard_deviations=self.standard_deviations,
-            rotation=self.config.rotation,
-        )
 
     def _norm(self, residual: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
         if self.config.norm == "l1":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from handssl.commands.scores import print_scores
+from handssl.commands.printing import print_scores
 from handssl.data import Store, open_store
 from handssl.errors import ConfigError
 from handssl.evaluation.finetune import evaluate_model

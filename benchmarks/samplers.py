@@ -33,7 +33,7 @@ from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials, warm_start
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.trials.trial import Trial
 
 FIXTURE: Final = ROOT / "tests" / "fixtures" / "recorded"

@@ -1,6 +1,5 @@
 """Draw skeletons on images, and contact sheets of a store or of its augmented views."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -41,12 +40,7 @@ Points = NDArray[np.float64]
 
 
 def contact_sheet(
-    store: Store,
-    *,
-    count: int = 24,
-    columns: int = 6,
-    views: str | None = None,
-    seed: int = 0,
+    store: Store, *, count: int = 24, columns: int = 6, views: str | None = None, seed: int = 0
 ) -> Image.Image:
     """Draw images spread evenly over a store, with their skeletons.
 
@@ -72,8 +66,8 @@ def contact_sheet(
     n_images = count if views is None else max(1, count // columns)
     rows = np.unique(np.linspace(0, len(store) - 1, min(n_images, len(store))).round().astype(int))
     cells: list[Image.Image] = []
-    for row in rows:
-        sample = store[int(row)]
+    for row in map(int, rows):
+        sample = store[row]
         lines = [sample.source_id, f"{store.splits[row]}, {sample.side} hand"]
         points = project_px(sample.joints_m, sample.intrinsics)
         centre, side = store.centre_px[row].astype(float), float(store.side_px[row])
@@ -82,7 +76,7 @@ def contact_sheet(
             cells.append(_cell(pixels, moved, sample.valid, lines))
         else:
             cells.append(_cell(sample.image, points, sample.valid, lines, box=(centre, side)))
-            cells += _views(store, int(row), points, views, number=columns - 1, seed=seed)
+            cells += _views(store, row, points, views, number=columns - 1, seed=seed)
     return _arrange(cells, min(columns, len(cells)))
 
 
@@ -119,17 +113,13 @@ def _views(
         matrix = augmented.matrix[index].double().numpy()
         # (21, 3) homogeneous pixel coordinates of the view
         moved = np.column_stack([points, np.ones(len(points))]) @ matrix.T
-        lines = [
-            f"{name} {_numbers(values[index].reshape(-1).tolist())}{_UNITS.get(name, '')}"
-            for name, values in augmented.parameters.items()
-            if name in composition.names
-        ]
+        lines = []
+        for name in (n for n in augmented.parameters if n in composition.names):
+            values = augmented.parameters[name][index].reshape(-1).tolist()
+            numbers = ", ".join(f"{value:.3g}" for value in values)
+            lines.append(f"{name} {numbers}{_UNITS.get(name, '')}")
         cells.append(_cell(images[index], moved[:, :2], store.valid[row], lines))
     return cells
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.3g}" for value in values)
 
 
 def _cell(
@@ -145,28 +135,27 @@ def _cell(
     image = Image.fromarray(pixels).resize((_CELL * _SHARP,) * 2, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(image)
     if box is not None:
-        (u, v), half = box[0], box[1] / 2
-        corners = [(u - half, v - half), (u + half, v + half)]
-        draw.rectangle([_enlarged(corner, scale) for corner in corners], outline=_BOX, width=3)
+        centre, half = box[0], box[1] / 2
+        corners = [_enlarged(centre - half, scale), _enlarged(centre + half, scale)]
+        draw.rectangle(corners, outline=_BOX, width=3)
     draw_skeleton(draw, points, valid, scale=scale, width_px=2 * _SHARP)
     cell = Image.new("RGB", (_CELL, _CELL + _LINE * len(lines) + 4), _PAPER)
     cell.paste(image.resize((_CELL, _CELL), Image.Resampling.LANCZOS))
     text = ImageDraw.Draw(cell)
     font = ImageFont.load_default(11)
-    for number, full in enumerate(lines):
-        line = full
-        while font.getlength(line) > _CELL - 4:
+    for number, line in enumerate(lines):
+        cut = line
+        while font.getlength(cut) > _CELL - 4:
             # Cut at the start, because names of images differ at the end.
-            line = "…" + line.lstrip("…")[1:]
-        text.text((2, _CELL + 2 + _LINE * number), line, fill=_INK, font=font)
+            cut = "…" + cut.lstrip("…")[1:]
+        text.text((2, _CELL + 2 + _LINE * number), cut, fill=_INK, font=font)
     return cell
 
 
-def _enlarged(
-    point: Sequence[float] | Points | tuple[float, float], scale: float
-) -> tuple[float, float]:
+def _enlarged(point: Points, scale: float) -> tuple[float, float]:
     """A pixel coordinate (centres at integers) in an image enlarged by `scale`."""
-    return ((float(point[0]) + 0.5) * scale - 0.5, (float(point[1]) + 0.5) * scale - 0.5)
+    u, v = ((point + 0.5) * scale - 0.5).tolist()
+    return u, v
 
 
 def draw_skeleton(

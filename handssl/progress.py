@@ -1,6 +1,6 @@
 """Progress bars of commands: a bar a stage on a terminal, a line a stage in a log."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,8 +12,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-from handssl.training import EpochReport
 
 
 @contextmanager
@@ -39,13 +37,3 @@ def progress_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]
                 console.print(f"{stage}: {total} done", highlight=False)
 
         yield advance
-
-
-def print_epochs(console: Console, run: Iterable[EpochReport], epochs: int) -> None:
-    """Train to the end, with a line for each of so many epochs."""
-    for report in run:
-        console.print(
-            f"epoch {report.epoch} of {epochs}: loss {report.loss:.4f}, "
-            f"{report.images_per_s:.0f} images/s",
-            highlight=False,
-        )

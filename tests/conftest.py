@@ -27,7 +27,10 @@ settings.load_profile("project")
 ROOT = Path(__file__).resolve().parent.parent
 
 # The rooms that pass tensors; the others annotate with protocols that beartype cannot check.
-TENSOR_ROOMS = ("augment", "encoders", "evaluation", "geometry", "objectives", "training")
+TENSOR_ROOMS = (
+    *("augment", "distributed", "encoders", "evaluation"),
+    *("geometry", "objectives", "training"),
+)
 install_import_hook([f"handssl.{room}" for room in TENSOR_ROOMS], "beartype.beartype")
 
 

@@ -1,22 +1,17 @@
-"""Colour augmentations: jitter in HSV, and grey."""
+"""Colour jitter in HSV."""
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
 import torch
+from annotated_types import Ge, Le
 from jaxtyping import Float
 from torch import Tensor
 
-from handssl.augment.augmentation import (
-    Appearance,
-    Occasional,
-    Regressable,
-    require_range,
-    uniform_between,
-)
+from handssl.augment.augmentation import Appearance, Regressable, uniform_between
 
-_EPSILON = 1e-12
+_EPSILON: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +26,17 @@ class ColorJitter(Appearance, Regressable):
     name: ClassVar[str] = "color_jitter"
     symbol: ClassVar[str] = "CJ"
     columns: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
-    regressed: ClassVar[tuple[str, ...]] = ("h", "s", "alpha", "beta")
     neutral: ClassVar[tuple[float, ...]] = (1.0, 1.0, 1.0, 0.0)
-    uniforms: ClassVar[int] = 4
-    key: ClassVar[str] = "color_jitter"
     worth_compiling: ClassVar[bool] = True
 
-    min_hue: float = 0.01
-    max_hue: float = 1.0
-    min_saturation: float = 0.01
-    max_saturation: float = 1.0
-    min_alpha: float = 0.5
-    max_alpha: float = 1.0
-    min_beta: float = 5 / 255
-    max_beta: float = 20 / 255
-
-    def __post_init__(self) -> None:
-        names = ("hue", "saturation", "alpha", "beta")
-        for name, (low, high), top in zip(
-            names, self._ranges(), (1.0, 1.0, 2.0, 1.0), strict=True
-        ):
-            require_range(f"color_jitter.{name}", low, high, minimum=0.0, maximum=top)
+    min_hue: Annotated[float, Ge(0), Le(1)] = 0.01
+    max_hue: Annotated[float, Ge(0), Le(1)] = 1.0
+    min_saturation: Annotated[float, Ge(0), Le(1)] = 0.01
+    max_saturation: Annotated[float, Ge(0), Le(1)] = 1.0
+    min_alpha: Annotated[float, Ge(0), Le(2)] = 0.5
+    max_alpha: Annotated[float, Ge(0), Le(2)] = 1.0
+    min_beta: Annotated[float, Ge(0), Le(1)] = 5 / 255
+    max_beta: Annotated[float, Ge(0), Le(1)] = 20 / 255
 
     def _ranges(self) -> tuple[tuple[float, float], ...]:
         return (
@@ -126,28 +111,3 @@ class ColorJitter(Appearance, Regressable):
             math.hypot((high - low) / math.sqrt(12), (low + high) / 2 - neutral)
             for (low, high), neutral in zip(self._ranges(), self.neutral, strict=True)
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColorDrop(Occasional):
-    """Grey instead of colour (luma of BT.601, as OpenCV and Pillow have it)."""
-
-    name: ClassVar[str] = "color_drop"
-    symbol: ClassVar[str] = "CD"
-    columns: ClassVar[tuple[str, ...]] = ("applied",)
-    uniforms: ClassVar[int] = 1
-    key: ClassVar[str] = "color_drop"
-
-    def transform(
-        self, images: Float[Tensor, "batch 3 height width"], details: Float[Tensor, "batch 0"]
-    ) -> Float[Tensor, "batch 3 height width"]:
-        """The grey image in all three channels."""
-        return grey(images).expand_as(images).contiguous()
-
-
-def grey(
-    images: Float[Tensor, "batch 3 height width"],
-) -> Float[Tensor, "batch 1 height width"]:
-    """0.299 R + 0.587 G + 0.114 B."""
-    red, green, blue = torch.split(images, 1, dim=1)
-    return torch.mul(red, 0.299).add_(green, alpha=0.587).add_(blue, alpha=0.114)

@@ -1,17 +1,20 @@
 """A composition of augmentations as one string, and all compositions of a set of them."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, cast, get_args
 
-from handssl.augment.augmentation import Appearance, Augmentation, Geometric, Regressable
-from handssl.augment.registry import APPEARANCE_ORDER, AUGMENTATIONS, GEOMETRIC_ORDER
+from handssl.augment.augmentation import Appearance, Augmentation, Geometric
+from handssl.augment.registry import (
+    APPEARANCE_ORDER,
+    AUGMENTATIONS,
+    GEOMETRIC_ORDER,
+    REGRESSABLE,
+)
 from handssl.errors import ConfigError
 
 Assignment = Literal["contrastive", "relative", "equivariant"]
 
-_LABEL_ORDER: Final = tuple(AUGMENTATIONS)
 _SYMBOLS: Final = {kind.symbol: name for name, kind in AUGMENTATIONS.items()}
 _EQUIVARIANT: Final = ("translate", "rotate", "scale")
 
@@ -49,14 +52,12 @@ class Composition:
                     f"composition must name each augmentation once, but got composition={self}; "
                     f"drop one {name}"
                 )
-        pairs = sorted(
-            zip(self.augmentations, self.objectives, strict=True),
-            key=lambda pair: _LABEL_ORDER.index(pair[0].name),
-        )
-        object.__setattr__(self, "augmentations", tuple(pair[0] for pair in pairs))
-        object.__setattr__(self, "objectives", tuple(pair[1] for pair in pairs))
-        for augmentation, objective in pairs:
-            _check_assignment(augmentation, objective)
+        labels = list(AUGMENTATIONS)
+        order = sorted(range(len(self.names)), key=lambda k: labels.index(self.names[k]))
+        object.__setattr__(self, "augmentations", tuple(self.augmentations[k] for k in order))
+        object.__setattr__(self, "objectives", tuple(self.objectives[k] for k in order))
+        for name, objective in self.assignment.items():
+            _check_assignment(name, objective)
 
     @classmethod
     def parse(cls, text: str) -> "Composition":
@@ -82,13 +83,8 @@ class Composition:
                 f'composition must have at most one "/", but got composition="{text}"; '
                 "a pair has two views"
             )
-        augmentations, objectives = _parse_view(first, text)
-        other = _parse_view(second, text) if slash else None
-        return cls(
-            augmentations=augmentations,
-            objectives=objectives,
-            second=cls(augmentations=other[0], objectives=other[1]) if other else None,
-        )
+        composition = _parse_view(first, text)
+        return replace(composition, second=_parse_view(second, text)) if slash else composition
 
     @classmethod
     def identity(cls) -> "Composition":
@@ -114,10 +110,10 @@ class Composition:
     @property
     def views(self) -> tuple["Composition", "Composition"]:
         """Compositions of the first and the second view of a pair."""
-        first = dataclasses.replace(self, second=None)
+        first = replace(self, second=None)
         if self.second is None:
             return first, first
-        return first, dataclasses.replace(self.second, shared_rows=self.shared_rows)
+        return first, replace(self.second, shared_rows=self.shared_rows)
 
     @property
     def geometric(self) -> tuple[Geometric, ...]:
@@ -137,21 +133,12 @@ class Composition:
 
         The other view has their neutral parameters then.
         """
-        names = {
-            augmentation.name
-            for view in self.views
-            for augmentation in view.augmentations
-            if isinstance(augmentation, Regressable)
-        }
-        return tuple(name for name in _LABEL_ORDER if name in names)
+        names = {name for view in self.views for name in view.names}
+        return tuple(name for name in REGRESSABLE if name in names)
 
     def restrict(self, objective: str) -> "Composition":
         """The part that is assigned to one objective, unassigned again; for mixed pairs."""
-        keep = [
-            augmentation
-            for augmentation, assigned in zip(self.augmentations, self.objectives, strict=True)
-            if assigned == objective
-        ]
+        keep = [a for a in self.augmentations if self.assignment[a.name] == objective]
         return Composition(
             augmentations=tuple(keep),
             objectives=(None,) * len(keep),
@@ -168,7 +155,7 @@ class Composition:
         for key, value in magnitudes.items():
             name, _, magnitude = key.partition(".")
             kind = _kind(name, key)
-            valid = [field.name for field in dataclasses.fields(kind)]
+            valid = [field.name for field in fields(kind)]
             if magnitude not in valid:
                 raise ConfigError(
                     f"magnitude must be one of {', '.join(f'{name}.{v}' for v in valid)}, but got "
@@ -177,12 +164,9 @@ class Composition:
             changes.setdefault(name, {})[magnitude] = float(value)
         for name, change in changes.items():
             AUGMENTATIONS[name](**change)
-        return dataclasses.replace(
+        return replace(
             self,
-            augmentations=tuple(
-                dataclasses.replace(augmentation, **changes.get(augmentation.name, {}))
-                for augmentation in self.augmentations
-            ),
+            augmentations=tuple(replace(a, **changes.get(a.name, {})) for a in self.augmentations),
             second=None if self.second is None else self.second.with_magnitudes(magnitudes),
         )
 
@@ -190,7 +174,7 @@ class Composition:
         """The string that `parse` reads, magnitudes aside."""
         text = "+".join(
             name if objective is None else f"{name}:{objective}"
-            for name, objective in zip(self.names, self.objectives, strict=True)
+            for name, objective in self.assignment.items()
         )
         return text if self.second is None else f"{text}/{self.second}"
 
@@ -230,9 +214,7 @@ def _kind(name: str, context: str) -> type[Augmentation]:
     return AUGMENTATIONS[name]
 
 
-def _parse_view(
-    text: str, context: str
-) -> tuple[tuple[Augmentation, ...], tuple[Assignment | None, ...]]:
+def _parse_view(text: str, context: str) -> Composition:
     augmentations: list[Augmentation] = []
     objectives: list[Assignment | None] = []
     for part in text.split("+") if text.strip() else []:
@@ -244,20 +226,17 @@ def _parse_view(
                 f'objective="{objective}" in "{context}"'
             )
         objectives.append(cast("Assignment", objective) if colon else None)
-    return tuple(augmentations), tuple(objectives)
+    return Composition(augmentations=tuple(augmentations), objectives=tuple(objectives))
 
 
-def _check_assignment(augmentation: Augmentation, objective: Assignment | None) -> None:
-    if objective == "relative" and not isinstance(augmentation, Regressable):
-        regressable = [
-            name for name, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)
-        ]
+def _check_assignment(name: str, objective: Assignment | None) -> None:
+    if objective == "relative" and name not in REGRESSABLE:
         raise ConfigError(
-            f"relative must be assigned to one of {', '.join(regressable)}, but got "
-            f"{augmentation.name}:relative; its parameters are ambiguous, assign contrastive"
+            f"relative must be assigned to one of {', '.join(REGRESSABLE)}, but got "
+            f"{name}:relative; its parameters are ambiguous, assign contrastive"
         )
-    if objective == "equivariant" and augmentation.name not in _EQUIVARIANT:
+    if objective == "equivariant" and name not in _EQUIVARIANT:
         raise ConfigError(
             f"equivariant must be assigned to one of {', '.join(_EQUIVARIANT)}, but got "
-            f"{augmentation.name}:equivariant; assign contrastive"
+            f"{name}:equivariant; assign contrastive"
         )

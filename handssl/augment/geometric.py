@@ -1,6 +1,7 @@
-"""Geometric augmentations: translate, scale and rotate, as maps of the source plane.
+"""Geometric augmentations: translate, scale, rotate and crop, as maps of the source plane.
 
-They act about the hand's centre in this order: rotate, translate, scale. A source point p goes to
+The first three act about the hand's centre in this order: rotate, translate, scale. A source point
+p goes to
 
     view = ((R (p − centre) − shift) / side_view + 1/2) · size − 1/2
     side_view = side · margin / 1.25
@@ -10,17 +11,18 @@ so the shift is seen as such in the view, whatever the rotation. Pixel centres a
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import torch
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment.augmentation import (
+    Augmentation,
     Frame,
     Geometric,
     Regressable,
-    require_range,
     uniform_between,
 )
 from handssl.errors import ConfigError
@@ -68,19 +70,14 @@ class Translate(Geometric, Regressable):
     name: ClassVar[str] = "translate"
     symbol: ClassVar[str] = "T"
     columns: ClassVar[tuple[str, ...]] = ("x_source_frac", "y_source_frac")
-    regressed: ClassVar[tuple[str, ...]] = ("x_frac", "y_frac")
     neutral: ClassVar[tuple[float, ...]] = (0.0, 0.0)
-    uniforms: ClassVar[int] = 2
-    key: ClassVar[str] = "translate_source"
 
-    max_px: float = 15.0
+    max_px: Annotated[float, Gt(0), Le(_SOURCE_PX / 2)] = 15.0
 
-    def __post_init__(self) -> None:
-        if not 0 < self.max_px <= _SOURCE_PX / 2:
-            raise ConfigError(
-                "translate.max_px must be > 0 and <= 112 (half of a 224 px source), but got "
-                f"translate.max_px={self.max_px:g}; leave translate out to shift nothing"
-            )
+    @property
+    def key(self) -> str:
+        """The shift in the source; "translate" is the one in the view."""
+        return "translate_source"
 
     def sample(self, uniforms: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 2"]:
         """Shift (x, y) as a fraction of the source's side."""
@@ -100,10 +97,7 @@ class Translate(Geometric, Regressable):
         return values_j - values_i
 
     def view_parameters(
-        self,
-        values: Float[Tensor, "batch 2"],
-        side_px: Float[Tensor, " batch"],
-        source_px: int,
+        self, values: Float[Tensor, "batch 2"], side_px: Float[Tensor, " batch"], source_px: int
     ) -> dict[str, Tensor]:
         """The shift as a fraction of the view's crop side, "translate"."""
         return {self.name: values * source_px / side_px[:, None]}
@@ -129,16 +123,14 @@ class Scale(Geometric, Regressable):
     name: ClassVar[str] = "scale"
     symbol: ClassVar[str] = "S"
     columns: ClassVar[tuple[str, ...]] = ("margin",)
-    regressed: ClassVar[tuple[str, ...]] = ("log_ratio",)
     neutral: ClassVar[tuple[float, ...]] = (NOMINAL_MARGIN,)
-    uniforms: ClassVar[int] = 1
-    key: ClassVar[str] = "scale"
 
-    min_margin: float = 0.9
-    max_margin: float = 1.5
+    min_margin: Annotated[float, Ge(0.1), Le(10)] = 0.9
+    max_margin: Annotated[float, Ge(0.1), Le(10)] = 1.5
 
     def __post_init__(self) -> None:
-        require_range("scale.margin", self.min_margin, self.max_margin, minimum=0.1, maximum=10.0)
+        # A slotted dataclass is a new class, which the argument-free super() does not know.
+        Augmentation.__post_init__(self)
         if self.min_margin == self.max_margin:
             raise ConfigError(
                 f"scale.max_margin must be > scale.min_margin, but got scale.max_margin="
@@ -191,19 +183,9 @@ class Rotate(Geometric, Regressable):
     name: ClassVar[str] = "rotate"
     symbol: ClassVar[str] = "Ro"
     columns: ClassVar[tuple[str, ...]] = ("angle_deg",)
-    regressed: ClassVar[tuple[str, ...]] = ("angle_deg",)
     neutral: ClassVar[tuple[float, ...]] = (0.0,)
-    uniforms: ClassVar[int] = 1
-    key: ClassVar[str] = "rotate"
 
-    max_deg: float = 45.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.max_deg <= 180:
-            raise ConfigError(
-                f"rotate.max_deg must be > 0 and <= 180, but got rotate.max_deg={self.max_deg:g}; "
-                "leave rotate out to rotate nothing"
-            )
+    max_deg: Annotated[float, Gt(0), Le(180)] = 45.0
 
     def sample(self, uniforms: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 1"]:
         """The angle in degrees."""
@@ -241,3 +223,43 @@ class Rotate(Geometric, Regressable):
     def neutral_rms(self) -> tuple[float, ...]:
         """The uniform's deviation; an angle within a half turn needs no wrapping."""
         return (self.max_deg / math.sqrt(3),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop(Geometric):
+    """A rectangle of the view, stretched to the whole of it; the last of the geometric ones.
+
+    Area and aspect ratio are SimCLR's (Chen et al. 2020; D10). The rectangle lies within
+    the crop of the nominal margin, after the others have moved the content.
+
+    Attributes:
+        min_area: Smallest share of the crop's area.
+        max_area: Largest share.
+        max_ratio: Largest width over height, and its inverse the smallest; uniform in log.
+    """
+
+    name: ClassVar[str] = "crop"
+    symbol: ClassVar[str] = "Cr"
+    columns: ClassVar[tuple[str, ...]] = ("x_frac", "y_frac", "width_frac", "height_frac")
+
+    min_area: Annotated[float, Ge(0.01), Le(1)] = 0.08
+    max_area: Annotated[float, Ge(0.01), Le(1)] = 1.0
+    max_ratio: Annotated[float, Ge(1), Le(4)] = 4 / 3
+
+    def sample(self, uniforms: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 4"]:
+        """Upper left corner, width and height as fractions of the crop's side."""
+        area = uniform_between(uniforms[:, :1], self.min_area, self.max_area)
+        log_ratio = math.log(self.max_ratio)
+        ratio = uniform_between(uniforms[:, 1:2], -log_ratio, log_ratio).exp()
+        sides = torch.cat([(area * ratio).sqrt(), (area / ratio).sqrt()], dim=1).clamp_max(1)
+        return torch.cat([uniforms[:, 2:] * (1 - sides), sides], dim=1)
+
+    def matrix(self, values: Float[Tensor, "batch 4"], frame: Frame) -> Float[Tensor, "batch 3 3"]:
+        """Brings the rectangle onto the whole crop, whose corner is centre − side/2."""
+        corner, sides = torch.split(values.double(), 2, dim=1)
+        origin = frame.centre_px - frame.side_px[:, None] / 2
+        matrix = torch.eye(3, dtype=torch.float64).repeat(len(values), 1, 1)
+        matrix[:, 0, 0], matrix[:, 1, 1] = 1 / sides[:, 0], 1 / sides[:, 1]
+        start = origin + corner * frame.side_px[:, None]
+        matrix[:, :2, 2] = origin - start / sides
+        return matrix

@@ -2,13 +2,10 @@
 
 from typing import Final
 
-from handssl.augment.augmentation import Augmentation
-from handssl.augment.color import ColorDrop, ColorJitter
-from handssl.augment.crop import Crop
-from handssl.augment.cutout import Cutout
-from handssl.augment.filters import GaussianBlur, Sobel
-from handssl.augment.geometric import Rotate, Scale, Translate
-from handssl.augment.noise import GaussianNoise
+from handssl.augment.augmentation import Augmentation, Regressable
+from handssl.augment.color import ColorJitter
+from handssl.augment.geometric import Crop, Rotate, Scale, Translate
+from handssl.augment.occasional import ColorDrop, Cutout, GaussianBlur, GaussianNoise, Sobel
 
 AUGMENTATIONS: Final[dict[str, type[Augmentation]]] = {
     "translate": Translate,
@@ -24,15 +21,13 @@ AUGMENTATIONS: Final[dict[str, type[Augmentation]]] = {
 }
 """In the order of labels: the paper's four in its order, then the others."""
 
+REGRESSABLE: Final = tuple(k for k, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable))
+"""Those that the relative objective can predict."""
+
 GEOMETRIC_ORDER: Final = ("rotate", "translate", "scale", "crop")
 """Order in which geometric augmentations act on a source point, before the crop is cut."""
 
 APPEARANCE_ORDER: Final = (
-    "color_jitter",
-    "color_drop",
-    "gaussian_blur",
-    "sobel",
-    "gaussian_noise",
-    "cutout",
+    *("color_jitter", "color_drop", "gaussian_blur", "sobel", "gaussian_noise", "cutout"),
 )
 """Order in which the others act on the view: the scene, the lens, the sensor, the obstacle."""

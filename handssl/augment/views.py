@@ -51,20 +51,13 @@ def sample_parameters(composition: Composition, generator: torch.Generator, n: i
             f"generator must be on the CPU, but got generator.device={generator.device}; views "
             "are drawn there so that every device sees the same ones"
         )
-    table = torch.rand(
-        (n, sum(augmentation.uniforms for augmentation in composition.augmentations)),
-        generator=generator,
-    )
+    widths = [len(augmentation.columns) for augmentation in composition.augmentations]
+    table = torch.rand((n, sum(widths)), generator=generator)
     if composition.shared_rows > 1:
         rows = torch.arange(n)
         table = table[rows - rows % composition.shared_rows]
-    parts = torch.split(
-        table, [augmentation.uniforms for augmentation in composition.augmentations], dim=1
-    )
-    return {
-        augmentation.key: augmentation.sample(part)
-        for augmentation, part in zip(composition.augmentations, parts, strict=True)
-    }
+    parts = zip(composition.augmentations, torch.split(table, widths, dim=1), strict=True)
+    return {augmentation.key: augmentation.sample(part) for augmentation, part in parts}
 
 
 def apply_views(
@@ -107,13 +100,10 @@ def apply_views(
         )
     n = len(images_u8)
     middle = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
+    whole = torch.full((n,), float(source_px), dtype=torch.float64)
     frame = Frame(
         centre_px=middle.repeat(n, 1) if centre_px is None else centre_px.cpu().double(),
-        side_px=(
-            torch.full((n,), float(source_px), dtype=torch.float64)
-            if side_px is None
-            else side_px.cpu().double()
-        ),
+        side_px=whole if side_px is None else side_px.cpu().double(),
         source_px=source_px,
     )
     cpu = {key: value.cpu() for key, value in parameters.items()}
@@ -125,15 +115,12 @@ def apply_views(
 
     views = torch.empty(n, 3, size, size, device=images_u8.device)
     # A view stays in the cache while many eager passes go over it; a compiled one needs no cache.
-    at_once, afterwards = (
-        ((), composition.appearance) if compiled else (composition.appearance, ())
-    )
     for rows, part in warped_parts(images_u8, matrix, size):
         view = part
-        for augmentation in at_once:
+        for augmentation in () if compiled else composition.appearance:
             view = augmentation.apply(view, cpu[augmentation.key][rows])
         views[rows] = view
-    for augmentation in afterwards:
+    for augmentation in composition.appearance if compiled else ():
         views = _compiled(type(augmentation))(augmentation, views, cpu[augmentation.key])
     device = images_u8.device
     return Views(
@@ -174,10 +161,7 @@ def _compiled(kind: type[Appearance]) -> Callable[[Appearance, Tensor, Tensor], 
     """`kind.apply`, through `torch.compile` where that pays and a C++ compiler is found."""
     compilers = (os.environ.get("CXX", ""), "g++", "clang++")
     if kind.worth_compiling and any(shutil.which(name) for name in compilers if name):
-        made: Callable[[Appearance, Tensor, Tensor], Tensor] = torch.compile(
-            kind.apply, dynamic=True
-        )
-        return made
+        return torch.compile(kind.apply, dynamic=True)
     return kind.apply
 
 

@@ -21,9 +21,7 @@ def shrink_factor(matrix: Float[Tensor, "batch 3 3"]) -> Float[Tensor, " batch"]
 
 
 def warp(
-    images: UInt8[Tensor, "batch 3 height width"],
-    matrix: Float[Tensor, "batch 3 3"],
-    size: int,
+    images: UInt8[Tensor, "batch 3 height width"], matrix: Float[Tensor, "batch 3 3"], size: int
 ) -> Float[Tensor, "batch 3 size size"]:
     """Views in [0, 1] of uint8 images under p_view = M p_source; zeros outside the source (D8).
 

@@ -7,14 +7,9 @@ from typing import Final
 
 from rich.console import Console
 
-from handssl.data import (
-    RawFolder,
-    Store,
-    StoreOptions,
-    build_store,
-    open_store,
-    write_joined,
-)
+from handssl.commands.arguments import fields_of
+from handssl.commands.printing import print_lines
+from handssl.data import RawFolder, Store, StoreOptions, build_store, open_store, write_joined
 from handssl.data.doctor.examine import examine
 from handssl.data.store.boxes import BOX_KINDS
 from handssl.drawing import contact_sheet
@@ -51,43 +46,29 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="the store's folder")
     add("--splits", nargs="+", help="raw splits; default training, or train and val")
     add("--annotator", default="all", help="InterHand v0: all, human_annot or machine_annot")
-    add(
-        "--boxes",
-        choices=BOX_KINDS,
-        default="joints",
-        help="joints (as in the paper, uses labels)",
-    )
+    add("--boxes", choices=BOX_KINDS, default="joints", help="joints: as in the paper, of labels")
     add("--boxes-file", type=Path, help="JSON of [x, y, width, height] by source id")
     add("--stored-px", type=int, default=224, help="largest side of a stored image, pixels")
     add("--name", help="the store's name")
     add("--strict", action="store_true", help="refuse unusable images instead of skipping them")
     add("--processes", type=int, help="worker processes; default every core")
     add("--no-decode", action="store_true", help="decode the pixels later, at their first use")
-    synthetic = parser.add_argument_group("synthetic hands")
-    synthetic.add_argument("--poses", type=int, default=1500, help="unique training poses")
-    synthetic.add_argument("--seed", type=int, default=0)
-    synthetic.add_argument("--domain", choices=("freihand", "interhand"), default="freihand")
-    synthetic.add_argument(
-        "--versions", type=int, default=4, help="backgrounds of a pose (freihand)"
-    )
-    synthetic.add_argument("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
-    synthetic.add_argument(
-        "--uniform-views", type=float, help="share of random viewpoints (freihand); default 0.15"
-    )
-    synthetic.add_argument("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
+    add = parser.add_argument_group("synthetic hands").add_argument
+    add("--poses", type=int, default=1500, help="unique training poses")
+    add("--seed", type=int, default=0)
+    add("--domain", choices=("freihand", "interhand"), default="freihand")
+    add("--versions", type=int, default=4, help="backgrounds of a pose (freihand)")
+    add("--evaluation", type=int, default=0, help="evaluation poses (freihand)")
+    add("--uniform-views", type=float, help="share of random viewpoints (freihand); default 0.15")
+    add("--cameras", type=int, default=4, help="cameras of a pose (interhand)")
     parser.set_defaults(run=_build)
 
 
 def _configure_join(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("stores", nargs="+", type=Path, help="folders of stores with different names")
-    add(
-        "--weights",
-        nargs="+",
-        type=float,
-        help="share of each store in the training rows of an epoch, with sum 1; default every row "
-        "once",
-    )
+    shares = "share of each store in an epoch's training rows, with sum 1; default every row once"
+    add("--weights", nargs="+", type=float, help=shares)
     add("--out", type=Path, required=True, help="the combined store's folder")
     parser.set_defaults(run=_join)
 
@@ -112,24 +93,12 @@ def _build(arguments: argparse.Namespace) -> int:
         def report(stage: str, done: int, total: int) -> None:
             advance(_STAGES[stage], done, total)
 
-        name = arguments.name
-        dataset = arguments.dataset
-        if dataset == "synthetic":
-            dataset, name = arguments.domain, name or _SYNTHETIC[arguments.domain]
+        if arguments.dataset == "synthetic":
+            arguments.dataset = arguments.domain
+            arguments.name = arguments.name or _SYNTHETIC[arguments.domain]
             _generate(arguments, lambda done, total: report("generate", done, total))
-        raw = RawFolder(
-            root=arguments.root,
-            dataset=dataset,
-            splits=arguments.splits,
-            annotator=arguments.annotator,
-            strict=arguments.strict,
-        )
-        options = StoreOptions(
-            name=name,
-            boxes=arguments.boxes,
-            boxes_file=arguments.boxes_file,
-            stored_px=arguments.stored_px,
-        )
+        raw = RawFolder(**fields_of(RawFolder, arguments))
+        options = StoreOptions(**fields_of(StoreOptions, arguments))
         build_store(
             raw.readers(),
             out,
@@ -150,20 +119,14 @@ def _generate(arguments: argparse.Namespace, progress: Callable[[int, int], None
     from handssl import synthetic  # noqa: PLC0415 -- real data need no renderer
 
     shared = {"poses": arguments.poses, "seed": arguments.seed, "workers": arguments.processes}
-    if arguments.domain == "freihand":
-        if arguments.uniform_views is not None:
-            shared["uniform_views"] = arguments.uniform_views
-        synthetic.generate_freihand(
-            arguments.root,
-            versions=arguments.versions,
-            evaluation=arguments.evaluation,
-            progress=progress,
-            **shared,
-        )
-    else:
-        synthetic.generate_interhand(
-            arguments.root, cameras=arguments.cameras, progress=progress, **shared
-        )
+    if arguments.domain == "interhand":
+        shared["cameras"] = arguments.cameras
+        synthetic.generate_interhand(arguments.root, progress=progress, **shared)
+        return
+    shared |= {"versions": arguments.versions, "evaluation": arguments.evaluation}
+    if arguments.uniform_views is not None:
+        shared["uniform_views"] = arguments.uniform_views
+    synthetic.generate_freihand(arguments.root, progress=progress, **shared)
 
 
 def _print_summary(console: Console, out: Path, store: Store) -> None:
@@ -174,9 +137,7 @@ def _print_summary(console: Console, out: Path, store: Store) -> None:
     skipped = info["skipped"]
     if skipped:
         lines.append(f"skipped {len(skipped):,} unusable images; the first: {skipped[0][1]}")
-    lines.append(f"draw some images: handssl data inspect {out} --out sheet.png")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, *lines, f"draw some images: handssl data inspect {out} --out sheet.png")
 
 
 def _join(arguments: argparse.Namespace) -> int:
@@ -200,7 +161,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
-    Console().print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(Console(), f"wrote {out}")
     return 0
 
 
@@ -208,16 +169,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
     console = Console()
     with progress_bars(console) as advance:
         findings = examine(
-            arguments.root,
-            progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
+            arguments.root, progress=lambda stage, *counts: advance(_STAGES[stage], *counts)
         )
     for finding in findings:
-        text = f"{finding.level:>7}  {finding.text}"
-        console.print(
-            text + (f"; {finding.advice}" if finding.advice else ""),
-            style=_STYLES[finding.level],
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        advice = f"; {finding.advice}" if finding.advice else ""
+        text = f"{finding.level:>7}  {finding.text}{advice}"
+        print_lines(console, text, style=_STYLES[finding.level])
     return int(any(finding.level == "error" for finding in findings))

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from handssl.commands.scores import print_scores
+from handssl.commands.printing import print_scores
 from handssl.data import Store, open_store
 from handssl.errors import ConfigError
-from handssl.evaluation.contest import official_scores
 from handssl.evaluation.finetune import evaluate_model
-from handssl.evaluation.interhand import interhand_mpjpe_mm
+from handssl.evaluation.official import interhand_mpjpe_mm, official_scores
 from handssl.evaluation.pose_model import PoseModel
 
 

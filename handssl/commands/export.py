@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from handssl.commands.printing import print_lines
 from handssl.encoders import Encoder, EncoderConfig, build_encoder, export_encoder
-from handssl.encoders.onnx import export_onnx
-from handssl.encoders.preprocessing import preprocessing_of, stated_preprocessing
+from handssl.encoders.export import export_onnx
+from handssl.encoders.weights import preprocessing_of, stated_preprocessing
 from handssl.errors import ConfigError, DataError
 from handssl.training.checkpoint import load_checkpoint
 
@@ -66,8 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
             metadata={"preprocessing": "inside", "model_card": card},
         )
         console.print(f"ONNX Runtime differs from PyTorch by {difference:.1e} of the largest")
-    names = ", ".join(str(path) for path in written)
-    console.print(f"wrote {names}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, f"wrote {', '.join(map(str, written))}")
     return 0
 
 

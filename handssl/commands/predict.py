@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from rich.console import Console
 
+from handssl.commands.printing import print_lines
 from handssl.drawing import draw_skeleton
 from handssl.errors import ConfigError, DataError
-from handssl.evaluation.contest import CONTEST_IMAGES, write_submission
+from handssl.evaluation.official import CONTEST_IMAGES, write_submission
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.prediction import PredictedPose, default_intrinsics, predict_pose
 from handssl.progress import progress_bars
@@ -21,37 +22,23 @@ from handssl.skeleton import JOINT_NAMES
 
 _PICTURES: Final = (".jpg", ".jpeg", ".png")
 
-_GUESSED: Final = (
-    "; without --intrinsics the camera is assumed, so distances from it are inaccurate"
-)
+_GUESSED: Final = "; without --intrinsics the camera is assumed, so distances are inaccurate"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add = parser.add_argument
-    add(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="photograph of one hand, or a folder"
-    )
-    add(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        help="pose model, from `handssl finetune` or `handssl probe --out`",
-    )
+    one = "photograph of one hand, or a folder"
+    add("images", nargs="+", type=Path, metavar="IMAGE", help=one)
+    model = "pose model, from `handssl finetune` or `handssl probe --out`"
+    add("--checkpoint", type=Path, required=True, help=model)
     add("--out", type=Path, default=Path("predictions"), help="folder of pictures and JSON")
-    add(
-        "--intrinsics",
-        type=Path,
-        help="JSON: a 3 × 3 camera matrix, or one for each image (as FreiHAND's "
-        "evaluation_K.json); default a focal length of 1.2 × the longer side",
-    )
+    cameras = "JSON: a 3 × 3 camera matrix, or one for each image (as FreiHAND's "
+    guess = "evaluation_K.json); default a focal length of 1.2 × the longer side"
+    add("--intrinsics", type=Path, help=cameras + guess)
     add("--bone-m", type=float, help="wrist to index knuckle, metres; default the training mean")
-    add(
-        "--scales",
-        type=Path,
-        help="JSON: the middle finger's proximal bone in each image, metres (as FreiHAND's "
-        "evaluation_scale.json), instead of --bone-m",
-    )
+    bones = "JSON: the middle finger's proximal bone in each image, metres (as FreiHAND's "
+    add("--scales", type=Path, help=bones + "evaluation_scale.json), instead of --bone-m")
     add("--left", action="store_true", help="left hands")
     add(
         "--freihand-zip",
@@ -98,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
         write_submission(arguments.freihand_zip, np.stack([pose.joints_m for pose in poses]))
         short = "" if len(poses) == CONTEST_IMAGES else f"; the contest has {CONTEST_IMAGES:,}"
         done = f"wrote {arguments.freihand_zip}: {len(poses):,} poses{short}"
-    console.print(done, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, done)
     return 0
 
 

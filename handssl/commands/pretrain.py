@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from handssl.commands.arguments import fields_of
+from handssl.commands.printing import print_epochs, print_lines
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig
 from handssl.objectives import objective_config
-from handssl.progress import print_epochs
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 
 
@@ -33,19 +34,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    warmup = arguments.warmup_epochs
+    if arguments.warmup_epochs is None:
+        arguments.warmup_epochs = arguments.epochs / 10
     config = PretrainConfig(
-        encoder=EncoderConfig(name=arguments.encoder, weights=arguments.weights),
-        objective=objective_config(arguments.objective),
-        composition=arguments.composition,
-        size_px=arguments.size_px,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        accumulation=arguments.accumulation,
-        optimizer=OptimizerConfig(
-            base_lr=arguments.base_lr,
-            warmup_epochs=arguments.epochs / 10 if warmup is None else warmup,
-        ),
+        **fields_of(PretrainConfig, arguments)
+        | {
+            "encoder": EncoderConfig(name=arguments.encoder, weights=arguments.weights),
+            "objective": objective_config(arguments.objective),
+            "optimizer": OptimizerConfig(**fields_of(OptimizerConfig, arguments)),
+        }
     )
     checkpoint: Path = arguments.checkpoint
     run = Pretraining(
@@ -58,5 +55,5 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     console = Console()
     print_epochs(console, run, config.epochs)
-    console.print(f"wrote {checkpoint}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, f"wrote {checkpoint}")
     return 0

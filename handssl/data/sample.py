@@ -1,4 +1,4 @@
-"""One labelled hand image, as readers and stores return it."""
+"""One labelled hand image, as readers and stores return it, and its labels alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,17 +10,32 @@ Side = Literal["right", "left"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandSample:
-    """An image of one hand with its labels, always as a right hand.
+class HandLabels:
+    """Labels of an image of one hand, always as a right hand: a left one is mirrored.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB. A left hand is mirrored: image, camera and joints.
-        intrinsics: (3, 3) float64 camera matrix of `image`, pixels, first pixel's centre at 0.
+        intrinsics: (3, 3) float64 camera matrix of the image, pixels, first pixel's centre at 0.
         joints_m: (21, 3) float64, camera frame, metres, FreiHAND's order; NaN where not labelled.
         valid: (21,) bool, False for a joint without a reliable label.
         side: The hand before mirroring.
         group: Pose or capture; all its images are in one split.
         source_id: The image's name, unique within its data set.
+    """
+
+    intrinsics: NDArray[np.float64]
+    joints_m: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    side: Side
+    group: str
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandSample(HandLabels):
+    """An image of one hand with its labels; a left hand is mirrored: image, camera and joints.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
 
     Example:
         >>> sample = HandSample(
@@ -37,9 +52,3 @@ class HandSample:
     """
 
     image: NDArray[np.uint8]
-    intrinsics: NDArray[np.float64]
-    joints_m: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-    side: Side
-    group: str
-    source_id: str

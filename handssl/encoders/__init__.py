@@ -3,11 +3,4 @@
 from handssl.encoders.encoder import ENCODERS, Encoder, EncoderConfig, MapEncoder, build_encoder
 from handssl.encoders.export import export_encoder
 
-__all__ = [
-    "ENCODERS",
-    "Encoder",
-    "EncoderConfig",
-    "MapEncoder",
-    "build_encoder",
-    "export_encoder",
-]
+__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "MapEncoder", "build_encoder", "export_encoder"]

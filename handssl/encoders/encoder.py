@@ -10,15 +10,22 @@ import torch.nn.functional as nnf
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handssl.encoders.hrnet import HRNETS, hrnet
-from handssl.encoders.preprocessing import (
+from handssl.encoders.backbones import (
+    HRNETS,
+    Backbone,
+    hrnet,
+    timm_backbone,
+    torchvision_resnet,
+)
+from handssl.encoders.weights import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     check_preprocessing,
+    imagenet_weights,
+    load_backbone,
     stated_preprocessing,
+    weights_file,
 )
-from handssl.encoders.resnet import Backbone, timm_backbone, torchvision_resnet
-from handssl.encoders.weights import imagenet_weights, load_backbone, weights_file
 from handssl.errors import ConfigError
 
 ENCODERS: Final[Mapping[str, Backbone]] = {

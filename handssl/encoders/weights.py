@@ -1,23 +1,75 @@
-"""Weights for a backbone: from ImageNet, or from a file of this project, torchvision or timm."""
+"""Weights for a backbone, from ImageNet or a file of this project, torchvision or timm.
 
+Files of this project state the preprocessing that their weights expect.
+"""
+
+import json
 import pickle
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from handssl.encoders.resnet import CLASSIFIER, Backbone
+from handssl.encoders.backbones import CLASSIFIER, Backbone
 from handssl.errors import ConfigError, DataError
+
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 _CONTAINERS = ("encoder", "state_dict", "model")
 _PREFIXES = ("module.", "encoder.", "backbone.", "backend_model.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
 _BESIDE = re.compile(r"projection_head\.|zroot_ref\.")
 """Keys in PeCLR's files that are not the encoder's: a pretraining and a fine-tuning head."""
+
+
+def preprocessing_of(size_px: int) -> dict[str, Any]:
+    """The statement beside weights: RGB in [0, 1] at this size, minus mean, over std."""
+    return {"size_px": size_px, "mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
+
+
+def check_preprocessing(stated: Mapping[str, Any], *, source: object) -> None:
+    """Refuse weights that were made for another normalisation.
+
+    Raises:
+        ConfigError: If mean or standard deviation differ; the size is free.
+        DataError: If the statement is incomplete.
+    """
+    try:
+        mean, std = list(stated["mean"]), list(stated["std"])
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"the preprocessing of {source} must state size_px, mean and std, but is {stated}; "
+            "export it again"
+        ) from error
+    if (mean, std) != (list(IMAGENET_MEAN), list(IMAGENET_STD)):
+        raise ConfigError(
+            f"preprocessing must normalise with ImageNet's mean and std, but {source} has "
+            f"mean={mean}, std={std}; export it anew"
+        )
+
+
+def stated_preprocessing(path: Path) -> dict[str, Any] | None:
+    """Preprocessing that a readable file of weights states; None for files of other projects."""
+    if path.suffix == ".safetensors":
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("preprocessing")
+        try:
+            metadata: dict[str, Any] | None = None if text is None else json.loads(text)
+        except ValueError as error:
+            raise DataError(
+                f"the preprocessing of {path} must be JSON, but got {text!r}; export it again"
+            ) from error
+        return metadata
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    stated = content.get("preprocessing") if isinstance(content, dict) else None
+    return stated if isinstance(stated, dict) else None
 
 
 def imagenet_weights(name: str, backbone: Backbone) -> dict[str, Tensor]:

@@ -3,9 +3,9 @@
 from handssl.evaluation.diagnostics import DiagnosticsConfig, diagnose, diagnosed
 from handssl.evaluation.finetune import Finetuning, evaluate_model
 from handssl.evaluation.finetune_config import FinetuneConfig
-from handssl.evaluation.interhand import interhand_mpjpe_mm
 from handssl.evaluation.lifting import Evaluated
 from handssl.evaluation.metrics import POSE_METRICS, joint_errors_cm, pck_curve, pose_metrics
+from handssl.evaluation.official import interhand_mpjpe_mm
 from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.probe import ProbeConfig, ProbeResult, linear_probe
 

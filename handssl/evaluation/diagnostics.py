@@ -1,7 +1,6 @@
 """Diagnostics of features beside the pose: invariance, equivariance, and rank.
 
-All three come from a few hundred views of validation images and cost a few per cent of a quick
-trial, nothing of a long one.
+They need a few hundred views of validation images, a few per cent of the time of a quick trial.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from handssl.augment import AUGMENTATIONS, Composition, Regressable
 from handssl.checked import check_fields
 from handssl.data import Store
 from handssl.encoders import Encoder
-from handssl.evaluation.features import EncodedViews, encode_views
+from handssl.evaluation.features import LabelledFeatures, extract_features
 from handssl.evaluation.ridge import fit_ridge
 from handssl.training.randomness import stream
 
@@ -54,11 +53,12 @@ def diagnosed(config: DiagnosticsConfig, *, images: int | None = None) -> tuple[
         ('invariance/rotate', 'equivariance/rotate', 'rankme')
     """
     folds = images is None or images >= 2 * _FOLDS
-    names = []
-    for name in config.augmentations:
-        names.append(f"invariance/{name}")
-        if folds and issubclass(AUGMENTATIONS[name], Regressable):
-            names.append(f"equivariance/{name}")
+    names = [
+        f"{kind}/{name}"
+        for name in config.augmentations
+        for kind in ("invariance", "equivariance")
+        if kind == "invariance" or (folds and issubclass(AUGMENTATIONS[name], Regressable))
+    ]
     return (*names, "rankme")
 
 
@@ -72,8 +72,7 @@ def diagnose(
 ) -> dict[str, float]:
     """Diagnostics of an encoder on a store's first images.
 
-    Augmentations have their released magnitudes, whatever the encoder was trained with, so that
-    encoders can be compared.
+    Augmentations have their released magnitudes for every encoder, so that encoders compare.
 
     Returns:
         `invariance/<name>` (mean cosine similarity of centred features of the plain view and one
@@ -84,8 +83,8 @@ def diagnose(
     encoder = encoder.to(torch.device(device))
     store = store.select(np.arange(min(config.images, len(store))))
 
-    def encode(composition: str) -> EncodedViews:
-        return encode_views(
+    def encode(composition: str) -> LabelledFeatures:
+        return extract_features(
             encoder,
             store,
             Composition.parse(composition),
@@ -122,9 +121,7 @@ def invariance(
 
 
 def relative_r2(
-    a: Float[Tensor, "n feature"],
-    b: Float[Tensor, "n feature"],
-    targets: Float[Tensor, "n dim"],
+    a: Float[Tensor, "n feature"], b: Float[Tensor, "n feature"], targets: Float[Tensor, "n dim"]
 ) -> float:
     """R² on held-out pairs of a ridge regression from both views' features to their targets.
 

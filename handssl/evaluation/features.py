@@ -1,7 +1,6 @@
 """Features of a frozen encoder, with the 2.5D pose of the same views."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -59,36 +58,29 @@ class LabelledFeatures:
     Attributes:
         features: (n, D) float32.
         labels: Of the same n views.
+        parameters: Of their augmentations; `join` leaves them out.
     """
 
     features: Float[Tensor, "batch feature"]
     labels: ViewLabels
+    parameters: Parameters = field(default_factory=dict)
 
     @staticmethod
     def join(parts: "list[LabelledFeatures]") -> "LabelledFeatures":
         """All rows of several passes."""
         labels = [part.labels for part in parts]
+        tensors = {
+            name: torch.cat([getattr(part, name) for part in labels])
+            for name in ("pose", "valid", "bone_m", "intrinsics")
+        }
+        groups = np.concatenate([part.groups for part in labels])
         return LabelledFeatures(
             features=torch.cat([part.features for part in parts]),
-            labels=ViewLabels(
-                pose=torch.cat([part.pose for part in labels]),
-                valid=torch.cat([part.valid for part in labels]),
-                bone_m=torch.cat([part.bone_m for part in labels]),
-                intrinsics=torch.cat([part.intrinsics for part in labels]),
-                groups=np.concatenate([part.groups for part in labels]),
-            ),
+            labels=ViewLabels(**tensors, groups=groups),
         )
 
 
-class EncodedViews(NamedTuple):
-    """Features of views, on the CPU, and how the views were made."""
-
-    features: Float[Tensor, "batch feature"]
-    parameters: Parameters
-    matrix: Float[Tensor, "batch 3 3"]
-
-
-def encode_views(
+def extract_features(
     encoder: nn.Module,
     store: Store,
     composition: Composition,
@@ -97,8 +89,8 @@ def encode_views(
     size_px: int,
     device: torch.device,
     batch_size: int = 256,
-) -> EncodedViews:
-    """Features of one view of every image; the encoder is in evaluation mode meanwhile.
+) -> LabelledFeatures:
+    """Features and labels of one view of every image; the encoder is in evaluation mode meanwhile.
 
     Args:
         encoder: On `device`; images in [0, 1] to one vector each.
@@ -109,7 +101,7 @@ def encode_views(
         device: Where views and features are computed.
         batch_size: Images at a time; does not change the result beyond rounding.
     """
-    parts: list[EncodedViews] = []
+    parts: list[tuple[Tensor, Parameters, Tensor]] = []
     centre_px, side_px = torch.from_numpy(store.centre_px), torch.from_numpy(store.side_px)
     training = encoder.training
     encoder.eval()
@@ -126,42 +118,15 @@ def encode_views(
                     side_px=side_px[rows],
                 )
                 images = views.images.contiguous(memory_format=torch.channels_last)
-                parts.append(
-                    EncodedViews(
-                        encoder(images).float().cpu(),
-                        {name: value.cpu() for name, value in views.parameters.items()},
-                        views.matrix.cpu(),
-                    )
-                )
+                parameters = {name: value.cpu() for name, value in views.parameters.items()}
+                parts.append((encoder(images).float().cpu(), parameters, views.matrix.cpu()))
     finally:
         encoder.train(training)
-    return EncodedViews(
-        torch.cat([part.features for part in parts]),
-        {n: torch.cat([part.parameters[n] for part in parts]) for n in parts[0].parameters},
-        torch.cat([part.matrix for part in parts]),
-    )
-
-
-def extract_features(
-    encoder: nn.Module,
-    store: Store,
-    composition: Composition,
-    generator: torch.Generator,
-    *,
-    size_px: int,
-    device: torch.device,
-    batch_size: int = 256,
-) -> LabelledFeatures:
-    """`encode_views` with the labels of the same views; the arguments are the same."""
-    views = encode_views(
-        encoder,
-        store,
-        composition,
-        generator,
-        size_px=size_px,
-        device=device,
-        batch_size=batch_size,
-    )
+    features, parameters_of, matrices = zip(*parts, strict=True)
     return LabelledFeatures(
-        features=views.features, labels=view_labels(views.matrix, store, size_px=size_px)
+        features=torch.cat(features),
+        labels=view_labels(torch.cat(matrices), store, size_px=size_px),
+        parameters={
+            name: torch.cat([part[name] for part in parameters_of]) for name in parameters_of[0]
+        },
     )

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le
 from handssl.augment import Composition
 from handssl.checked import OneOf, check_fields
 from handssl.encoders import EncoderConfig
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.training import OptimizerConfig
 
 MODES: Final = ("frozen", "unfrozen", "supervised")
@@ -55,16 +55,16 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "finetune.")
-        if self.mode == "supervised" and self.encoder.weights not in ("random", "imagenet"):
-            raise ConfigError(
-                "encoder.weights must be random or imagenet for mode=supervised, but got "
-                f"weights={self.encoder.weights}; use mode=unfrozen to train it further"
-            )
-        if self.optimizer.warmup_epochs >= self.epochs:
-            raise ConfigError(
-                f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
-                f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual"
-            )
+        require(
+            self.mode != "supervised" or self.encoder.weights in ("random", "imagenet"),
+            "encoder.weights must be random or imagenet for mode=supervised, but got "
+            f"weights={self.encoder.weights}; use mode=unfrozen to train it further",
+        )
+        require(
+            self.optimizer.warmup_epochs < self.epochs,
+            f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
+            f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual",
+        )
         Composition.parse(self.composition)
 
     @property

@@ -19,20 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError, require
 from handssl.geometry import procrustes_align
 from handssl.skeleton import WRIST
 
 Alignment = Literal["none", "root", "procrustes", "procrustes_proper"]
 
-_FREIHAND_THRESHOLDS_CM: NDArray[np.float64] = np.linspace(0.0, 5.0, 100, dtype=np.float64)
-_PAPER_THRESHOLDS_CM: NDArray[np.float64] = np.arange(100, dtype=np.float64) * 0.5
-
-PCK_RANGES: Final[Mapping[str, tuple[NDArray[np.float64], bool]]] = {
-    "5cm": (_FREIHAND_THRESHOLDS_CM, True),
-    "50cm": (_PAPER_THRESHOLDS_CM, False),
+PCK_RANGES: Final[Mapping[str, tuple[NDArray[np.float64], Literal["left", "right"]]]] = {
+    "5cm": (np.linspace(0.0, 5.0, 100, dtype=np.float64), "right"),
+    "50cm": (np.arange(100, dtype=np.float64) * 0.5, "left"),
 }
-"""Thresholds of either evaluation, and whether an error equal to one is correct."""
+"""Thresholds of either evaluation; an error equal to one is correct where it says `right`."""
 
 _ALIGNMENTS: dict[str, tuple[Alignment, Alignment]] = {
     "": ("none", "none"),
@@ -83,12 +80,9 @@ def pose_metrics(
     """
     metrics = {}
     for prefix, (official, paper) in _ALIGNMENTS.items():
-        by_official = joint_errors_cm(prediction_m, target_m, valid, alignment=official)
-        by_paper = (
-            by_official
-            if paper == official
-            else joint_errors_cm(prediction_m, target_m, valid, alignment=paper)
-        )
+        by_official = by_paper = joint_errors_cm(prediction_m, target_m, valid, alignment=official)
+        if paper != official:
+            by_paper = joint_errors_cm(prediction_m, target_m, valid, alignment=paper)
         if np.isnan(by_official).all():
             raise DataError(
                 "valid must leave at least one joint (and its wrist) to evaluate, but got none; "
@@ -96,8 +90,8 @@ def pose_metrics(
             )
         metrics[f"{prefix}mpjpe_cm"] = float(np.nanmean(by_official))
         metrics[f"{prefix}median_pje_cm"] = float(np.nanmedian(by_paper))
-        metrics[f"{prefix}auc_5cm"] = pck_auc(by_official, _FREIHAND_THRESHOLDS_CM, inclusive=True)
-        metrics[f"{prefix}auc_50cm"] = pck_auc(by_paper, _PAPER_THRESHOLDS_CM, inclusive=False)
+        metrics[f"{prefix}auc_5cm"] = pck_auc(by_official, limit="5cm")
+        metrics[f"{prefix}auc_50cm"] = pck_auc(by_paper, limit="50cm")
     return metrics
 
 
@@ -143,22 +137,19 @@ def joint_errors_cm(
     return errors
 
 
-def pck_auc(
-    error_cm: NDArray[np.float64], thresholds_cm: NDArray[np.float64], *, inclusive: bool
-) -> float:
+def pck_auc(error_cm: NDArray[np.float64], *, limit: str) -> float:
     """Area under the curve of correct key points, divided by the range, mean over joints.
 
-    PCK_k(t) is the share of joint k's errors with error ≤ t (`inclusive`) or error < t; the
+    PCK_k(t) is the share of joint k's errors with error ≤ t (`5cm`) or error < t (`50cm`); the
     area is the trapezoid rule's over the thresholds. Joints that are never valid are left out.
 
     Args:
         error_cm: (n, joints) errors, NaN where they do not count.
-        thresholds_cm: Increasing thresholds.
-        inclusive: Whether an error equal to the threshold is correct.
+        limit: A key of `PCK_RANGES`.
     """
+    widths = np.diff(PCK_RANGES[limit][0])
     areas = []
-    widths = np.diff(thresholds_cm)
-    for correct, count in _correct(error_cm, thresholds_cm, inclusive=inclusive):
+    for correct, count in _correct(error_cm, limit):
         height = (correct[1:] + correct[:-1]) / (2 * count)
         areas.append((height * widths).sum() / widths.sum())
     return float(np.mean(areas))
@@ -170,8 +161,7 @@ def pck_curve(
     """Share of correct key points over the threshold: the mean over joints of their curves.
 
     Args:
-        error_cm: (n, joints) errors, NaN where they do not count, such as `joint_errors_cm` gives
-            for any alignment.
+        error_cm: (n, joints) errors of any alignment, NaN where they do not count.
         limit: A key of `PCK_RANGES`: `5cm` is FreiHAND's evaluation, `50cm` the paper's.
 
     Returns:
@@ -182,26 +172,20 @@ def pck_curve(
         ConfigError: If `limit` is unknown.
         DataError: If no joint counts.
     """
-    if limit not in PCK_RANGES:
-        raise ConfigError(f"limit must be one of {', '.join(PCK_RANGES)}, but got limit={limit!r}")
-    thresholds_cm, inclusive = PCK_RANGES[limit]
-    curves = [
-        correct / count
-        for correct, count in _correct(error_cm, thresholds_cm, inclusive=inclusive)
-    ]
+    choices = ", ".join(PCK_RANGES)
+    require(limit in PCK_RANGES, f"limit must be one of {choices}, but got limit={limit!r}")
+    curves = [correct / count for correct, count in _correct(error_cm, limit)]
     if not curves:
         raise DataError("error_cm must have at least one joint that counts, but got NaN alone")
-    return thresholds_cm.copy(), np.mean(curves, axis=0)
+    return PCK_RANGES[limit][0].copy(), np.mean(curves, axis=0)
 
 
-def _correct(
-    error_cm: NDArray[np.float64], thresholds_cm: NDArray[np.float64], *, inclusive: bool
-) -> Iterator[tuple[NDArray[np.int64], int]]:
+def _correct(error_cm: NDArray[np.float64], limit: str) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Correct errors at each threshold, and all errors, of each joint that has any."""
+    thresholds_cm, side = PCK_RANGES[limit]
     for joint in error_cm.T:
         errors = np.sort(joint[~np.isnan(joint)])
         if errors.size:
-            side: Literal["left", "right"] = "right" if inclusive else "left"
             yield np.searchsorted(errors, thresholds_cm, side), errors.size
 
 
@@ -212,21 +196,16 @@ def _checked(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     prediction = torch.as_tensor(prediction_m).detach().cpu().double()
     target = torch.as_tensor(target_m).detach().cpu().double()
-    if prediction.shape != target.shape or prediction.ndim != 3 or prediction.shape[-1] != 3:
-        raise ConfigError(
-            "prediction_m and target_m must both be (n, joints, 3), but got "
-            f"prediction_m={tuple(prediction.shape)} and target_m={tuple(target.shape)}"
-        )
-    mask = (
-        torch.ones(target.shape[:2], dtype=torch.bool)
-        if valid is None
-        else torch.as_tensor(valid).detach().cpu().bool()
+    require(
+        prediction.shape == target.shape and prediction.ndim == 3 and prediction.shape[-1] == 3,
+        "prediction_m and target_m must both be (n, joints, 3), but got "
+        f"prediction_m={tuple(prediction.shape)} and target_m={tuple(target.shape)}",
     )
-    if mask.shape != target.shape[:2]:
-        raise ConfigError(
-            f"valid must be {tuple(target.shape[:2])}, one value a joint, but got "
-            f"valid={tuple(mask.shape)}"
-        )
+    mask = torch.ones(target.shape[:2], dtype=torch.bool)
+    if valid is not None:
+        mask = torch.as_tensor(valid).detach().cpu().bool()
+    shape, wanted = tuple(mask.shape), tuple(target.shape[:2])
+    require(shape == wanted, f"valid must be {wanted}, one value a joint, but got valid={shape}")
     if not prediction[mask].isfinite().all():
         raise DataError("prediction_m must be finite, but got NaN or infinite coordinates")
     if not target[mask].isfinite().all():

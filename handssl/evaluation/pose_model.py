@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
-from handssl.encoders.preprocessing import check_preprocessing, preprocessing_of
+from handssl.encoders.weights import check_preprocessing, preprocessing_of
 from handssl.errors import DataError
 from handssl.evaluation.heads import pose_head
 from handssl.evaluation.ridge import LinearMap

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from handssl.augment.warp import warp
 from handssl.data.camera import mirror_intrinsics, mirror_joints
 from handssl.data.store.boxes import MARGIN, Box
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.evaluation.pose_model import PoseModel
 from handssl.skeleton import SCALE_BONE
 
@@ -20,11 +20,8 @@ _FIRST_HALF_SIDE: Final = 0.33
 _FOCAL: Final = 1.2
 """Focal length over the image's longer side where no camera is known: 45° of view, a phone's."""
 
-_SMALLEST_SIDE: Final = 0.05
-_LARGEST_SIDE: Final = 2.0
-"""Bounds of the second box's side over the image's longer side: a first guess may be absurd. Its
-centre stays within the image."""
-
+_SIDES: Final = (0.05, 2.0)
+"""Bounds of the second box's side over the image's longer side: a first guess may be absurd."""
 
 _SHORTEST_M: Final = 1e-3
 """A predicted bone counts as at least this long when it is scaled to a known length."""
@@ -78,23 +75,21 @@ def predict_pose(
     Raises:
         ConfigError: If the camera matrix is unusable.
     """
-    if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
-        raise ConfigError(
-            f"intrinsics must be a finite 3 × 3 matrix, but got intrinsics={intrinsics.tolist()}"
-        )
-    if abs(np.linalg.det(intrinsics)) < 1e-9:
-        raise ConfigError(
-            "intrinsics must be invertible, but got a singular "
-            f"intrinsics={intrinsics.tolist()}; leave it out if the camera is unknown"
-        )
+    require(
+        intrinsics.shape == (3, 3) and bool(np.isfinite(intrinsics).all()),
+        f"intrinsics must be a finite 3 × 3 matrix, but got intrinsics={intrinsics.tolist()}",
+    )
+    require(
+        abs(np.linalg.det(intrinsics)) >= 1e-9,
+        "intrinsics must be invertible, but got a singular "
+        f"intrinsics={intrinsics.tolist()}; leave it out if the camera is unknown",
+    )
     height, width = image.shape[:2]
     camera = mirror_intrinsics(intrinsics, width) if left else intrinsics
     pixels = torch.from_numpy(np.ascontiguousarray(image[:, ::-1] if left else image))
     pixels = pixels.permute(2, 0, 1)[None]
-    box = Box(
-        centre_px=((width - 1) / 2, (height - 1) / 2),
-        side_px=2 * _FIRST_HALF_SIDE * min(width, height),
-    )
+    side_px = 2 * _FIRST_HALF_SIDE * min(width, height)
+    box = Box(centre_px=((width - 1) / 2, (height - 1) / 2), side_px=side_px)
     joints_px, _ = _predict_in(model, pixels, box, camera, model.bone_m)
     box = _box_about(joints_px, width, height)
     joints_px, joints_m = _predict_in(model, pixels, box, camera, bone_m or model.bone_m)
@@ -132,10 +127,10 @@ def _predict_in(
 
 
 def _box_about(joints_px: NDArray[np.float64], width: int, height: int) -> Box:
-    """The square that stores have about labelled joints, about predicted ones."""
+    """The box about predicted joints, as stores have it about labelled ones."""
     centre = joints_px.mean(axis=0)
     side = 2 * MARGIN * float(np.linalg.norm(joints_px - centre, axis=1).max())
-    longer_px = max(width, height)
-    side = min(max(side, _SMALLEST_SIDE * longer_px), _LARGEST_SIDE * longer_px)
+    smallest, largest = (bound * max(width, height) for bound in _SIDES)
+    side = min(max(side, smallest), largest)
     centre = centre.clip(0, (width - 1, height - 1))
     return Box(centre_px=(float(centre[0]), float(centre[1])), side_px=side)

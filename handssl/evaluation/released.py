@@ -84,6 +84,5 @@ def train_released(
 def _in_fractions(layer: nn.Linear, unit: Tensor) -> LinearMap:
     scale = 1 / unit.double().repeat(21)
     return LinearMap(
-        weight=layer.weight.detach().double().mT * scale,
-        bias=layer.bias.detach().double() * scale,
+        weight=layer.weight.detach().double().mT * scale, bias=layer.bias.detach().double() * scale
     )

@@ -11,28 +11,17 @@ PENALTIES: Final = tuple(10.0 ** (k / 2) for k in range(-12, 5))
 """Relative to the mean diagonal of the features' covariance: 10⁻⁶ to 10²."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standardiser:
-    """Features to zero mean and unit variance, as measured on the rows that a fit sees.
+def standardise(
+    x: Float[Tensor, "batch feature"],
+) -> tuple[Float[Tensor, "batch feature"], Float[Tensor, " feature"], Float[Tensor, " feature"]]:
+    """Rows of zero mean and unit variance, and the mean and scale that make them so.
 
-    Attributes:
-        mean: (D,) float64.
-        scale: (D,) one over the standard deviation; 0 for features that do not vary.
+    The scale is one over the standard deviation; 0 for features whose spread is below a millionth
+    of the features' size.
     """
-
-    mean: Float[Tensor, " feature"]
-    scale: Float[Tensor, " feature"]
-
-    @classmethod
-    def measure(cls, x: Float[Tensor, "batch feature"]) -> "Standardiser":
-        """Of these rows; a spread below a millionth of the features' size counts as none."""
-        std, mean = torch.std_mean(x, dim=0, correction=0)
-        varies = std > 1e-6 * x.square().mean().sqrt()
-        return cls(mean=mean, scale=torch.where(varies, 1 / std, 0.0))
-
-    def __call__(self, x: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch feature"]:
-        """Standardised rows."""
-        return (x - self.mean) * self.scale
+    std, mean = torch.std_mean(x, dim=0, correction=0)
+    scale = torch.where(std > 1e-6 * x.square().mean().sqrt(), 1 / std, 0.0)
+    return (x - mean) * scale, mean, scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +63,7 @@ def fit_ridge(
 
     Minimises ‖Xw + b − y‖² / n + λ ‖w‖² for standardised X; with XᵀX / n = V diag(e) Vᵀ the
     solution is w = V diag(1 / (e + λ)) Vᵀ Xᵀy / n for every λ at once. The penalty is the one
-    with the smallest mean absolute error on the held-out rows, as in the pose
-    metrics.
+    with the smallest mean absolute error on the held-out rows, as in the pose metrics.
 
     Args:
         x: Features.
@@ -100,9 +88,8 @@ class _Decomposition:
     """
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
-        self._standardiser = Standardiser.measure(x)
+        standard, self._x_mean, self._scale = standardise(x)  # (n, D), (D,), (D,)
         self._mean = y.mean(0)
-        standard = self._standardiser(x)  # (n, D)
         rows, features = standard.shape
         # XᵀX (D, D) or XXᵀ (n, n), whichever is smaller, and its eigenvectors.
         primal = rows >= features
@@ -122,9 +109,5 @@ class _Decomposition:
         penalties = penalty.expand(len(self._mean))
         # (D or n, K); then back to (D, K), and from standardised to plain features.
         rotated = self._moments / (self._values[:, None] + penalties)
-        weight = (self._vectors @ rotated) * self._standardiser.scale[:, None]
-        return Ridge(
-            weight=weight,
-            bias=self._mean - self._standardiser.mean @ weight,
-            penalty=penalties,
-        )
+        weight = (self._vectors @ rotated) * self._scale[:, None]
+        return Ridge(weight=weight, bias=self._mean - self._x_mean @ weight, penalty=penalties)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from handssl.evaluation.ridge import Ridge, Standardiser, fit_ridge
+from handssl.evaluation.ridge import Ridge, fit_ridge, standardise
 
 _REWEIGHTINGS: Final = 20
 _DESCENTS: Final = 12
@@ -31,23 +31,19 @@ def fit_robust(
     L1 loss. Its normal equations are solved for all outputs at once by conjugate gradients,
     preconditioned in the features' eigenbasis and started from the last solution.
 
-    Args:
-        x: Features.
-        y: Targets, all finite.
-        held_out: Rows that choose the penalty; at least one of each kind.
+    Arguments are those of `fit_ridge`.
     """
     start = fit_ridge(x, y, held_out)
     x, y = x.double(), y.double()
-    standardiser = Standardiser.measure(x)
-    standard = standardiser(x)
+    standard, x_mean, scale = standardise(x)
     rows = len(x)
     values, vectors = torch.linalg.eigh(standard.mT @ standard / rows)
     design = torch.cat([standard @ vectors, torch.ones(rows, 1, dtype=torch.float64)], dim=1)
     moments = design.mT @ (y - y.mean(0)) / rows
     diagonal = torch.cat([values.clamp_min(0), torch.ones(1, dtype=torch.float64)])[:, None]
 
-    # Outputs that ridge fits all but exactly, such as the wrist's depth of 0, have no residual
-    # to speak of; there a hundredth of their spread takes its place.
+    # Outputs that ridge fits exactly, such as the wrist's depth of 0, have no residual: a
+    # hundredth of their spread replaces it.
     spread = 0.01 * (y - y.mean(0)).abs().mean(0) + 1e-12
     level = (start(x) - y).abs().mean(0).maximum(spread)
     ridge_penalty = start.penalty.expand(len(diagonal), -1).clone()
@@ -65,10 +61,8 @@ def fit_robust(
             design.mT @ (weight * residual) / rows - penalty * solution,
             1 / (weight.mean(0) * diagonal + penalty),
         )
-    slopes = (vectors @ solution[:-1]) * standardiser.scale[:, None]
-    return Ridge(
-        weight=slopes, bias=solution[-1] - standardiser.mean @ slopes, penalty=start.penalty
-    )
+    slopes = (vectors @ solution[:-1]) * scale[:, None]
+    return Ridge(weight=slopes, bias=solution[-1] - x_mean @ slopes, penalty=start.penalty)
 
 
 def _descend(

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment import Composition
+from handssl.distributed import mean_over_workers
 from handssl.objectives.config import CareConfig
 from handssl.objectives.contrastive import ContrastiveObjective
-from handssl.objectives.gather import mean_over_workers
 from handssl.objectives.objective import ObjectiveOutput, ViewPair
 
 

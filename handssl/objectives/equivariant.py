@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment import Composition, Parameters, Views
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.objectives.config import EquivariantConfig
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.objective import ViewPair
@@ -38,43 +38,33 @@ class EquivariantObjective(ContrastiveObjective):
         undone: Sequence[str] | None = None,
     ) -> None:
         super().__init__(config, composition, feature_dim)
-        geometric = {
-            augmentation.name for view in composition.views for augmentation in view.geometric
-        }
-        if not geometric:
-            raise ConfigError(
-                "composition must have a geometric augmentation for the equivariant objective, "
-                f'but got composition="{composition}"; add rotate or translate, or set '
-                "objective.name=contrastive"
-            )
-        if config.projection_dim % 2:
-            raise ConfigError(
-                "projection_dim must be even for the equivariant objective, but got "
-                f"projection_dim={config.projection_dim}; the paper's is 128, 64 points"
-            )
+        geometric = {change.name for view in composition.views for change in view.geometric}
+        require(
+            bool(geometric),
+            "composition must have a geometric augmentation for the equivariant objective, but "
+            f'got composition="{composition}"; add rotate, or set objective.name=contrastive',
+        )
+        require(
+            config.projection_dim % 2 == 0,
+            "projection_dim must be even for the equivariant objective, but got "
+            f"projection_dim={config.projection_dim}; the paper's is 128, 64 points",
+        )
         self.undone = frozenset(geometric if undone is None else undone)
-        if config.equivariance == "exact" and self.undone != geometric:
-            raise ConfigError(
-                "equivariance must be released where only some geometric augmentations are "
-                f"undone, but got equivariance=exact for {', '.join(sorted(self.undone))} out of "
-                f"{', '.join(sorted(geometric))}; assign equivariant to all of them"
-            )
+        require(
+            config.equivariance == "released" or self.undone == geometric,
+            "equivariance must be released where only some geometric augmentations are undone, "
+            f"but got equivariance=exact for {', '.join(sorted(self.undone))} out of "
+            f"{', '.join(sorted(geometric))}; assign equivariant to all of them",
+        )
 
     def project(
         self, pair: ViewPair
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
         """Projections of both views with their motion undone."""
         z_a, z_b = super().project(pair)
-        return (
-            self._undo(z_a, pair.a),
-            self._undo(z_b, pair.b),
-        )
+        return self._undo(z_a, pair.a), self._undo(z_b, pair.b)
 
-    def _undo(
-        self,
-        z: Float[Tensor, "batch dim"],
-        views: Views,
-    ) -> Float[Tensor, "batch dim"]:
+    def _undo(self, z: Float[Tensor, "batch dim"], views: Views) -> Float[Tensor, "batch dim"]:
         # Products of pixel coordinates need more than the 8 bits that autocast would leave them.
         with torch.autocast(device_type=z.device.type, enabled=False):
             if self.config.equivariance == "exact":

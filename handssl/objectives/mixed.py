@@ -16,12 +16,7 @@ from handssl.objectives.config import (
 )
 from handssl.objectives.contrastive import ContrastiveObjective
 from handssl.objectives.equivariant import EquivariantObjective
-from handssl.objectives.objective import (
-    Objective,
-    ObjectiveOutput,
-    PairObjective,
-    ViewPair,
-)
+from handssl.objectives.objective import Objective, ObjectiveOutput, PairObjective, ViewPair
 from handssl.objectives.relative import RelativeObjective
 
 

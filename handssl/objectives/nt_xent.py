@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from handssl import distributed
-from handssl.errors import ConfigError
-from handssl.objectives.gather import gather_rows, mean_over_workers
+from handssl.distributed import gather_rows, mean_over_workers
+from handssl.errors import require
 
 
 def nt_xent(
@@ -45,7 +45,19 @@ def nt_xent(
         >>> round(nt_xent(z, z, temperature=1.0).item(), 4)  # −log(e / (e + 6))
         1.1654
     """
-    _check(z_a, z_b, temperature, chunk_size)
+    require(
+        temperature > 0,
+        f"temperature must be > 0, but got temperature={temperature}; the paper uses 0.5",
+    )
+    require(
+        chunk_size is None or chunk_size >= 1,
+        f"chunk_size must be >= 1 or None, but got chunk_size={chunk_size}; try 512",
+    )
+    require(
+        z_a.shape == z_b.shape,
+        f"z_b must have the shape of z_a, {tuple(z_a.shape)}, but got z_b.shape="
+        f"{tuple(z_b.shape)}; pass both views of the same images",
+    )
     with torch.autocast(device_type=z_a.device.type, enabled=False):
         unit_a, unit_b = nnf.normalize(z_a.float(), dim=1), nnf.normalize(z_b.float(), dim=1)
         # Anchors are this worker's n images, keys the N = total images of all workers:
@@ -53,11 +65,10 @@ def nt_xent(
         anchors = torch.cat([unit_a, unit_b])
         keys = torch.cat([gather_rows(unit_a), gather_rows(unit_b)])
         n, total = len(unit_a), len(keys) // 2
-        if total < 2:
-            raise ConfigError(
-                f"batch_size must be >= 2, but got batch_size={total}; a contrastive loss needs "
-                "at least one other image as negative"
-            )
+        require(
+            total >= 2,
+            f"batch_size must be >= 2, but got batch_size={total}; another image is the negative",
+        )
         # (2n,) column of the anchor itself, which is no negative, and of its other view.
         index = torch.arange(n, device=keys.device) + distributed.rank() * n
         anchor_index = torch.cat([index, index + total])
@@ -113,19 +124,3 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         grad_anchors, grad_keys = ctx.saved_tensors
         return grad_anchors * grad, grad_keys * grad, None, None, None, None
-
-
-def _check(z_a: Tensor, z_b: Tensor, temperature: float, chunk_size: int | None) -> None:
-    if not temperature > 0:
-        raise ConfigError(
-            f"temperature must be > 0, but got temperature={temperature}; the paper uses 0.5"
-        )
-    if chunk_size is not None and chunk_size < 1:
-        raise ConfigError(
-            f"chunk_size must be >= 1 or None, but got chunk_size={chunk_size}; try 512"
-        )
-    if z_a.shape != z_b.shape:
-        raise ConfigError(
-            f"z_b must have the shape of z_a {tuple(z_a.shape)}, but got z_b.shape="
-            f"{tuple(z_b.shape)}; pass both views of the same images"
-        )

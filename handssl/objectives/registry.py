@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from handssl.augment import Composition
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.objectives.care import CareObjective
 from handssl.objectives.config import ObjectiveConfig
 from handssl.objectives.contrastive import ContrastiveObjective
@@ -37,19 +37,14 @@ def build_objective(
 
     Example:
         >>> from handssl.objectives import objective_config
-        >>> objective = build_objective(
-        ...     objective_config("contrastive"), Composition.parse("rotate"), 512
-        ... )
+        >>> objective = build_objective(objective_config(), Composition.parse("rotate"), 512)
         >>> type(objective).__name__, [str(pair) for pair in objective.pairs]
         ('ContrastiveObjective', ['rotate'])
     """
-    assigned = any(
-        objective is not None for view in composition.views for objective in view.objectives
+    assigned = any(any(view.objectives) for view in composition.views)
+    require(
+        config.name == "mixed" or not assigned,
+        "objective.name must be mixed for a composition that assigns objectives, but got "
+        f'objective.name={config.name} with composition="{composition}"; or drop the assignments',
     )
-    if assigned and config.name != "mixed":
-        raise ConfigError(
-            f"objective.name must be mixed for a composition that assigns objectives, but got "
-            f'objective.name={config.name} with composition="{composition}"; drop the assignments '
-            "or set objective.name=mixed"
-        )
     return OBJECTIVES[config.name](config, composition, feature_dim)

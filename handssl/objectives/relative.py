@@ -4,13 +4,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handssl.augment import AUGMENTATIONS, Composition, Parameters, Regressable, wrap_deg
-from handssl.errors import ConfigError
+from handssl.augment import Composition, Parameters, Regressable, wrap_deg
+from handssl.augment.registry import REGRESSABLE
+from handssl.distributed import mean_over_workers
+from handssl.errors import require
 from handssl.objectives.config import RelativeConfig
-from handssl.objectives.gather import mean_over_workers
-from handssl.objectives.heads import RelativeHead
 from handssl.objectives.objective import ObjectiveOutput, PairObjective, ViewPair
 from handssl.objectives.targets import regressable_kind, relative_targets
+
+
+class RelativeHead(nn.Module):
+    """g_t(h_i, h_j): concatenation, linear, ReLU, linear: 1024 → 1024 → dim in the paper."""
+
+    def __init__(self, feature_dim: int, target_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(2 * feature_dim, 2 * feature_dim),
+            nn.ReLU(),
+            nn.Linear(2 * feature_dim, target_dim),
+        )
+
+    def forward(
+        self, features_i: Float[Tensor, "batch dim"], features_j: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, "batch target_dim"]:
+        """Predicted relative parameters of each ordered pair (i, j)."""
+        prediction: Tensor = self.layers(torch.cat([features_i, features_j], dim=1))
+        return prediction
 
 
 class RelativeObjective(PairObjective):
@@ -25,13 +44,11 @@ class RelativeObjective(PairObjective):
     def __init__(self, config: RelativeConfig, composition: Composition, feature_dim: int) -> None:
         super().__init__(config, composition)
         self.names = composition.regressable
-        if not self.names:
-            regressable = [n for n, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
-            raise ConfigError(
-                f"composition must have one of {', '.join(regressable)} for the relative "
-                f'objective, but got composition="{composition}"; add one, or set '
-                "objective.name=contrastive"
-            )
+        require(
+            bool(self.names),
+            f"composition must have one of {', '.join(REGRESSABLE)} for the relative objective, "
+            f'but got composition="{composition}"; add one, or set objective.name=contrastive',
+        )
         self.standard_deviations = _standard_deviations(composition)
         self.heads = nn.ModuleDict(
             {name: RelativeHead(feature_dim, self._target_dim(name)) for name in self.names}
@@ -71,17 +88,14 @@ class RelativeObjective(PairObjective):
             terms[f"sigma/{name}"] = sigma
             terms[f"error/{name}{unit}"] = self._error(name, prediction.detach(), target)
             if unit and not self._as_sincos(name):
-                spread = self._spread(name)
-                terms[f"sigma/{name}{unit}"] = _as_ratio(sigma * spread[0], unit)
+                terms[f"sigma/{name}{unit}"] = _as_ratio(sigma * self._spread(name)[0], unit)
         return ObjectiveOutput(loss=loss, terms=terms)
 
     def _as_sincos(self, name: str) -> bool:
         return name == "rotate" and self.config.rotation == "sincos"
 
     def _target_dim(self, name: str) -> int:
-        if self._as_sincos(name):
-            return 2
-        return len(regressable_kind(name).regressed)
+        return 2 if self._as_sincos(name) else len(regressable_kind(name).neutral)
 
     def _targets(
         self, views_i: Parameters, views_j: Parameters
@@ -115,18 +129,14 @@ class RelativeObjective(PairObjective):
         return (1.0,) if self.config.targets == "released" else self.standard_deviations[name]
 
     def _error(
-        self,
-        name: str,
-        prediction: Float[Tensor, "batch dim"],
-        target: Float[Tensor, "batch dim"],
+        self, name: str, prediction: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]
     ) -> Float[Tensor, ""]:
         """This worker's mean absolute error in physical units."""
         if self._as_sincos(name):
             angles = [torch.atan2(x[:, 0], x[:, 1]).rad2deg() for x in (prediction, target)]
             return wrap_deg(angles[0] - angles[1]).abs().mean()
         error = (prediction - target) * target.new_tensor(self._spread(name))
-        if name == "rotate":
-            error = wrap_deg(error)
+        error = wrap_deg(error) if name == "rotate" else error
         return _as_ratio(error.abs().mean(), self._unit(name))
 
 
@@ -142,18 +152,11 @@ def _standard_deviations(composition: Composition) -> dict[str, tuple[float, ...
     """
     deviations: dict[str, tuple[float, ...]] = {}
     for name in composition.regressable:
-        per_view = [
-            augmentation
-            for view in composition.views
-            for augmentation in view.augmentations
-            if augmentation.name == name and isinstance(augmentation, Regressable)
-        ]
-        deviations[name] = (
-            per_view[0].neutral_rms()
-            if len(per_view) == 1
-            else tuple(
-                ((a * a + b * b) / 2) ** 0.5
-                for a, b in zip(*(one.difference_std() for one in per_view), strict=True)
-            )
-        )
+        of_views = [a for v in composition.views for a in v.augmentations if a.name == name]
+        kinds = [a for a in of_views if isinstance(a, Regressable)]
+        if len(kinds) == 1:
+            deviations[name] = kinds[0].neutral_rms()
+        else:
+            pairs = zip(*(kind.difference_std() for kind in kinds), strict=True)
+            deviations[name] = tuple(((a * a + b * b) / 2) ** 0.5 for a, b in pairs)
     return deviations

@@ -1,16 +1,16 @@
 """Relative parameters of two views, the targets of the relative objective (eq. 2, hole R1)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from handssl.augment import AUGMENTATIONS, Regressable
+from handssl.augment.registry import REGRESSABLE
 from handssl.errors import ConfigError
 
-Targets = Literal["standardised", "released"]
 TARGETS: Final = ("standardised", "released")
 
 
@@ -78,10 +78,8 @@ def relative_targets(
             radians = difference.deg2rad()
             result[name] = torch.cat([radians.sin(), radians.cos()], dim=1)
             continue
-        if standard_deviations is not None:
-            std = standard_deviations[name]
-        else:
-            std = kind().difference_std() if shared else kind().neutral_rms()
+        default = kind().difference_std if shared else kind().neutral_rms
+        std = default() if standard_deviations is None else standard_deviations[name]
         # A magnitude that never varies has nothing to standardise: its difference is 0.
         divisor = theta_i.new_tensor([value if value > 0 else 1.0 for value in std])
         result[name] = difference / divisor
@@ -96,9 +94,8 @@ def regressable_kind(name: str) -> type[Regressable]:
     """
     kind = AUGMENTATIONS.get(name)
     if kind is None or not issubclass(kind, Regressable):
-        regressable = [key for key, kind in AUGMENTATIONS.items() if issubclass(kind, Regressable)]
         raise ConfigError(
-            f"names must be among {', '.join(regressable)} for the relative objective, but got "
+            f"names must be among {', '.join(REGRESSABLE)} for the relative objective, but got "
             f'"{name}"; the parameters of the others are ambiguous'
         )
     return kind

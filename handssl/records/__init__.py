@@ -12,7 +12,6 @@ Records are the only truth about a study. Every file appears atomically; Ray's a
 derives from the records and may be deleted.
 """
 
-from handssl.records.compact import COMPACT, is_whole, read_compact_table, write_compact_table
 from handssl.records.description import StudyDescription
 from handssl.records.files import (
     append_jsonl,
@@ -22,10 +21,7 @@ from handssl.records.files import (
     write_jsonl,
     write_npz,
 )
-from handssl.records.identity import canonical_hash, seed_from
-from handssl.records.nested import flatten, unflatten
-from handssl.records.parquet import compile_parquet
-from handssl.records.provenance import git_state, now
+from handssl.records.identity import canonical_hash, git_state, now, seed_from
 from handssl.records.reading import (
     read_description,
     read_entries,
@@ -33,17 +29,17 @@ from handssl.records.reading import (
     read_records,
     read_trial_records,
 )
-from handssl.records.record import (
-    OBJECTIVE,
-    SCHEMA,
-    Failure,
-    Kind,
-    Record,
-    Rung,
-    Status,
-    upgrade,
-)
+from handssl.records.record import OBJECTIVE, SCHEMA, Failure, Kind, Record, Rung, Status, upgrade
 from handssl.records.source import Source, open_source
+from handssl.records.table import (
+    COMPACT,
+    compile_parquet,
+    flatten,
+    is_whole,
+    read_compact_table,
+    unflatten,
+    write_compact_table,
+)
 
 __all__ = [
     "COMPACT",

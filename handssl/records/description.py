@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from handssl.errors import DataError
-from handssl.records.record import SCHEMA
+from handssl.records.record import SCHEMA, check_schema
 
 _MAPPINGS = ("fidelity", "data", "versions", "git", "config")
 
@@ -49,12 +49,7 @@ class StudyDescription:
         Raises:
             DataError: The schema is newer, or a field has the wrong type.
         """
-        schema = value.get("schema", 1)
-        if not isinstance(schema, int) or schema > SCHEMA:
-            raise DataError(
-                f"{file} has schema={schema!r}, made by a newer version than this one, which "
-                f"reads schema={SCHEMA}; update it"
-            )
+        check_schema(value, file)
         names = {f.name for f in dataclasses.fields(cls)}
         values = {name: item for name, item in value.items() if name in names and item is not None}
         for name, item in values.items():

@@ -1,8 +1,11 @@
-"""The hash that identifies a trial, and the seeds that derive from it."""
+"""Where a number comes from: the hash and the seeds of a trial, the code's revision, the time."""
 
+import datetime
 import hashlib
 import json
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -26,3 +29,29 @@ def seed_from(*parts: object) -> int:
     """
     text = "/".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def git_state() -> dict[str, Any]:
+    """`revision` of the code, and whether it is `dirty`: changed since; nulls outside a checkout.
+
+    Example:
+        >>> sorted(git_state())
+        ['dirty', 'revision']
+    """
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    dirty = None if changes is None else bool(changes)
+    return {"revision": _git("rev-parse", "HEAD"), "dirty": dirty}
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).resolve().parents[2]), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601, seconds, as in 2026-01-31T12:00:00+00:00."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from handssl.errors import DataError
-from handssl.records.compact import COMPACT, read_compact_table
 from handssl.records.description import StudyDescription
 from handssl.records.files import read_json
 from handssl.records.record import Record
 from handssl.records.source import Source, open_source
+from handssl.records.table import COMPACT, read_compact_table
 
 Entry = tuple[str, str, Record | DataError | None]
 """File from the study's folder, trial, and its record; the error of a broken one, or None."""
@@ -101,10 +101,8 @@ def _read_trial(source: Source, trial: str) -> Entry:
         return file, trial, Record.from_dict(read_json(raw, file), file=file, trial=trial)
     except FileNotFoundError:
         return file, trial, None
-    except OSError as error:
-        return file, trial, DataError(f"{file} cannot be read ({error})")
-    except DataError as error:
-        return file, trial, error
+    except (OSError, DataError) as error:
+        return file, trial, _unreadable(file, error)
 
 
 def _read_compact(source: Source) -> Iterator[Entry]:
@@ -112,11 +110,8 @@ def _read_compact(source: Source) -> Iterator[Entry]:
         rows = list(read_compact_table(source.read(COMPACT)))
     except FileNotFoundError:
         return
-    except OSError as error:
-        yield COMPACT, "", DataError(f"{COMPACT} cannot be read ({error})")
-        return
-    except DataError as error:
-        yield COMPACT, "", error
+    except (OSError, DataError) as error:
+        yield COMPACT, "", _unreadable(COMPACT, error)
         return
     for number, row in enumerate(rows):
         trial = str(row.get("trial") or f"row {number}")
@@ -124,3 +119,7 @@ def _read_compact(source: Source) -> Iterator[Entry]:
             yield COMPACT, trial, Record.from_dict(row, file=f"{COMPACT}, {trial}", trial=trial)
         except DataError as error:
             yield COMPACT, trial, error
+
+
+def _unreadable(file: str, error: OSError | DataError) -> DataError:
+    return error if isinstance(error, DataError) else DataError(f"{file} cannot be read ({error})")

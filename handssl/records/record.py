@@ -213,13 +213,7 @@ def upgrade(value: Mapping[str, Any], *, file: object = "record.json") -> dict[s
         >>> upgrade({"schema": 1, "config": {"epochs": 2, "transfer": {"mode": "frozen"}}})
         {'schema': 2, 'config': {'epochs': 2}, 'kind': 'fit', 'transfer': {'mode': 'frozen'}}
     """
-    schema = value.get("schema", 1)
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise DataError(
-            f"{file} has schema={schema!r}, made by a newer version than this one, which reads "
-            f"schema={SCHEMA}; update it"
-        )
-    if schema == SCHEMA:
+    if check_schema(value, file) == SCHEMA:
         return dict(value)
     config = value.get("config")
     config = dict(config) if isinstance(config, Mapping) else {}
@@ -229,15 +223,28 @@ def upgrade(value: Mapping[str, Any], *, file: object = "record.json") -> dict[s
     return upgraded if transfer is None else upgraded | {"transfer": transfer}
 
 
+def check_schema(value: Mapping[str, Any], file: object) -> int:
+    """The schema of a file's content, 1 where it has none; a newer one is refused."""
+    schema = value.get("schema", 1)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise DataError(
+            f"{file} has schema={schema!r}, made by a newer version than this one, which reads "
+            f"schema={SCHEMA}; update it"
+        )
+    return schema
+
+
 def _rung(values: Mapping[str, Any]) -> Rung:
-    metrics = {name: value for name, value in values.items() if name not in ("epoch", "step")}
-    return Rung(epoch=values.get("epoch", 0), step=values.get("step", 0), metrics=metrics)
+    metrics = {**values}
+    return Rung(epoch=metrics.pop("epoch", 0), step=metrics.pop("step", 0), metrics=metrics)
 
 
 def _failure(values: Mapping[str, Any]) -> Failure:
-    named = {name: values.get(name) or "" for name in ("type", "message")}
-    details = {k: v for k, v in values.items() if k not in ("type", "message", "traceback")}
-    return Failure(**named, traceback=values.get("traceback"), details=details)
+    details = {**values}
+    kind, message = (details.pop(name, None) or "" for name in ("type", "message"))
+    return Failure(
+        type=kind, message=message, traceback=details.pop("traceback", None), details=details
+    )
 
 
 @functools.cache

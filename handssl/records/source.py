@@ -81,34 +81,30 @@ def open_source(folder: str | os.PathLike[str]) -> Source:
         DataError: There is no such folder, or the file system cannot be reached.
     """
     text = os.fspath(folder)
-    if "://" not in text:
-        source = Source(uri=text, local=Path(text).absolute())
-    else:
-        try:
-            source = _open_uri(text)
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                f"study must be a folder that can be read, but got study={redact(text)} ({reason})"
-            ) from error
-    if source.local is not None and not source.local.is_dir():
-        raise DataError(_missing(text))
+    try:
+        source, exists = _open(text)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"study must be a folder that can be read, but got study={redact(text)} ({reason})"
+        ) from error
+    if not exists:
+        raise DataError(
+            f"study must be an existing folder of results, but got study={redact(text)}; give the "
+            "folder that holds study.json and trials/"
+        )
     return source
 
 
-def _open_uri(uri: str) -> Source:
-    import pyarrow.fs  # noqa: PLC0415 - only where a study is not on this machine
+def _open(text: str) -> tuple[Source, bool]:
+    """A folder by its path or URI, and whether it exists."""
+    local = Path(text).absolute()
+    if "://" in text:
+        import pyarrow.fs  # noqa: PLC0415 - only where a study is not on this machine
 
-    files, root = open_filesystem(uri)
-    if files.type_name == "local":
-        return Source(uri=uri, local=Path(root))
-    if files.get_file_info(root).type != pyarrow.fs.FileType.Directory:
-        raise DataError(_missing(uri))
-    return Source(uri=redact(uri), local=None, files=files, root=root)
-
-
-def _missing(text: str) -> str:
-    return (
-        f"study must be an existing folder of results, but got study={redact(text)}; give the "
-        "folder that holds study.json and trials/"
-    )
+        files, root = open_filesystem(text)
+        if files.type_name != "local":
+            exists = files.get_file_info(root).type == pyarrow.fs.FileType.Directory
+            return Source(uri=redact(text), local=None, files=files, root=root), exists
+        local = Path(root)
+    return Source(uri=text, local=local), local.is_dir()

@@ -16,7 +16,7 @@ from handssl.data.raw.dataset import PARTIAL
 from handssl.errors import DataError
 
 GENERATOR_VERSION: Final = 2
-"""Grows whenever the same seed would give other bytes."""
+"""To be raised when the same seed gives other bytes."""
 
 _COMPLETE: Final = "synthetic.json"
 
@@ -27,9 +27,9 @@ class Request:
 
     Attributes:
         domain: Data set whose layout and appearance it imitates: "freihand" or "interhand".
-        seed: Seed of every pose's own generator.
+        seed: Seed of the data set; each pose has a generator of this seed and its number.
         counts: Named numbers and shares: poses, versions, cameras and the like.
-        generator_version: Of the code that draws.
+        generator_version: Version of the code that draws.
     """
 
     domain: str
@@ -43,11 +43,11 @@ class GeneratedFolder:
 
     Args:
         root: The folder; made when missing.
-        request: What it is to hold.
+        request: Its content.
 
     Raises:
-        DataError: `root` is a file, cannot be written, holds other files, or was begun or
-            finished for another request.
+        DataError: `root` is a file, cannot be written, holds other files, or has a marker of
+            another request.
     """
 
     def __init__(self, root: Path, request: Request) -> None:
@@ -55,23 +55,23 @@ class GeneratedFolder:
         self.request = request
         if root.exists() and not root.is_dir():
             raise DataError(f"out must be a folder, but got out={root}, a file; name another path")
-        marker = next((root / n for n in (_COMPLETE, PARTIAL) if (root / n).exists()), None)
-        if marker is not None:
-            self._compare(marker)
-        elif root.is_dir() and any(root.iterdir()):
+        for marker in (root / _COMPLETE, root / PARTIAL):
+            if marker.exists():
+                self._compare(marker)
+                return
+        if root.is_dir() and any(root.iterdir()):
             raise DataError(
                 f"out must be a new or empty folder, or one begun by this generator, but "
                 f"got out={root}, which holds other files; name another folder"
             )
-        if marker is None:
-            try:
-                root.mkdir(parents=True, exist_ok=True)
-                write_file(root / PARTIAL, _to_json(asdict(request)))
-            except OSError as error:
-                raise DataError(
-                    f"out must be a folder that can be written, but got out={root} "
-                    f"({error.strerror}); name another folder"
-                ) from error
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            write_file(root / PARTIAL, _to_json(asdict(request)))
+        except OSError as error:
+            raise DataError(
+                f"out must be a folder that can be written, but got out={root} "
+                f"({error.strerror}); name another folder"
+            ) from error
 
     @property
     def complete(self) -> bool:
@@ -79,12 +79,7 @@ class GeneratedFolder:
         return (self.root / _COMPLETE).exists()
 
     def finish(self, labels: dict[str, Any], digest: str) -> None:
-        """Write the label files (path in the folder → JSON value), then the marker.
-
-        Args:
-            labels: JSON files of the data set.
-            digest: SHA-256 of all images, in the order in which `verify` will see them.
-        """
+        """Write the label files (name → JSON value), then the marker with the images' SHA-256."""
         checksums = {}
         for name, value in labels.items():
             content = json.dumps(value).encode()
@@ -95,19 +90,16 @@ class GeneratedFolder:
         self._clear()
 
     def _clear(self) -> None:
-        """Delete the mark of a partial folder and the partial files of killed processes."""
+        """Delete the marker of a partial folder and the partial files of killed processes."""
         for path in self.root.rglob(f".*{SUFFIX}.*"):
             path.unlink(missing_ok=True)
         (self.root / PARTIAL).unlink(missing_ok=True)
 
     def verify(self, digest: str) -> None:
-        """Check a complete folder against its marker.
-
-        Args:
-            digest: SHA-256 of all images as they are on disk now.
+        """Check a complete folder, whose images have this SHA-256, against its marker.
 
         Raises:
-            DataError: A label file or an image is missing or is not what was written.
+            DataError: A label file or an image is missing or changed.
         """
         marker = json.loads((self.root / _COMPLETE).read_text())
         for name, checksum in marker["labels_sha256"].items():
@@ -126,22 +118,22 @@ class GeneratedFolder:
         )
 
     def _compare(self, marker: Path) -> None:
+        asked = asdict(self.request)
         try:
             recorded = json.loads(marker.read_text())
             if "look" in recorded:  # the name of `domain` in earlier versions
                 recorded["domain"] = recorded.pop("look")
-            existing = {name: recorded[name] for name in asdict(self.request)}
+            existing = {name: recorded[name] for name in asked}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"out must hold a readable {marker.name}, but got out={self.root} ({error}); "
                 f"delete the folder and generate it again"
             ) from error
-        asked = asdict(self.request)
-        if existing != asked:
-            different = [name for name in asked if existing[name] != asked[name]]
-            differences = ", ".join(
-                f"{name}={existing[name]} instead of {name}={asked[name]}" for name in different
-            )
+        if differences := ", ".join(
+            f"{name}={existing[name]} instead of {name}={value}"
+            for name, value in asked.items()
+            if existing[name] != value
+        ):
             raise DataError(
                 f"out must hold the data set that is asked for, but got out={self.root} with "
                 f"{differences}; name another folder, or delete this one"
@@ -154,7 +146,7 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
         with atomic_path(path, durable=durable) as partial:
             partial.write_bytes(content)
     except FileNotFoundError:
-        # Another process that generates the same data set has finished and deleted partial files.
+        # Another process has finished the same data set and deleted all partial files.
         if not path.exists():
             raise
 

@@ -1,12 +1,12 @@
-"""The FreiHAND-like look: a right hand before a green screen, and cut out onto other scenes."""
+"""The FreiHAND domain: a right hand before a green screen, and composited onto other scenes."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handssl.skeleton import SCALE_BONE
+from handssl.synthetic.arrays import Floats, Singles
 from handssl.synthetic.backdrop import draw_backdrop, draw_green_screen
 from handssl.synthetic.camera import draw_rotation, frame_hand
 from handssl.synthetic.light import diffuse_light, draw_daylight, shine
@@ -14,29 +14,27 @@ from handssl.synthetic.pose import HandPose, draw_pose, draw_proportions
 from handssl.synthetic.raster import rasterise
 from handssl.synthetic.rig import load_rig
 from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
-from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dressed_surface
+from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dress
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 Split = Literal["training", "evaluation"]
 
 SIDE_PX: Final = 224
 _CENTRE_PX: Final = np.array([112.0, 112.0])
-"""FreiHAND's principal point; with pixel centres at integers, half a pixel off the middle."""
+"""FreiHAND's principal point: half a pixel off the middle, as pixel centres are at integers."""
 
 _SPLITS: Final = {"training": 0, "evaluation": 1}
 UNIFORM_VIEWS: Final = 0.15
-"""Share of the poses that are seen from anywhere; the others are held as one holds up a hand."""
+"""Share of the poses seen from any direction; the others are held up naturally."""
 
 _METERED: Final = 0.35
-"""Mean linear albedo of skin that is shown without a longer exposure."""
+"""Skin with a smaller mean linear albedo is exposed longer."""
 
 _JPEG_QUALITY: Final = 92
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """One posed hand before one camera: all that the labels need.
+    """One posed hand before one camera: everything that the labels need.
 
     Attributes:
         pose: The hand.
@@ -90,21 +88,19 @@ def render_capture(
 ) -> tuple[list[bytes], bytes]:
     """JPEGs of a pose in its background versions, and of its mask.
 
-    Version 0 of the training split stands before the green screen; all other versions, and all
-    of the evaluation split, are composited onto scenes, each with its own recolouring of the
-    hand. The hand is rendered once.
+    Version 0 of the training split is before the green screen; all other versions, and the whole
+    evaluation split, are composited onto scenes, each with another recolouring of the hand.
     """
     generator = np.random.default_rng([seed, _SPLITS[split], index, 1])
     colour, cover = _render_hand(capture, generator)
     images = []
     for version in range(versions):
-        green = split == "training" and version == 0
-        if green:
-            backdrop = draw_green_screen(generator, SIDE_PX)
-            image = colour + (1 - cover) * backdrop
+        if split == "training" and version == 0:
+            hand, backdrop = colour, draw_green_screen(generator, SIDE_PX)
         else:
             backdrop = draw_backdrop(generator, SIDE_PX)
-            image = _recolour(colour, cover, backdrop, generator) + (1 - cover) * backdrop
+            hand = _recolour(colour, cover, backdrop, generator)
+        image = hand + (1 - cover) * backdrop
         noisy = add_noise(image, generator, float(generator.uniform(0.003, 0.016)))
         sigma_px = float(generator.uniform(0, 0.7))
         images.append(encode_jpeg(blur(noisy, sigma_px), _JPEG_QUALITY))
@@ -114,17 +110,10 @@ def render_capture(
 
 def _render_hand(capture: Capture, generator: np.random.Generator) -> tuple[Singles, Singles]:
     """The hand alone: display colours times coverage (h, w, 3), and coverage (h, w, 1)."""
-    rig, pose = load_rig(), capture.pose
+    rig = load_rig()
     style = draw_skin(generator, sleeve_share=0.4)
     lighting = draw_daylight(generator)
-    surface = rig.skin(
-        pose.placed,
-        pose.scale,
-        dressed_surface(rig, style),
-        rotation=capture.rotation,
-        shift=capture.translation,
-        size=pose.size,
-    )
+    surface = dress(capture.pose, style, rotation=capture.rotation, shift=capture.translation)
     light, reached = diffuse_light(rig, surface, lighting)
     skin, gloss = albedo(style)
     glints = shine(surface, gloss, reached, lighting, eye=np.zeros(3))
@@ -138,14 +127,14 @@ def _render_hand(capture: Capture, generator: np.random.Generator) -> tuple[Sing
 
 
 def _lift(style: SkinStyle) -> float:
-    """What a camera that meters the hand adds to the exposure of darker skin: part of the way."""
+    """Factor of the exposure: a camera that meters the hand exposes darker skin longer."""
     return float(max(_METERED / style.tone.mean(), 1) ** 0.3)
 
 
 def _recolour(
     colour: Singles, cover: Singles, backdrop: Singles, generator: np.random.Generator
 ) -> Singles:
-    """The hand's colours, moved some way towards the scene's, as FreiHAND's composites are."""
+    """Move the hand's colours some way towards the scene's, as in FreiHAND's composites."""
     area = cover.sum() + np.float32(1)
     hand_mean = np.einsum("hwc->c", colour) / area
     share = np.float32(generator.uniform(0, 0.1))

@@ -1,44 +1,41 @@
-"""The InterHand-like look: one hand, right or left, seen by all cameras of a dark studio."""
+"""The InterHand domain: one hand, right or left, seen by all cameras of a dark studio."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handssl.data.sample import Side
+from handssl.synthetic.arrays import Floats, Singles, Triangles
 from handssl.synthetic.camera import draw_natural_rotation
 from handssl.synthetic.light import diffuse_light, shine
 from handssl.synthetic.pose import HandPose, Proportions, draw_pose, draw_proportions
 from handssl.synthetic.raster import rasterise
 from handssl.synthetic.rig import PosedSurface, load_rig
 from handssl.synthetic.sensor import add_noise, blur, encode_jpeg, tone_curve
-from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dressed_surface
+from handssl.synthetic.skin import SkinStyle, albedo, draw_skin, dress
 from handssl.synthetic.studio import CENTRE_M, Studio, StudioCamera, draw_studio, studio_backdrop
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-
-_LOOK: Final = 2
-"""First word after the seed of this look's generators; FreiHAND's splits have 0 and 1."""
+_DOMAIN: Final = 2
+"""Second seed of this domain's generators; FreiHAND's splits use 0 and 1."""
 
 _MIRROR: Final = np.diag([-1.0, 1.0, 1.0])
 _OFF_CENTRE_M: Final = 0.02
 _ALONG_ARM: Final = 0.75
-"""Cosine between a forearm and a camera's axis; about 41° apart at least."""
+"""Largest cosine between a forearm and a camera's axis: they are at least 41° apart."""
 
 _JPEG_QUALITY: Final = 92
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionKey:
-    """All that a capture is drawn from.
+    """Everything that determines a capture.
 
     Attributes:
-        seed: Of the data set.
-        capture: Its number in the data set.
-        cameras: How many it has.
+        seed: Seed of the data set.
+        capture: Number of the capture.
+        cameras: Number of cameras.
         grey_share: Probability of a camera without colour.
     """
 
@@ -48,13 +45,13 @@ class SessionKey:
     grey_share: float
 
     def generator(self, *words: int) -> np.random.Generator:
-        """A generator of its own for each purpose that `words` name."""
-        return np.random.default_rng([self.seed, _LOOK, self.capture, *words])
+        """A separate generator for each purpose; `words` continue the seed."""
+        return np.random.default_rng([self.seed, _DOMAIN, self.capture, *words])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSession:
-    """What stays the same during a capture: the studio and the person."""
+    """The studio and the person, which stay the same during a capture."""
 
     studio: Studio
     proportions: Proportions
@@ -67,13 +64,17 @@ class StudioScene:
     """One pose in a session.
 
     Attributes:
-        session: Where and who.
-        side: Which hand.
-        pose: The hand, described as a right one.
+        key: Identifies the session.
+        frame: Number of the pose in its session.
+        session: Studio and person.
+        side: Right or left hand.
+        pose: The hand, as a right one.
         rotation: (3, 3) hand frame → world frame; a reflection for a left hand.
-        shift_m: (3,) the wrist in the world.
+        shift_m: (3,) position of the wrist in the world.
     """
 
+    key: SessionKey
+    frame: int
     session: CaptureSession
     side: Side
     pose: HandPose
@@ -104,8 +105,8 @@ def draw_scene(key: SessionKey, frame: int) -> StudioScene:
     generator = key.generator(1, frame)
     pose = draw_pose(load_rig(), generator, session.proportions)
     side: Side = "left" if generator.random() < 0.5 else "right"
-    # The forearm comes from below or from the person behind, and no camera looks along it: from
-    # one end it would hide the hand, from the other show where it ends.
+    # The forearm comes from below or from the person behind. A camera that looks along it would
+    # see the hand hidden by it, or its open end.
     axes = np.stack([camera.rotation[2] for camera in session.studio.cameras])
     while True:
         rotation = draw_natural_rotation(generator, tilt_rad=0.6, pitch_rad=0.4)
@@ -119,27 +120,26 @@ def draw_scene(key: SessionKey, frame: int) -> StudioScene:
     middle = (joints.max(0) + joints.min(0)) / 2
     centre_m = CENTRE_M + generator.normal(size=3).clip(-2, 2) * _OFF_CENTRE_M
     return StudioScene(
-        session=session, side=side, pose=pose, rotation=rotation, shift_m=centre_m - middle
+        key=key,
+        frame=frame,
+        session=session,
+        side=side,
+        pose=pose,
+        rotation=rotation,
+        shift_m=centre_m - middle,
     )
 
 
-def render_scene(scene: StudioScene, key: SessionKey, frame: int) -> list[bytes]:
+def render_scene(scene: StudioScene) -> list[bytes]:
     """JPEGs of a scene, one a camera; the light on the hand is the same in all of them."""
-    session, rig, pose = scene.session, load_rig(), scene.pose
-    surface = rig.skin(
-        pose.placed,
-        pose.scale,
-        dressed_surface(rig, session.skin),
-        rotation=scene.rotation,
-        shift=scene.shift_m,
-        size=pose.size,
-    )
+    session, rig = scene.session, load_rig()
+    surface = dress(scene.pose, session.skin, rotation=scene.rotation, shift=scene.shift_m)
     light, reached = diffuse_light(rig, surface, session.studio.lighting)
     skin, gloss = albedo(session.skin)
     faces = rig.faces if scene.side == "right" else np.ascontiguousarray(rig.faces[:, ::-1])
     images = []
     for number, camera in enumerate(session.studio.cameras):
-        generator = key.generator(2, frame, number)
+        generator = scene.key.generator(2, scene.frame, number)
         glints = shine(surface, gloss, reached, session.studio.lighting, eye=camera.position_m)
         linear = (skin * light + glints[:, None]) * camera.gain.astype(np.float32)
         grey = np.einsum("nc->n", linear)[:, None] / np.float32(3)
@@ -152,7 +152,7 @@ def render_scene(scene: StudioScene, key: SessionKey, frame: int) -> list[bytes]
 
 
 def _rasterise(
-    surface: PosedSurface, faces: NDArray[np.int32], colours: Singles, camera: StudioCamera
+    surface: PosedSurface, faces: Triangles, colours: Singles, camera: StudioCamera
 ) -> Singles:
     offset = surface.positions - camera.position_m.astype(np.float32)
     seen = np.einsum("nj,ij->ni", offset, camera.rotation.astype(np.float32))
@@ -164,7 +164,7 @@ def _rasterise(
 
 
 def _develop(image: Singles, camera: StudioCamera, generator: np.random.Generator) -> bytes:
-    """Noise, grey of one channel's noise where the camera is grey, a little blur, JPEG."""
+    """Add noise and a little blur, and encode; a grey camera has one channel's noise."""
     if camera.is_grey:
         image = image[:, :, :1]
     noisy = add_noise(image, generator, float(generator.uniform(0.004, 0.014)))

@@ -1,34 +1,28 @@
 """The skinned right hand as a mesh: read from the package's GLB, given a forearm, subdivided.
 
-The mesh stands in the hand's own frame: origin at the wrist joint, x to the right (the thumb is
-at −x), y out of the back of the hand, −z along the fingers, metres.
+The mesh is in the hand's frame: origin at the wrist joint, x to the right (the thumb is at −x),
+y out of the back of the hand, −z along the fingers, metres.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pygltflib import GLTF2, Accessor
 from scipy import sparse
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from handssl.skeleton import FINGERS
+from handssl.synthetic.arrays import Floats, Ints
 
+_PHALANGES: Final = ("phalanx-proximal", "phalanx-intermediate", "phalanx-distal")
 RIG_JOINTS: Final = (
     "wrist",
     *(f"thumb-{part}" for part in ("metacarpal", "phalanx-proximal", "phalanx-distal", "tip")),
     *(
         f"{finger}-finger-{part}"
-        for finger in ("index", "middle", "ring", "pinky")
-        for part in (
-            "metacarpal",
-            "phalanx-proximal",
-            "phalanx-intermediate",
-            "phalanx-distal",
-            "tip",
-        )
+        for finger in FINGERS[1:]
+        for part in ("metacarpal", *_PHALANGES, "tip")
     ),
     "forearm",
 )
@@ -38,14 +32,11 @@ _COMPONENTS: Final = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np
 _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 _CUT_Z_M: Final = 0.012
-"""The hand's own short stump is cut here, and the forearm continues from the cut."""
+"""The mesh ends in a short stump; it is cut here, and the forearm continues from the cut."""
 
-_RINGS_Z_M: Final = (
-    *np.arange(0.020, 0.156, 0.015),
-    *np.arange(0.180, 0.75, 0.070),
-)
+_RINGS_Z_M: Final = (*np.arange(0.020, 0.156, 0.015), *np.arange(0.180, 0.75, 0.070))
 _FOREARM_BLEND_M: Final = (-0.015, 0.025)
-"""Along z: where the wrist's weight starts to pass, and has passed, to the forearm joint."""
+"""Between these z the weight of the wrist passes to the forearm joint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,16 +104,15 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     faces = faces.reshape(-1, 3)
     vertices = mesh.vertices[used]
     rim = _boundary_loop(faces)
-    count = len(rim)
-    centre = vertices[rim].mean(0)
+    count, centre = len(rim), vertices[rim].mean(0)
     offset = vertices[rim] - centre
     angle = np.arctan2(offset[:, 1], offset[:, 0])
     half_width, half_height = np.abs(offset[:, :2]).max(0)
 
     rings = []
     for z in _RINGS_Z_M:
-        # From the cut's own outline to an ellipse within 3 cm, thickening towards the elbow.
-        blend = _smooth_step((z - _CUT_Z_M) / 0.03)
+        # From the outline of the cut to an ellipse within 3 cm, thicker towards the elbow.
+        blend = smooth_step((z - _CUT_Z_M) / 0.03)
         growth = 1 + 0.42 * np.clip((z - 0.02) / 0.2, 0, 1) ** 1.2
         width, height = half_width * growth, half_height * (0.95 + 0.25 * min(z / 0.2, 1)) * growth
         ellipse = np.stack([width * np.cos(angle), height * np.sin(angle)], 1)
@@ -151,7 +141,7 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     vertices = np.concatenate([vertices, *rings, tip])
     weights = np.concatenate([mesh.weights[used], weights])
     start, end = _FOREARM_BLEND_M
-    share = _smooth_step((vertices[:, 2] - start) / (end - start))
+    share = smooth_step((vertices[:, 2] - start) / (end - start))
     weights[:, -1] = weights[:, 0] * share
     weights[:, 0] *= 1 - share
     return SkinnedMesh(vertices=vertices, faces=faces, weights=weights, bind=mesh.bind)
@@ -169,8 +159,9 @@ def _boundary_loop(faces: Ints) -> Ints:
     return np.array(loop)
 
 
-def _smooth_step(x: Floats | float) -> Floats:
-    clipped = np.clip(np.asarray(x, dtype=np.float64), 0, 1)
+def smooth_step(x: Any) -> Any:
+    """3x² − 2x³ of a number or an array, with x clipped to [0, 1]."""
+    clipped = np.clip(x, 0, 1)
     return clipped * clipped * (3 - 2 * clipped)
 
 
@@ -178,8 +169,8 @@ def subdivide(mesh: SkinnedMesh) -> tuple[SkinnedMesh, Ints]:
     """One step of Loop's subdivision, of positions and weights alike.
 
     Returns:
-        The finer mesh, whose first vertices are the old ones moved, followed by one per edge;
-        and (e, 2) the two old vertices of each of those edges.
+        The finer mesh, with the moved old vertices first, then one per edge; and (e, 2) the old
+        vertices of these edges.
     """
     count, faces = len(mesh.vertices), mesh.faces
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])

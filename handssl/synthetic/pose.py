@@ -10,18 +10,16 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from handssl.synthetic.arrays import Floats
 from handssl.synthetic.rig import ASSETS, Rig
-
-Floats = NDArray[np.float64]
 
 LOWER_DEG: Final = np.array([-20, -35, -15, -20, -45] + [-20, -3, -3, -18] * 4, dtype=float)
 UPPER_DEG: Final = np.array([50, 35, 62, 78, 30] + [92, 110, 75, 18] * 4, dtype=float)
 """Anatomical limits, with the passive hyperextension that a hand at rest can reach."""
 
 MAX_PENETRATION_M: Final = 0.004
-"""Fingers may sink this deep into each other or the palm: soft tissue gives way."""
+"""Largest overlap of fingers with each other or the palm: soft tissue yields."""
 
 _WRIST: Final = 25
 _NOISE_DEG: Final = np.array([5, 4, 5, 6, 4] + [6, 6, 3, 3] * 4, dtype=float)
@@ -49,7 +47,7 @@ class Proportions:
     """One person's hand.
 
     Attributes:
-        scale: (26, 3) growth of the bones along their own axes; what `Rig.place` takes.
+        scale: (26, 3) growth of the bones along their own axes, as `Rig.pose` takes it.
         size: Growth of the whole hand.
     """
 
@@ -62,12 +60,10 @@ class HandPose:
     """One hand, at its wrist's origin.
 
     Attributes:
-        angles_rad: (26, 3) what `Rig.place` takes.
-        scale: (26, 3) proportions of the bones; what `Rig.place` takes.
+        angles_rad, scale: (26, 3) arguments of `Rig.pose`.
         size: Growth of the whole hand.
         placed: (26, 4, 4) transforms of the joints, before `size`.
         joints_m: (21, 3) FreiHAND's joints in the hand's frame, after `size`.
-        forearm: (3,) unit direction from the wrist towards the elbow.
     """
 
     angles_rad: Floats
@@ -75,7 +71,11 @@ class HandPose:
     size: float
     placed: Floats
     joints_m: Floats
-    forearm: Floats
+
+    @property
+    def forearm(self) -> Floats:
+        """(3,) unit direction from the wrist towards the elbow."""
+        return self.placed[_WRIST, :3, 2]
 
 
 @cache
@@ -125,9 +125,8 @@ def penetration_m(joints_m: Floats) -> Floats:
     steps = np.linspace(0.05, 0.95, 7)[:, None, None]
     samples = start[..., None, :, :] + along[..., None, :, :] * steps
     first, second = samples[..., _PAIRS[0], :], samples[..., _PAIRS[1], :]
-    gap = np.sqrt(((first[..., :, None, :, :] - second[..., None, :, :, :]) ** 2).sum(-1)).min(
-        (-3, -2)
-    )
+    distance2 = ((first[..., :, None, :, :] - second[..., None, :, :, :]) ** 2).sum(-1)
+    gap = np.sqrt(distance2).min((-3, -2))
     overlap: Floats = (_RADII_M[_PAIRS[0]] + _RADII_M[_PAIRS[1]] - gap).max(-1)
     return overlap
 
@@ -149,12 +148,12 @@ def draw_proportions(generator: np.random.Generator) -> Proportions:
 
 
 def draw_pose(rig: Rig, generator: np.random.Generator, proportions: Proportions) -> HandPose:
-    """A random articulation and wrist of a person's hand, no finger through another.
+    """A random articulation and wrist of a person's hand, in which no finger cuts another.
 
-    Candidates come from the library (62 %), from blends of two of its poses (23 %) and from
-    correlated free curls of the fingers (15 %), each perturbed and clipped to the limits. The
-    first whose overlap stays below `MAX_PENETRATION_M` is taken; should `_CANDIDATES` ×
-    `_ROUNDS` fail, the library's open hand is.
+    Candidates are poses of the library (62 %), blends of two of them (23 %) and correlated free
+    curls of the fingers (15 %), each with noise and clipped to the limits. The first one whose
+    overlap is below `MAX_PENETRATION_M` is taken; after `_CANDIDATES` × `_ROUNDS` failures the
+    library's open hand is.
     """
     scale, size = proportions.scale, proportions.size
     for _ in range(_ROUNDS):
@@ -166,22 +165,13 @@ def draw_pose(rig: Rig, generator: np.random.Generator, proportions: Proportions
         free = penetration_m(joints * size) < MAX_PENETRATION_M
         if free.any():
             chosen = int(free.argmax())
-            return _finish(angles[chosen], scale, size, placed[chosen], joints[chosen])
-    angles = joint_angles(pose_library()["open"][None], np.zeros((1, 3)), np.zeros(1))
-    placed, joints = rig.pose(angles[0], scale)
-    return _finish(angles[0], scale, size, placed, joints)
-
-
-def _finish(
-    angles: Floats, scale: Floats, size: float, placed: Floats, joints: Floats
-) -> HandPose:
+            angles, placed, joints = angles[chosen], placed[chosen], joints[chosen]
+            break
+    else:
+        angles = joint_angles(pose_library()["open"][None], np.zeros((1, 3)), np.zeros(1))[0]
+        placed, joints = rig.pose(angles, scale)
     return HandPose(
-        angles_rad=angles,
-        scale=scale,
-        size=size,
-        placed=placed,
-        joints_m=joints * size,
-        forearm=placed[_WRIST, :3, 2],
+        angles_rad=angles, scale=scale, size=size, placed=placed, joints_m=joints * size
     )
 
 

@@ -1,9 +1,8 @@
 """A z-buffer for meshes whose triangles are about as small as pixels, in numpy alone."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Singles = NDArray[np.float32]
+from handssl.synthetic.arrays import Ints, Singles, Triangles
 
 _NEAR_M = 0.08
 """Triangles that come closer to the camera are left out."""
@@ -12,7 +11,7 @@ _NEAR_M = 0.08
 def rasterise(
     points_px: Singles,
     depth_m: Singles,
-    faces: NDArray[np.int32],
+    faces: Triangles,
     colours: Singles,
     *,
     height: int,
@@ -21,9 +20,9 @@ def rasterise(
 ) -> Singles:
     """Paint a coloured mesh, far to near, on a supersampled grid and average it.
 
-    Triangles are sorted by depth and painted as wholes, which for micro-polygons equals a depth
-    test per sample; colours are interpolated linearly in the image. Faces turned away are left
-    out: a face looks at the camera when its corners run clockwise in the image (v down).
+    Triangles are sorted by depth and painted whole, which for small ones equals a depth test per
+    sample; colours are interpolated linearly in the image. Only faces whose corners run clockwise
+    in the image (v down) are painted: the others are seen from behind.
 
     Args:
         points_px: (n, 2) projected vertices, pixel centres at integers.
@@ -31,7 +30,7 @@ def rasterise(
         faces: (m, 3) vertex indices.
         colours: (n, c) values per vertex.
         height: Rows of the image.
-        width: Its columns.
+        width: Columns of the image.
         supersampling: Samples per pixel and axis.
 
     Returns:
@@ -92,10 +91,8 @@ def rasterise(
     return total
 
 
-def _facing(
-    grid: Singles, depth_m: Singles, faces: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Faces that look at the camera, and the order of those from near to far."""
+def _facing(grid: Singles, depth_m: Singles, faces: Triangles) -> tuple[Ints, Ints]:
+    """Indices of the faces that look at the camera, and their order from near to far."""
     x, y = grid[:, 0], grid[:, 1]
     first, second, third = faces.T
     x0, y0 = x[first], y[first]

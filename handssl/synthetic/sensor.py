@@ -1,14 +1,13 @@
-"""The end of the light's way: exposure and tone curve, the lens's blur, the sensor's noise."""
+"""From light to a JPEG: exposure and tone curve, the sensor's noise, the lens's blur."""
 
 from functools import cache
 from io import BytesIO
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-Singles = NDArray[np.float32]
+from handssl.synthetic.arrays import Bytes, Singles
 
 _NOISE_TILE_PX: Final = 1024
 
@@ -21,7 +20,7 @@ def tone_curve(linear: Singles, exposure: float) -> Singles:
     return curve
 
 
-def blur(pixels: NDArray[np.uint8], sigma_px: float) -> NDArray[np.uint8]:
+def blur(pixels: Bytes, sigma_px: float) -> Bytes:
     """Gaussian blur of an (h, w, 3) or (h, w) image over 3 × 3 pixels; for sigmas under 1."""
     near = np.exp(-0.5 / max(sigma_px, 0.1) ** 2)
     line = np.array([near, 1, near])
@@ -29,7 +28,7 @@ def blur(pixels: NDArray[np.uint8], sigma_px: float) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).filter(kernel))
 
 
-def add_noise(pixels: Singles, generator: np.random.Generator, sigma: float) -> NDArray[np.uint8]:
+def add_noise(pixels: Singles, generator: np.random.Generator, sigma: float) -> Bytes:
     """(h, w, c) values in [0, 1] plus Gaussian noise, as 8-bit pixels."""
     height, width, channels = pixels.shape
     tile = _noise_tile()
@@ -39,7 +38,7 @@ def add_noise(pixels: Singles, generator: np.random.Generator, sigma: float) -> 
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def encode_jpeg(pixels: Bytes, quality: int) -> bytes:
     """A baseline JPEG; grey where `pixels` has two dimensions."""
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)

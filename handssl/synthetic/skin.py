@@ -1,7 +1,7 @@
-"""What a hand's surface is made of: skin tones, creases, nails, veins, and sometimes a sleeve.
+"""The hand's surface: skin tones, creases, nails, veins, and sometimes a sleeve.
 
-Everything that does not change from hand to hand is baked once per process at the vertices of
-the finest mesh, which lie about a pixel apart; a hand's look is then a few weighted sums.
+Fields that are the same for all hands are computed once per process at the vertices of the finest
+mesh, which are about a pixel apart; the colours of one hand are a few weighted sums of them.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from handssl.synthetic.rig import Rig, load_rig
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from handssl.synthetic.arrays import Floats, Singles
+from handssl.synthetic.mesh import smooth_step
+from handssl.synthetic.pose import HandPose
+from handssl.synthetic.rig import PosedSurface, Rig, load_rig
 
 _TONES_SRGB: Final = (
     np.array(
@@ -32,7 +31,7 @@ _TONES_SRGB: Final = (
     )
     / 255
 )
-"""From fair to dark, sRGB in [0, 1]; a hand's tone lies between two neighbours."""
+"""From fair to dark, sRGB in [0, 1]; a hand's tone is between two neighbours."""
 
 _CREASES: Final = (
     *((joint, 0.9) for joint in (7, 12, 17, 22)),
@@ -44,6 +43,7 @@ _CREASES: Final = (
 
 _KNUCKLES: Final = (6, 11, 16, 21)
 _NOISES: Final = 4
+_STRENGTHS: Final = ("palm_lightness", "mottling", "creases", "wrinkles", "redness", "veins")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +53,9 @@ class SkinStyle:
     Attributes:
         tone: (3,) albedo of the back of the hand.
         palm_lightness, mottling, creases, wrinkles, redness, veins: Strengths.
-        noise_mix: (4,) how the baked noise fields blend into this skin's mottling.
+        noise_mix: (4,) weights of the noise fields in the mottling.
         nail: (3,) albedo of the nails.
-        sleeve_m: Where a sleeve begins, behind the wrist; None for a bare arm.
+        sleeve_m: Distance from the wrist to the sleeve; None for a bare arm.
         cloth: (3,) albedo of the sleeve.
         cloth_stripes: Stripes of the sleeve per metre.
     """
@@ -98,17 +98,11 @@ def draw_skin(generator: np.random.Generator, *, sleeve_share: float) -> SkinSty
     nail = (0.6 * tone + 0.4 * np.array([0.93, 0.72, 0.68])) * generator.uniform(0.95, 1.08)
     mix = generator.normal(size=_NOISES)
     strengths = generator.uniform([0.4, 0.5, 0.5, 0.2, 0.3, 0.0], [1, 1.6, 1.15, 1, 1.2, 1.2])
-    palm_lightness, mottling, creases, wrinkles, redness, veins = strengths.tolist()
     has_sleeve = generator.random() < sleeve_share
     sleeve_m = generator.uniform(0.03, 0.15)
     return SkinStyle(
         tone=tone**2.2,
-        palm_lightness=palm_lightness,
-        mottling=mottling,
-        creases=creases,
-        wrinkles=wrinkles,
-        redness=redness,
-        veins=veins,
+        **dict(zip(_STRENGTHS, strengths.tolist(), strict=True)),
         noise_mix=mix / np.sqrt((mix * mix).sum()),
         nail=np.clip(nail, 0, 1) ** 2.2,
         sleeve_m=float(sleeve_m) if has_sleeve else None,
@@ -117,14 +111,21 @@ def draw_skin(generator: np.random.Generator, *, sleeve_share: float) -> SkinSty
     )
 
 
+def dress(pose: HandPose, style: SkinStyle, *, rotation: Floats, shift: Floats) -> PosedSurface:
+    """The posed hand with its sleeve; `rotation` and `shift` as in `Rig.skin`."""
+    rig = load_rig()
+    rest = dressed_surface(rig, style)
+    return rig.skin(pose.placed, pose.scale, rest, rotation=rotation, shift=shift, size=pose.size)
+
+
 def dressed_surface(rig: Rig, style: SkinStyle) -> Singles:
-    """(n, 3) the rest surface, with the sleeve standing 4 mm off the arm, in loose folds."""
+    """(n, 3) rest surface, with the sleeve 4 mm off the arm, in loose folds."""
     if style.sleeve_m is None:
         return rig.vertices
     baked = _bake()
     inside = baked.along_arm_m - np.float32(style.sleeve_m)
     folds = 1 + 0.35 * np.sin(90 * inside + 4 * baked.outward[:, 0]) * (inside > 0.01)
-    offset = 0.004 * _step(inside / 0.004) * folds + 0.02 * np.clip(inside, 0, 0.3)
+    offset = 0.004 * smooth_step(inside / 0.004) * folds + 0.02 * np.clip(inside, 0, 0.3)
     surface: Singles = rig.vertices + baked.outward * offset[:, None].astype(np.float32)
     return surface
 
@@ -151,26 +152,20 @@ def albedo(style: SkinStyle) -> tuple[Singles, Singles]:
     colour += nail * (style.nail.astype(np.float32) - colour)
     if style.sleeve_m is not None:
         inside = baked.along_arm_m - np.float32(style.sleeve_m)
-        weave = (
-            1 + 0.15 * np.sin(2 * np.pi * style.cloth_stripes * inside) + 0.06 * baked.noises[:, 0]
-        )
+        stripes = np.sin(2 * np.pi * style.cloth_stripes * inside)
+        weave = 1 + 0.15 * stripes + 0.06 * baked.noises[:, 0]
         cloth = style.cloth.astype(np.float32) * weave[:, None].astype(np.float32)
-        colour += _step(inside / 0.002)[:, None] * (cloth - colour)
+        colour += smooth_step(inside / 0.002)[:, None] * (cloth - colour)
     return np.clip(colour, 0.01, 1), baked.nail
-
-
-def _step(x: Singles) -> Singles:
-    clipped = np.clip(x, 0, 1)
-    return (clipped * clipped * (3 - 2 * clipped)).astype(np.float32)
 
 
 @cache
 def _bake() -> _Baked:
-    """The features of the skin that are the same for all hands, at every vertex."""
+    """Fields that are the same for all hands, at every vertex."""
     rig = load_rig()
     points = rig.vertices.astype(np.float64)
     owner = rig.weights.toarray().argmax(1)
-    # How far a point's normal looks palmar (0 dorsal … 1 palmar), in its own bone's frame.
+    # 0 where a point's normal, in the frame of its bone, is dorsal, 1 where it is palmar.
     up = np.einsum("nj,nj->n", rig.inverse_bind[owner][:, 1, :3], rig.normals)
     palmar, dorsal = np.clip(0.5 - 0.75 * up, 0, 1), np.clip(0.5 + 0.9 * up, 0, 1)
     generator = np.random.default_rng(0)
@@ -179,15 +174,14 @@ def _bake() -> _Baked:
 
     crease, wrinkle, red = (np.zeros(len(points)) for _ in range(3))
     for joint, strength in _CREASES:
-        x, _, z = _in_frame(rig, joint, points).T
-        radius2 = (_in_frame(rig, joint, points) ** 2).sum(1)
+        local = _in_frame(rig, joint, points)
+        radius2 = (local**2).sum(1)
+        x, _, z = local.T
         near = radius2 < 0.018**2
         # The crease below a knuckle lies at the finger's root, 22 mm beyond the joint.
         offset = z + (0.022 if joint in _KNUCKLES else 0) + 0.0012 * np.sin(500 * x + joint)
-        line = np.exp(-((offset / 0.0011) ** 2)) + 0.5 * np.exp(
-            -(((offset - 0.0028) / 0.0009) ** 2)
-        )
-        crease += near * strength * palmar * line
+        main, second = (offset / 0.0011) ** 2, ((offset - 0.0028) / 0.0009) ** 2
+        crease += near * strength * palmar * (np.exp(-main) + 0.5 * np.exp(-second))
         if joint not in _KNUCKLES:
             fold = np.exp(-((z / 0.0055) ** 2)) * np.clip(dorsal - 0.3, 0, 1)
             wrinkle += near * fold * (0.3 + 0.3 * np.cos(2 * np.pi * z / 0.0027 + 60 * x))
@@ -242,8 +236,7 @@ def _palm_lines(points: Floats, palmar: Floats) -> Floats:
 
 
 def _in_frame(rig: Rig, joint: int, points: Floats) -> Floats:
-    local: Floats = points @ rig.inverse_bind[joint, :3, :3].T + rig.inverse_bind[joint, :3, 3]
-    return local
+    return points @ rig.inverse_bind[joint, :3, :3].T + rig.inverse_bind[joint, :3, 3]
 
 
 def _noise(generator: np.random.Generator, points: Floats, wavelength_m: float) -> Floats:

@@ -1,50 +1,38 @@
 """Generation of a synthetic data set, pose by pose; a killed generation continues."""
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from handssl.data.store.parallel import run_jobs
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.synthetic.folder import GeneratedFolder, Request, write_file
 
 Progress = Callable[[int, int], None]
 """Called with (poses done, poses in all)."""
 
+Label = dict[str, Any]
+"""A pose's part of the label files; JSON values only."""
+
+Drawn = tuple[Label, Callable[[], list[bytes]]]
+"""A pose's label, and a function that renders its images."""
+
 _JPEG_END: Final = b"\xff\xd9"
 
-Label = dict[str, Any]
-"""What a pose contributes to the label files; JSON values only."""
 
-
-class PoseTask(ABC):
-    """One pose of a data set, made anywhere from its own seed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseTask:
+    """One pose of a data set, which any process can make.
 
     Attributes:
-        position: Place of the pose among all tasks, from 0.
-        root: Folder of the data set.
+        paths: The pose's image files.
+        draw: Draws the pose from its seed. The returned function gives the content of `paths`.
     """
 
-    position: int
-    root: Path
-
-    @abstractmethod
-    def image_paths(self) -> list[Path]:
-        """Where the pose's files belong."""
-
-    @abstractmethod
-    def draw(self) -> Any:
-        """The scene: everything that labels need, and what `render` makes pictures of."""
-
-    @abstractmethod
-    def label(self, scene: Any) -> Label:
-        """The scene's labels."""
-
-    @abstractmethod
-    def render(self, scene: Any) -> list[bytes]:
-        """The contents of `image_paths`."""
+    paths: list[Path]
+    draw: Callable[[], Drawn]
 
 
 def write_dataset(
@@ -56,61 +44,53 @@ def write_dataset(
     workers: int | None,
     progress: Progress | None,
 ) -> None:
-    """Write, continue or check a generated folder.
+    """Write, continue or check a generated folder; see `generate_freihand`.
 
-    Args:
-        out: The folder.
-        request: What the folder is to hold.
-        tasks: All poses, by position.
-        label_files: Labels of all poses, by position → contents of the JSON files.
-        workers: Processes; every core when None.
-        progress: Told after every pose.
-
-    Raises:
-        DataError: `out` cannot be used, or holds something else.
+    `tasks` are all poses in order; `label_files` turns their labels into JSON values by file name.
     """
     folder = GeneratedFolder(out, request)
     if folder.complete:
         folder.verify(_joined(_digest_on_disk(task) or b"" for task in tasks))
         return
     done: dict[int, tuple[Label, bytes]] = {}
-    for position, label, digest in run_jobs(_make, ((task,) for task in tasks), workers):
-        done[position] = label, digest
+    for index, label, digest in run_jobs(_make, enumerate(tasks), workers):
+        done[index] = label, digest
         if progress is not None:
             progress(len(done), len(tasks))
-    labels = [done[task.position][0] for task in tasks]
-    folder.finish(label_files(labels), _joined(done[task.position][1] for task in tasks))
+    in_order = [done[index] for index in range(len(tasks))]
+    folder.finish(label_files([label for label, _ in in_order]), _joined(d for _, d in in_order))
 
 
-def check_at_least(name: str, value: int, smallest: int) -> None:
-    """Refuse a number that is too small.
-
-    Raises:
-        ConfigError: It is.
-    """
-    if value < smallest:
-        raise ConfigError(f"{name} must be >= {smallest}, but got {name}={value}")
+def check_counts(*counts: tuple[str, int, int]) -> None:
+    """Refuse a count that is too small, with ConfigError; each is (name, value, smallest)."""
+    for name, value, smallest in counts:
+        require(value >= smallest, f"{name} must be >= {smallest}, but got {name}={value}")
 
 
-def _make(task: PoseTask) -> tuple[int, Label, bytes]:
-    """Draw one pose, and write its images unless they are there already."""
-    scene = task.draw()
+def check_share(name: str, share: float) -> None:
+    """Refuse a share outside [0, 1] with ConfigError."""
+    require(0 <= share <= 1, f"{name} must be a share from 0 to 1, but got {name}={share}")
+
+
+def _make(index: int, task: PoseTask) -> tuple[int, Label, bytes]:
+    """Draw one pose, and write its images unless they exist."""
+    label, render = task.draw()
     digest = _digest_on_disk(task)
     if digest is None:
-        contents = task.render(scene)
-        for path, content in zip(task.image_paths(), contents, strict=True):
+        contents = render()
+        for path, content in zip(task.paths, contents, strict=True):
             write_file(path, content, durable=False)
         digest = _digest(contents)
-    return task.position, task.label(scene), digest
+    return index, label, digest
 
 
 def _digest_on_disk(task: PoseTask) -> bytes | None:
-    """Digest of a pose's files, None unless all are there and reach their end."""
+    """Digest of a pose's files, None unless all exist and are whole."""
     try:
-        contents = [path.read_bytes() for path in task.image_paths()]
+        contents = [path.read_bytes() for path in task.paths]
     except FileNotFoundError:
         return None
-    # A machine that lost its power may have kept a file's name and lost its bytes.
+    # After a loss of power a file may have its name but not all of its bytes.
     return _digest(contents) if all(c.endswith(_JPEG_END) for c in contents) else None
 
 
@@ -119,7 +99,4 @@ def _digest(contents: Iterable[bytes]) -> bytes:
 
 
 def _joined(digests: Iterable[bytes]) -> str:
-    total = hashlib.sha256()
-    for digest in digests:
-        total.update(digest)
-    return total.hexdigest()
+    return hashlib.sha256(b"".join(digests)).hexdigest()

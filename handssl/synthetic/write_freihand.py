@@ -1,19 +1,20 @@
 """Synthetic hands as a FreiHAND folder, version 2's layout."""
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from handssl.errors import ConfigError
 from handssl.synthetic.folder import Request
-from handssl.synthetic.freihand import (
-    UNIFORM_VIEWS,
-    Capture,
-    Split,
-    draw_capture,
-    render_capture,
+from handssl.synthetic.freihand import UNIFORM_VIEWS, Split, draw_capture, render_capture
+from handssl.synthetic.write import (
+    Drawn,
+    Label,
+    PoseTask,
+    Progress,
+    check_counts,
+    check_share,
+    write_dataset,
 )
-from handssl.synthetic.write import Label, PoseTask, Progress, check_at_least, write_dataset
 
 
 def generate_freihand(
@@ -29,9 +30,9 @@ def generate_freihand(
 ) -> None:
     """Write a FreiHAND folder of synthetic hands.
 
-    The same arguments give the same bytes, whatever `workers` is. An interrupted call continues
-    where it stopped when it is made again; a complete folder is checked and left as it is.
-    `training_verts.json` and `training_mano.json` are left out: the hand is not MANO's.
+    The same arguments give the same bytes, whatever `workers` is. After an interruption the same
+    call continues; a complete folder is checked and not changed. `training_verts.json` and
+    `training_mano.json` are left out: the hand is not MANO's.
 
     Args:
         out: The folder.
@@ -39,7 +40,7 @@ def generate_freihand(
         seed: Seed of the data set.
         versions: Background versions per pose: 0 a green screen, the others composited scenes.
         evaluation: Poses of the evaluation split, one composited image each.
-        uniform_views: Share of the poses seen from anywhere instead of naturally.
+        uniform_views: Share of the poses seen from any direction instead of a natural one.
         workers: Processes; every core when omitted.
         progress: Called with (poses done, poses in all) after each.
 
@@ -47,47 +48,57 @@ def generate_freihand(
         ConfigError: A count is out of range.
         DataError: `out` cannot be used, or holds something else.
     """
-    for name, value, smallest in (
+    check_counts(
         ("poses", poses, 1),
         ("seed", seed, 0),
         ("versions", versions, 1),
         ("evaluation", evaluation, 0),
-    ):
-        check_at_least(name, value, smallest)
-    if not 0 <= uniform_views <= 1:
-        raise ConfigError(
-            f"uniform_views must be a share from 0 to 1, but got uniform_views={uniform_views}"
-        )
-    plan: list[tuple[Split, int, int]] = [("training", poses, versions)]
-    plan += [("evaluation", evaluation, 1)] if evaluation else []
-    rows: list[tuple[Split, int, int, int]] = [
-        (split, index, size, versions) for split, size, versions in plan for index in range(size)
-    ]
-    tasks = [
-        _Task(
-            position=position,
-            root=out,
-            seed=seed,
-            split=split,
-            index=index,
-            poses=size,
-            versions=versions,
-            uniform_views=uniform_views,
-        )
-        for position, (split, index, size, versions) in enumerate(rows)
-    ]
+    )
+    check_share("uniform_views", uniform_views)
     counts: dict[str, float] = {"poses": poses, "versions": versions, "evaluation": evaluation}
     if uniform_views != UNIFORM_VIEWS:
-        # Only then: folders from before there was a choice hold the default.
+        # Requests of folders with the default do not name it, as before it was a choice.
         counts["uniform_views"] = uniform_views
+
+    def tasks_of(split: Split, size: int, versions: int) -> list[PoseTask]:
+        return [
+            PoseTask(
+                paths=_paths(out / split, [index + size * v for v in range(versions)], split),
+                draw=partial(_draw, seed, split, index, versions, uniform_views),
+            )
+            for index in range(size)
+        ]
+
     write_dataset(
         out,
         Request(domain="freihand", seed=seed, counts=counts),
-        tasks,
+        tasks_of("training", poses, versions) + tasks_of("evaluation", evaluation, 1),
         _label_files,
         workers=workers,
         progress=progress,
     )
+
+
+def _paths(folder: Path, images: list[int], split: Split) -> list[Path]:
+    """A pose's images by version and, in the training split, its mask."""
+    paths = [folder / "rgb" / f"{number:08d}.jpg" for number in images]
+    return [*paths, folder / "mask" / paths[0].name] if split == "training" else paths
+
+
+def _draw(seed: int, split: Split, index: int, versions: int, uniform_views: float) -> Drawn:
+    capture = draw_capture(seed, split, index, uniform_views=uniform_views)
+
+    def render() -> list[bytes]:
+        images, mask = render_capture(capture, seed, split, index, versions)
+        return [*images, mask] if split == "training" else images
+
+    label = {
+        "split": split,
+        "K": capture.intrinsics.tolist(),
+        "xyz": capture.joints_m.round(8).tolist(),
+        "scale": round(capture.scale_m, 8),
+    }
+    return label, render
 
 
 def _label_files(labels: list[Label]) -> dict[str, Any]:
@@ -96,39 +107,3 @@ def _label_files(labels: list[Label]) -> dict[str, Any]:
         for kind in ("K", "xyz", "scale"):
             files.setdefault(f"{label['split']}_{kind}.json", []).append(label[kind])
     return files
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Task(PoseTask):
-    position: int
-    root: Path
-    seed: int
-    split: Split
-    index: int
-    poses: int
-    versions: int
-    uniform_views: float
-
-    def image_paths(self) -> list[Path]:
-        """The pose's images by version and, in the training split, its mask."""
-        folder = self.root / self.split
-        numbers = [self.index + self.poses * version for version in range(self.versions)]
-        paths = [folder / "rgb" / f"{number:08d}.jpg" for number in numbers]
-        if self.split == "training":
-            paths.append(folder / "mask" / f"{self.index:08d}.jpg")
-        return paths
-
-    def draw(self) -> Capture:
-        return draw_capture(self.seed, self.split, self.index, uniform_views=self.uniform_views)
-
-    def label(self, scene: Capture) -> Label:
-        return {
-            "split": self.split,
-            "K": scene.intrinsics.tolist(),
-            "xyz": scene.joints_m.round(8).tolist(),
-            "scale": round(scene.scale_m, 8),
-        }
-
-    def render(self, scene: Capture) -> list[bytes]:
-        images, mask = render_capture(scene, self.seed, self.split, self.index, self.versions)
-        return [*images, mask] if self.split == "training" else images

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 
-from handssl.errors import ConfigError
+from handssl.errors import require
 
 
 class _Normalise(torch.autograd.Function):
@@ -53,14 +53,14 @@ class _Normalise(torch.autograd.Function):
         scale = weight * torch.rsqrt(var + ctx.eps)
         offset, slope = -scale * sums / ctx.count
         grad_x = _affine(x, mean, var, slope, offset, eps=ctx.eps)
-        grad_x.addcmul_(gradient, scale.view(_per_channel(x)))
+        grad_x.addcmul_(gradient, scale.view(1, -1, *([1] * (x.ndim - 2))))
         return grad_x, grad_weight, grad_bias, None, None, None, None
 
 
 class SynchronisedBatchNorm(nn.Module):
     """Batch normalisation whose training statistics are those of all workers' rows together.
 
-    Has the parameters, buffers and names of the layer it stands in for.
+    It has the parameters, buffers and names of the layer that it replaces.
 
     Args:
         layer: An affine `BatchNorm1d` or `BatchNorm2d` with running statistics; its tensors are
@@ -71,7 +71,7 @@ class SynchronisedBatchNorm(nn.Module):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    def __init__(self, layer: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) -> None:
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
         self.eps, self.momentum = layer.eps, layer.momentum
@@ -93,10 +93,8 @@ class SynchronisedBatchNorm(nn.Module):
             )
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(var * count / (count - 1), momentum)
-        normalised: Tensor = _Normalise.apply(
-            x, self.weight, self.bias, mean, var, count, self.eps
-        )
-        return normalised
+        result: Tensor = _Normalise.apply(x, self.weight, self.bias, mean, var, count, self.eps)
+        return result
 
 
 @torch.no_grad()
@@ -124,10 +122,6 @@ def _affine(
     return torch.nn.functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
 
 
-def _per_channel(x: Tensor) -> list[int]:
-    return [1, -1, *([1] * (x.ndim - 2))]
-
-
 def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
     """The module with every batch norm replaced by one over all workers; names stay the same.
 
@@ -141,19 +135,14 @@ def synchronise_batchnorm(module: nn.Module, device: torch.device) -> nn.Module:
         converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return converted
     for name, child in module.named_children():
-        plain = type(child) in (nn.BatchNorm1d, nn.BatchNorm2d)
-        if (
-            plain
-            and isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d)
-            and child.affine
-            and child.track_running_stats
-        ):
-            setattr(module, name, SynchronisedBatchNorm(child))
-        elif isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-            raise ConfigError(
-                "encoder.name must have plain batch norms to run on several workers without "
-                f"CUDA, but got {type(child).__name__} in {type(module).__name__}; use one worker"
-            )
-        else:
+        if not isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
             synchronise_batchnorm(child, device)
+            continue
+        plain = type(child) in (nn.BatchNorm1d, nn.BatchNorm2d)
+        require(
+            plain and child.affine and child.track_running_stats,
+            "encoder.name must have plain batch norms to run on several workers without CUDA, "
+            f"but got {type(child).__name__} in {type(module).__name__}; use one worker",
+        )
+        setattr(module, name, SynchronisedBatchNorm(child))
     return module

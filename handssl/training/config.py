@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 from handssl.augment import Composition
 from handssl.checked import OneOf, check_fields
 from handssl.encoders import EncoderConfig
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.objectives import ObjectiveConfig, build_objective, objective_config
 
 OPTIMIZERS: Final = ("lars_adam", "lamb", "adam", "lars_sgd")
@@ -75,15 +75,14 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.optimizer.warmup_epochs >= self.epochs:
-            raise ConfigError(
-                f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
-                f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual"
-            )
-        composition = self.parsed_composition()
+        require(
+            self.optimizer.warmup_epochs < self.epochs,
+            f"optimizer.warmup_epochs must be < epochs={self.epochs}, but got "
+            f"warmup_epochs={self.optimizer.warmup_epochs}; a tenth of the epochs is usual",
+        )
         with torch.device("meta"):
             # Free on the meta device; refuses compositions that the objective cannot use.
-            build_objective(self.objective, composition, feature_dim=1)
+            build_objective(self.objective, self.parsed_composition(), feature_dim=1)
 
     def parsed_composition(self) -> Composition:
         """The composition with its magnitudes."""

@@ -21,9 +21,8 @@ from handssl.records import flatten
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 from handssl.training.config import OptimizerConfig
 from handssl.training.optim import learning_rate
-from handssl.training.precision import Autocast
+from handssl.training.precision import Autocast, existing_device
 from handssl.training.timing import PartTimer
-from handssl.training.workers import existing_device
 
 _PARTS: Final = ("data", "augment", "encoder", "objective", "optimizer", "checkpoint")
 

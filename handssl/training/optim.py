@@ -75,6 +75,11 @@ class LarsAdam(torch.optim.Adam):
 
 
 def _lars(parameters: list[Tensor], *, lr: float, weight_decay: float) -> None:
+    """Rescale the gradients in place; the only user of the private `torch._foreach_*`.
+
+    The public way, two norms and three products a parameter, gives the same bits on a CPU, but a
+    step of a ResNet-18 would launch some 300 kernels on a GPU where these launch a few.
+    """
     gradients: list[Tensor] = [p.grad for p in parameters if p.grad is not None]
     weight_norms = torch.stack(torch._foreach_norm(parameters))
     gradient_norms = torch.stack(torch._foreach_norm(gradients))

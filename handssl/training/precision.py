@@ -1,12 +1,24 @@
-"""Reduced precision where the hardware gains from it: CUDA only."""
+"""The device of a run, and reduced precision where it gains from it: CUDA only."""
 
-import contextlib
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 
-from handssl.errors import ConfigError
+from handssl.errors import require
+
+
+def existing_device(device: str | torch.device) -> torch.device:
+    """The device, checked to exist.
+
+    Raises:
+        ConfigError: If CUDA is asked for and missing.
+    """
+    device = torch.device(device)
+    require(
+        device.type != "cuda" or torch.cuda.is_available(),
+        f"device must exist on this machine, but got device={device} without CUDA; use device=cpu",
+    )
+    return device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +40,21 @@ class Autocast:
         Raises:
             ConfigError: If reduced precision is asked for without CUDA.
         """
+        require(
+            device.type == "cuda" or precision in ("auto", "float32"),
+            f"precision must be auto or float32 on device={device}, but got "
+            f"precision={precision!r}; reduced precision needs CUDA",
+        )
         if device.type != "cuda":
-            if precision not in ("auto", "float32"):
-                raise ConfigError(
-                    f"precision must be auto or float32 on device={device}, but got "
-                    f"precision={precision!r}; reduced precision needs CUDA"
-                )
-            return cls(device=device, dtype=torch.float32)
-        if precision == "auto":
+            precision = "float32"
+        elif precision == "auto":
             precision = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
         return cls(device=device, dtype=getattr(torch, precision))
 
-    def __call__(self) -> AbstractContextManager[object]:
+    def __call__(self) -> torch.autocast:
         """Context for a forward pass."""
-        if self.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
+        reduced = self.dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=reduced)
 
     def scaler(self) -> torch.amp.GradScaler:
         """Loss scaling, which only float16's short exponent needs."""

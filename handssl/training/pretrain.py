@@ -13,17 +13,17 @@ from torch.nn.parallel import DistributedDataParallel
 from handssl import distributed
 from handssl.data import Store
 from handssl.encoders import build_encoder
-from handssl.encoders.preprocessing import preprocessing_of
-from handssl.errors import ConfigError
+from handssl.encoders.weights import preprocessing_of
+from handssl.errors import require
 from handssl.objectives import build_objective, from_schema_1
-from handssl.training.batches import Batches
+from handssl.training.batches import Batches, worker_rows
 from handssl.training.batchnorm import synchronise_batchnorm
 from handssl.training.config import PretrainConfig
 from handssl.training.epochs import BackwardResult, EpochLoop
 from handssl.training.optim import build_optimizer
 from handssl.training.randomness import random_parameters
-from handssl.training.step import Step, StepOutput
-from handssl.training.workers import data_parallel, worker_rows
+from handssl.training.step import Step, StepOutput, data_parallel
+from handssl.training.timing import Mark
 
 
 class Pretraining(EpochLoop):
@@ -86,19 +86,18 @@ class Pretraining(EpochLoop):
         checkpoint: Path | None = None,
     ) -> None:
         self.config = config
-        source_px = store.source_px
-        if config.size_px > source_px:
-            raise ConfigError(
-                f"size_px must be at most the side of the store's images, {source_px}, but got "
-                f"size_px={config.size_px}; lower it, or open the store with a larger source_px"
-            )
+        require(
+            config.size_px <= store.source_px,
+            f"size_px must be at most the side of the store's images, {store.source_px}, but got "
+            f"size_px={config.size_px}; lower it, or open the store with a larger source_px",
+        )
         images_per_step = config.batch_size * config.accumulation
         steps_per_epoch = len(store) // images_per_step
-        if not steps_per_epoch:
-            raise ConfigError(
-                f"batch_size × accumulation must be at most the number of images, {len(store)}, "
-                f"but got batch_size={config.batch_size} and accumulation={config.accumulation}"
-            )
+        require(
+            steps_per_epoch > 0,
+            f"batch_size × accumulation must be at most the number of images, {len(store)}, "
+            f"but got batch_size={config.batch_size} and accumulation={config.accumulation}",
+        )
         super().__init__(
             config,
             store,
@@ -115,15 +114,13 @@ class Pretraining(EpochLoop):
             )
         self._pairs_per_batch = len(objective.pairs)
         self._batches = Batches(
-            store,
-            objective.pairs,
+            store=store,
+            compositions=objective.pairs,
             seed=seed,
             size_px=config.size_px,
             batch_size=config.batch_size,
             rows=worker_rows(
-                config.batch_size,
-                rank=distributed.rank(),
-                world_size=distributed.world_size(),
+                config.batch_size, rank=distributed.rank(), world_size=distributed.world_size()
             ),
             device=self._device,
             timer=self._timer,
@@ -195,7 +192,7 @@ class Pretraining(EpochLoop):
 
     def _differentiate(self, loss: Tensor, features: list[Tensor]) -> None:
         """Backward pass, timed as the objective's until a gradient reaches the features."""
-        marks: list[float | torch.cuda.Event] = []
+        marks: list[Mark] = []
         for encoded in features:
             encoded.register_hook(lambda _: marks.append(self._timer.now()))  # type: ignore[no-untyped-call]
         start = self._timer.now()

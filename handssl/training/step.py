@@ -1,10 +1,12 @@
 """Forward pass of one batch: encoder on all views, objective on their features."""
 
+import inspect
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from handssl.augment import Views
 from handssl.encoders import Encoder
@@ -57,3 +59,15 @@ class Step(nn.Module):
         with self._timer("objective"):
             output = self.objective(pairs)
         return StepOutput(loss=output.loss, terms=output.terms, features=features)
+
+
+def data_parallel(module: nn.Module) -> DistributedDataParallel:
+    """The module with gradients averaged over the workers of the default group.
+
+    Buffers are not broadcast: running statistics are already those of all workers. PyTorch 2.15
+    renamed the option that says so.
+    """
+    options = inspect.signature(DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers"
+    buffers: dict[str, Any] = {name: False}
+    return DistributedDataParallel(module, gradient_as_bucket_view=True, **buffers)

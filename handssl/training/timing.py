@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+Mark = float | torch.cuda.Event
+
 
 class PartTimer:
     """Adds up seconds per named part.
@@ -23,7 +25,7 @@ class PartTimer:
         self._seconds: dict[str, float] = defaultdict(float)
         self._events: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
 
-    def now(self) -> "float | torch.cuda.Event":
+    def now(self) -> Mark:
         """A mark to hand to `add`."""
         if self._device.type != "cuda":
             return time.perf_counter()
@@ -31,9 +33,7 @@ class PartTimer:
         event.record(torch.cuda.current_stream(self._device))
         return event
 
-    def add(
-        self, part: str, start: "float | torch.cuda.Event", end: "float | torch.cuda.Event"
-    ) -> None:
+    def add(self, part: str, start: Mark, end: Mark) -> None:
         """Count the time between two marks under a part's name."""
         if isinstance(start, float) and isinstance(end, float):
             self._seconds[part] += end - start

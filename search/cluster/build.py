@@ -15,10 +15,10 @@ from rich.console import Console
 
 from handssl.data.store.forecast import Forecast
 from handssl.errors import ConfigError, DataError
+from handssl.records.uri import is_bucket, redact
 from search.cluster.resources import running_resources
 from search.cluster.session import cluster_session
 from search.config.schema import ClusterConfig, StoreConfig
-from search.storage.s3 import is_bucket, redact
 from search.trials.datasets import expected_size, open_data
 
 Result = TypeVar("Result")
@@ -36,9 +36,7 @@ class TaskRunner:
     have the fingerprint of a local build, and each of its read tasks would index the labels. Its
     retries are `max_retries` of a task, and its backpressure the bound on pending shards.
 
-    Args:
-        config: The cluster.
-        verbose: Print Ray's messages.
+    With `verbose`, Ray's messages are printed.
     """
 
     def __init__(self, config: ClusterConfig, *, verbose: bool = False) -> None:
@@ -94,16 +92,13 @@ def build(
     """
     if is_bucket(config.data.store):
         raise ConfigError(
-            f"data.store must be a path that all nodes share, but got "
-            f"data.store={redact(config.data.store)}; a study with that data.store "
-            "builds it on one machine and uploads it"
+            f"data.store must be a path that all nodes share, but got data.store="
+            f"{redact(config.data.store)}; a study with that data.store builds it on one machine "
+            "and uploads it"
         )
     # The working directory of a worker is another one.
-    data = dataclasses.replace(
-        config.data,
-        root=str(Path(config.data.root).resolve()),
-        store=str(Path(config.data.store).resolve()),
-    )
+    root, out = (str(Path(folder).resolve()) for folder in (config.data.root, config.data.store))
+    data = dataclasses.replace(config.data, root=root, store=out)
 
     def announce(expected: Forecast) -> None:
         console.print(f"expected: {expected}", markup=False)
@@ -111,13 +106,9 @@ def build(
     if config.plan:
         announce(expected_size(data))
         return 0
-    store = open_data(
-        data, console, runner=TaskRunner(config.cluster, verbose=verbose), announce=announce
-    )
+    runner = TaskRunner(config.cluster, verbose=verbose)
+    store = open_data(data, console, runner=runner, announce=announce)
     counts = ", ".join(f"{count:,} {name}" for name, count in store.info["counts"].items())
-    console.print(
-        f"complete: {data.store}, {counts}, boxes={store.info['boxes']}, {store.fingerprint[:16]}",
-        markup=False,
-        soft_wrap=True,
-    )
+    text = f"{data.store}, {counts}, boxes={store.info['boxes']}, {store.fingerprint[:16]}"
+    console.print(f"complete: {text}", markup=False, soft_wrap=True)
     return 0

@@ -24,13 +24,7 @@ _WRONG_CONTENT: Final = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class NodeGroup(NamedTuple):
-    """Nodes of one kind.
-
-    Attributes:
-        name: Name of the group.
-        max_nodes: How many the autoscaler may start.
-        resources: Of each node: "CPU", "GPU" and others.
-    """
+    """Nodes of one kind; the autoscaler starts `max_nodes`, each with "CPU", "GPU" and others."""
 
     name: str
     max_nodes: int
@@ -52,12 +46,8 @@ def running_resources() -> tuple[float, float]:
 def fit_at_once(trial: TrialConfig, cpus: float, gpus: float | None = None) -> int:
     """How many trials run at the same time, at least one.
 
-    Trials take their largest number of workers; an elastic one also runs on fewer.
-
-    Args:
-        trial: Resources of one trial.
-        cpus: CPUs for all of them.
-        gpus: GPUs for all of them; None if GPUs do not limit the number.
+    Trials take their largest number of workers; an elastic one also runs on fewer. GPUs do not
+    limit the number if `gpus` is None.
     """
     workers = _workers_on(trial, cpus, gpus)
     full, rest = divmod(workers, trial.max_workers)
@@ -89,9 +79,8 @@ def check_resources(trial: TrialConfig, cluster: ClusterConfig) -> None:
     workers = _workers_on(trial, cpus, gpus)
     if workers < trial.min_workers:
         raise ConfigError(
-            f"trial.workers={trial.workers_text} of trial.cpus={trial.cpus:g} and "
-            f"trial.gpus={trial.gpus:g} each must fit on this machine, but its {cpus} CPUs and "
-            f"{gpus} GPUs hold {workers}; lower one of them, or use cluster=auto"
+            f"{_demand(trial)} each must fit on this machine, but its {cpus} CPUs and {gpus} GPUs "
+            f"hold {workers}; lower one of them, or use cluster=auto"
         )
 
 
@@ -107,18 +96,13 @@ def autoscaler_limits(path: Path) -> list[NodeGroup] | None:
         return None
     try:
         content: Any = OmegaConf.to_container(OmegaConf.load(path))
-        head, types = content.get("head_node_type"), content["available_node_types"]
         max_nodes = int(content.get("max_workers", 2))  # Ray's default
-        groups = [
-            NodeGroup(
-                name=str(name),
-                max_nodes=1
-                if name == head
-                else min(max_nodes, int(node.get("max_workers", max_nodes))),
-                resources={str(k): float(v) for k, v in (node.get("resources") or {}).items()},
-            )
-            for name, node in types.items()
-        ]
+        groups = []
+        for name, node in content["available_node_types"].items():
+            head = name == content.get("head_node_type")
+            limit = 1 if head else min(max_nodes, int(node.get("max_workers", max_nodes)))
+            resources = {str(k): float(v) for k, v in (node.get("resources") or {}).items()}
+            groups.append(NodeGroup(str(name), limit, resources))
     except (OSError, YAMLError, OmegaConfBaseException, *_WRONG_CONTENT) as error:
         raise ConfigError(
             f"cluster.autoscaler must be the file passed to `ray up`, but got "
@@ -128,27 +112,25 @@ def autoscaler_limits(path: Path) -> list[NodeGroup] | None:
 
 
 def check_cluster_capacity(trial: TrialConfig, groups: list[NodeGroup]) -> None:
-    """Refuse a trial whose workers do not fit on the largest size of a cluster.
-
-    Raises:
-        ConfigError: With the capacity of each group.
-    """
-    workers = {
-        group.name: group.max_nodes
-        * _workers_on(trial, group.resources.get("CPU", 0), group.resources.get("GPU", 0))
-        for group in groups
-    }
-    if sum(workers.values()) < trial.min_workers:
-        capacity = ", ".join(
-            f"{group.name}: {group.max_nodes} x ({group.resources.get('CPU', 0):g} CPU, "
-            f"{group.resources.get('GPU', 0):g} GPU) holds {workers[group.name]}"
-            for group in groups
-        )
+    """Refuse, with the capacity of each group, a trial that never fits on a cluster."""
+    total, capacity = 0, []
+    for name, nodes, resources in groups:
+        cpus, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
+        workers = nodes * _workers_on(trial, cpus, gpus)
+        total += workers
+        capacity.append(f"{name}: {nodes} x ({cpus:g} CPU, {gpus:g} GPU) holds {workers}")
+    if total < trial.min_workers:
         raise ConfigError(
-            f"trial.workers={trial.workers_text} of trial.cpus={trial.cpus:g} and "
-            f"trial.gpus={trial.gpus:g} each must fit on the cluster, but its largest size is "
-            f"{capacity}; lower one of them, or raise max_workers of the cluster"
+            f"{_demand(trial)} each must fit on the cluster, but its largest size is "
+            f"{', '.join(capacity)}; lower one of them, or raise max_workers of the cluster"
         )
+
+
+def _demand(trial: TrialConfig) -> str:
+    return (
+        f"trial.workers={trial.workers_text} of trial.cpus={trial.cpus:g} and "
+        f"trial.gpus={trial.gpus:g}"
+    )
 
 
 def _workers_on(trial: TrialConfig, cpus: float, gpus: float | None) -> int:

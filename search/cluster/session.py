@@ -45,13 +45,16 @@ def cluster_session(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(level)
     local = config.address == "local"
+    if not local:
+        # By default one trial waits for resources, and the cluster grows by one node at a time.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(_MAX_PENDING))
     try:
         with loopback_only(enabled=local) as loopback:
             context = ray.init(
                 address=config.address,
                 log_to_driver=verbose,
                 logging_level=level,
-                **(_local_arguments(config) if local else _joined_arguments()),
+                **(_local_arguments(config) if local else {}),
                 **loopback,
             )
     except ConnectionError as error:
@@ -64,12 +67,6 @@ def cluster_session(config: ClusterConfig, *, verbose: bool) -> Iterator[str]:
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
     finally:
         ray.shutdown()
-
-
-def _joined_arguments() -> dict[str, Any]:
-    # By default one trial waits for resources, and the cluster would grow by one node at a time.
-    os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(_MAX_PENDING))
-    return {}
 
 
 def _local_arguments(config: ClusterConfig) -> dict[str, Any]:

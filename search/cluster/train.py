@@ -40,6 +40,7 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
     Tune handles retries, because only Tune can restart this function after the loss of its node.
     `max_failures=0` here, or retries would multiply.
     """
+    resources = {"CPU": trial.cpus, **({"GPU": trial.gpus} if trial.gpus > 0 else {})}
 
     def run_trainer(config: dict[str, Any]) -> None:
         job: Job = config["job"]
@@ -50,8 +51,7 @@ def train_trainable(trial: TrialConfig) -> TrainFunction:
                 num_workers=trial.workers,
                 elastic_resize_monitor_interval_s=trial.resize_s,
                 use_gpu=trial.gpus > 0,
-                resources_per_worker={"CPU": trial.cpus}
-                | ({"GPU": trial.gpus} if trial.gpus > 0 else {}),
+                resources_per_worker=resources,
             ),
             run_config=ray.train.RunConfig(
                 name=job.trial.id,

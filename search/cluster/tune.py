@@ -33,13 +33,13 @@ def run_jobs(
     scratch: str,
     scheduler: TrialScheduler | None = None,
 ) -> bool:
-    """Run jobs on the cluster until none remains, or until Ctrl-C.
+    """Run jobs on the running cluster until none remains, or until Ctrl-C.
 
     Args:
         jobs: The jobs; the next one is requested when there are resources for it.
         watch: Receives every event.
         trial: Resources of one trial.
-        cluster: The cluster, which is running.
+        cluster: The cluster.
         concurrent: Trials at the same time; None for as many as fit.
         retries: How often a trial that failed is started again.
         scratch: Folder for Tune's files, which all nodes share; emptied first, deleted at the end.
@@ -90,9 +90,6 @@ class _JobQueue(Searcher):
     """Give Tune one job after another from an iterator, which may choose a job late.
 
     Tune's trial ids are random; the id of our trial is in the configuration, under "trial".
-
-    Attributes:
-        exhausted: Whether the iterator has ended.
     """
 
     def __init__(self, jobs: Iterator[Job]) -> None:
@@ -159,10 +156,7 @@ def early_stopping(
 ) -> TrialScheduler | None:
     """The scheduler of `search.early_stopping`; None if no trial is stopped early.
 
-    Args:
-        stopping: The rule.
-        metric: The metric that decides.
-        epochs: Epochs of a trial that is not stopped.
+    `epochs` are those of a trial that is not stopped.
     """
     common: dict[str, Any] = {
         "time_attr": "epoch",
@@ -170,13 +164,9 @@ def early_stopping(
         "mode": {"minimize": "min", "maximize": "max"}[metric.direction],
         "grace_period": stopping.grace_epochs,
     }
-    match stopping.name:
-        case "asha":
-            return _Asha(**common, max_t=epochs, reduction_factor=stopping.reduction)
-        case "median":
-            return _MedianStopping(**common)
-        case _:
-            return None
+    if stopping.name == "asha":
+        return _Asha(**common, max_t=epochs, reduction_factor=stopping.reduction)
+    return _MedianStopping(**common) if stopping.name == "median" else None
 
 
 def _concurrent(trial: TrialConfig, cluster: ClusterConfig) -> int | None:

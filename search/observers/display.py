@@ -32,23 +32,14 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """Live progress of a study.
+    """Live progress of a study of `total` trials, some of which have ended with `records`.
 
-    Args:
-        console: Where to print.
-        total: All trials of the study.
-        records: Records of trials that have ended before.
-        metric: The metric of a finished trial that is printed, and that ranks the trials. Rows of
-            transfer tables are not ranked: they answer different questions.
+    The metric of a finished trial is printed and ranks the trials. Rows of transfer tables are not
+    ranked: they answer different questions.
     """
 
     def __init__(
-        self,
-        console: Console,
-        *,
-        total: int,
-        records: Iterable[Record],
-        metric: SearchMetric,
+        self, console: Console, *, total: int, records: Iterable[Record], metric: SearchMetric
     ) -> None:
         self._console = console
         self._metric = metric
@@ -91,7 +82,8 @@ class Display:
         line.append(f"{record.objective:<12} {record.composition:<12}")
         line.append(_transfer(record))
         if record.status == "finished":
-            line.append(f" {_label(self._metric)} {self._value(record):>10}")
+            label = self._metric.name.removesuffix("_cm").removesuffix("_pje")
+            line.append(f" {label} {self._value(record):>10}")
             if self._best is not previous:
                 line.append("  best so far", style="green")
         elif record.status == "failed":
@@ -106,9 +98,8 @@ class Display:
     def _count(self, record: Record) -> None:
         self._ended += 1
         self._failed += record.status == "failed"
-        if (record.is_finished and not record.is_transfer) and (
-            self._cost(record) < self._cost(self._best)
-        ):
+        ranked = record.is_finished and not record.is_transfer
+        if ranked and self._cost(record) < self._cost(self._best):
             self._best = record
 
     def _cost(self, record: Record | None) -> float:
@@ -145,11 +136,6 @@ class Display:
             best = f"best {self._best.objective} {self._best.composition} {value}"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
-
-
-def _label(metric: SearchMetric) -> str:
-    """The short name of a metric: "median", "pa_mpjpe", "auc_5cm"."""
-    return metric.name.removesuffix("_cm").removesuffix("_pje")
 
 
 def _transfer(record: Record) -> str:

@@ -5,11 +5,14 @@ it stores trials that were stopped early as complete with an intermediate value,
 continue a study that is newer than Tune's snapshot.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -21,17 +24,27 @@ from handssl.records import Record, seed_from
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
 from search.observers.optuna_internals import reopen, start_trial
-from search.observers.samplers import SAMPLERS
 from search.space.point import Point, point_from
 from search.space.sample import parameters_of
 from search.trials.trial import Trial
 
-_STATES = {
-    "finished": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-}
+_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
+
+def _tpe(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        # A space with conditional keys needs groups, which Optuna calls experimental.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "grid": lambda seed: RandomSampler(seed=seed),  # never asked: a grid needs no sampler
+    "random": lambda seed: RandomSampler(seed=seed),
+    "tpe": _tpe,
+    "nsga2": lambda seed: NSGAIISampler(seed=seed),
+}
+"""Optuna's samplers by search.kind, from a seed."""
 
 ParametersOf = Callable[[Point], tuple[dict[str, Any], dict[str, BaseDistribution]]]
 """The parameters of a point and their distributions; ValueError outside the space."""
@@ -43,11 +56,10 @@ class OptunaMirror:
     Args:
         url: Database URL; SQLite waits up to two minutes for a lock of another process.
         name: Name of the study.
-        search: The search space and the sampler.
+        search: The search space, the metrics and the sampler.
         seed: The sampler's seed derives from it and from the number of stored trials, or a
             restarted search would repeat its first points.
-        parameters: Maps a point to Optuna's parameters and distributions; by default those of the
-            search space.
+        parameters: Parameters and distributions of a point, where not those of the search space.
     """
 
     def __init__(
@@ -61,11 +73,9 @@ class OptunaMirror:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # A server may close connections while trials train, so each is tested before its use.
-        engine: dict[str, Any] = (
-            {"connect_args": {"timeout": 120}}
-            if url.startswith("sqlite")
-            else {"pool_pre_ping": True}
-        )
+        engine: dict[str, Any] = {"pool_pre_ping": True}
+        if url.startswith("sqlite"):
+            engine = {"connect_args": {"timeout": 120}}
         try:
             self._storage = RDBStorage(url, engine_kwargs=engine)
         except (ImportError, SQLAlchemyError) as error:
@@ -141,17 +151,14 @@ class OptunaMirror:
 
     def _fits(self, stored: Iterable[FrozenTrial]) -> bool:
         """Whether the stored trials belong to the present search space."""
-        for frozen in stored:
-            point = frozen.user_attrs.get("point")
-            if point is None:
-                continue
-            try:
-                _, distributions = self._parameters_of(point_from(point))
-            except (ValueError, KeyError, TypeError):
-                return False
-            if distributions != frozen.distributions:
-                return False
-        return True
+        try:
+            return all(
+                self._parameters_of(point_from(point))[1] == frozen.distributions
+                for frozen in stored
+                if (point := frozen.user_attrs.get("point")) is not None
+            )
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def _adopt(self, frozen: FrozenTrial, digest: str) -> None:
         self._running[digest] = reopen(self._study, frozen)
@@ -163,32 +170,27 @@ class OptunaMirror:
             parameters, distributions = self._parameters_of(point)
         except (ValueError, KeyError):
             return  # outside the present search space
-        state = _STATES[record.status]
+        attributes = _attributes(record.hash, record.trial, point, stage=record.stage)
+        values = {rung.epoch: rung.metrics.get(self._search.metric.name) for rung in record.rungs}
+        if len(self._study.directions) > 1:
+            values = {}  # Optuna has no intermediate values for several objectives
         self._study.add_trial(
             create_trial(
-                state=state,
-                values=self._values(record) if state is TrialState.COMPLETE else None,
+                state=_STATES[record.status],
+                values=self._values(record),
                 params=parameters,
                 distributions=distributions,
-                user_attrs=_attributes(record.hash, record.trial, point, stage=record.stage)
-                | {"metrics": record.metrics},
-                intermediate_values=self._intermediate(record),
+                user_attrs=attributes | {"metrics": record.metrics},
+                intermediate_values={e: v for e, v in values.items() if v is not None},
             )
         )
 
-    def _values(self, record: Record) -> list[float]:
+    def _values(self, record: Record) -> list[float] | None:
+        """The values of a finished trial; other trials have none."""
+        if record.status != "finished":
+            return None
         values = ((metric, metric.of(record)) for metric in self._search.metrics.values())
         return [metric.worst if value is None else value for metric, value in values]
-
-    def _intermediate(self, record: Record) -> dict[int, float]:
-        if len(self._study.directions) > 1:  # Optuna has none for several objectives
-            return {}
-        name = self._search.metric.name
-        return {
-            rung.epoch: value
-            for rung in record.rungs
-            if (value := rung.metrics.get(name)) is not None
-        }
 
     def enqueue(self, points: Iterable[Point]) -> None:
         """Begin a sampled search with these points; those outside its space are skipped.
@@ -212,18 +214,12 @@ class OptunaMirror:
         self._tell(asked, record)
 
     def _tell(self, trial: optuna.trial.Trial, record: Record) -> None:
-        state = _STATES[record.status]
-        if state is TrialState.COMPLETE:
-            self._study.tell(trial, self._values(record))
-        else:
-            self._study.tell(trial, state=state)
+        self._study.tell(trial, self._values(record), state=_STATES[record.status])
 
     def mark_running(self, trial: Trial, asked: optuna.trial.Trial | None = None) -> None:
-        """Store a trial as running; does nothing if it is running already.
+        """Store a trial as running, in the trial of Optuna that sampled it, if any.
 
-        Args:
-            trial: The trial.
-            asked: The trial of Optuna that sampled it, if any.
+        Does nothing if it is running already.
         """
         if trial.hash in self._running:
             return
@@ -241,9 +237,7 @@ class OptunaMirror:
 
     def report(self, trial: Trial, epoch: int, value: float) -> None:
         """Store an intermediate value; one that an interrupted run has stored stays."""
-        if len(self._study.directions) > 1:
-            return
-        if epoch not in self._reported[trial.hash]:
+        if len(self._study.directions) == 1 and epoch not in self._reported[trial.hash]:
             self._running[trial.hash].report(value, epoch)
             self._reported[trial.hash].add(epoch)
 

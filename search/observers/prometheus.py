@@ -5,11 +5,11 @@ Prometheus reads; `configs/monitoring/` holds the configuration and the dashboar
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from ray.util.metrics import Gauge
 
-from handssl.records import OBJECTIVE, Record
+from handssl.records import OBJECTIVE, Record, Status
 from search.config.metric import SearchMetric
 
 _TRIAL = ("study", "trial", "objective", "composition")
@@ -31,7 +31,6 @@ _OF_ROW = {
     "handssl_loss": "loss",
     "handssl_probe_error_cm": OBJECTIVE,
 }
-_STATUSES = ("finished", "pruned", "failed")
 
 
 class StudyMetrics:
@@ -50,7 +49,7 @@ class StudyMetrics:
             name: Gauge(name, description=meaning, tag_keys=tags)
             for name, (meaning, tags) in METRICS.items()
         }
-        self._ended = dict.fromkeys(_STATUSES, 0)
+        self._ended = dict.fromkeys(get_args(Status), 0)
         self._best: float | None = None
         for record in finished:
             self._count(record)
@@ -58,12 +57,7 @@ class StudyMetrics:
 
     def report(self, trial: str, objective: str, composition: str, row: Mapping[str, Any]) -> None:
         """Set the metrics of a running trial to its last report, a row of metrics.jsonl."""
-        tags = {
-            "study": self._study,
-            "trial": trial,
-            "objective": objective,
-            "composition": composition,
-        }
+        tags = dict(zip(_TRIAL, (self._study, trial, objective, composition), strict=True))
         for name, key in _OF_ROW.items():
             if key in row:
                 self._gauges[name].set(float(row[key]), tags=tags)
@@ -82,16 +76,9 @@ class StudyMetrics:
             self._best = min(value, best, key=self._metric.cost)
 
     def _set_gauges(self) -> None:
+        tags = {"study": self._study}
         for status, number in self._ended.items():
-            self._gauges["handssl_trials"].set(
-                number, tags={"study": self._study, "status": status}
-            )
+            self._gauges["handssl_trials"].set(number, tags=tags | {"status": status})
         if self._best is not None:
-            self._gauges["handssl_best"].set(
-                self._best,
-                tags={
-                    "study": self._study,
-                    "metric": self._metric.name,
-                    "direction": self._metric.direction,
-                },
-            )
+            tags |= {"metric": self._metric.name, "direction": self._metric.direction}
+            self._gauges["handssl_best"].set(self._best, tags=tags)

@@ -94,16 +94,10 @@ class TensorBoardLog:
         writer.close()
 
 
-def view_sheet(pretrain: PretrainConfig, store: Store, *, seed: int = 0) -> NDArray[np.uint8]:
-    """Draw n images of a store, and below each a pair of views; (3 S, n S, 3) uint8.
-
-    Args:
-        pretrain: Its composition and size S.
-        store: The images.
-        seed: Seed of the views; no training step uses it.
-    """
+def view_sheet(pretrain: PretrainConfig, store: Store) -> NDArray[np.uint8]:
+    """Draw n images of a store, and below each a pair of views of S px; (3 S, n S, 3) uint8."""
     rows = np.linspace(0, len(store) - 1, min(_SHEET_IMAGES, len(store))).astype(np.int64)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)  # no training step uses it
     composition = pretrain.parsed_composition()
     second = composition.second or composition
     strips = [
@@ -118,5 +112,4 @@ def view_sheet(pretrain: PretrainConfig, store: Store, *, seed: int = 0) -> NDAr
         for view in (Composition.parse(""), composition, second)
     ]
     pixels = (torch.stack(strips).clamp(0, 1) * 255).round().byte()  # (3, n, 3, S, S)
-    sheet: NDArray[np.uint8] = pixels.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1).numpy()
-    return sheet
+    return np.asarray(pixels.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1))

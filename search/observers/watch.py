@@ -45,15 +45,8 @@ def _store_first_error(hook: Hook) -> Hook:
 class StudyWatch(Callback):
     """Follow the running trials.
 
-    Args:
-        optuna: The study in Optuna.
-        display: Progress in the terminal.
-        metrics: Ray's metrics of the study.
-        tensorboard: The event files.
-        finished: Records of earlier sessions; records of trials that end are added.
-
     Attributes:
-        finished: Records by trial id.
+        finished: Records by trial id, those of earlier sessions included.
         running: Trials that have begun and not ended.
         error: The first error of a hook; the study must stop and report it.
     """

@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,7 +13,7 @@ from sqlalchemy import exc
 from handssl.disk import free_bytes
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError
-from search.storage.s3 import is_bucket
+from handssl.records.uri import is_bucket
 
 _RECORD_BYTES: Final = 400_000
 """Of one trial: record, reports, joint errors, TensorBoard files. About 150 KB with the synthetic
@@ -51,17 +50,10 @@ class DiskBudget(NamedTuple):
 def estimate_disk(
     config: EncoderConfig, *, trials: int, encoders: int, concurrent: int, results: str
 ) -> DiskBudget:
-    """The budget of a number of further trials; writes and trains nothing.
+    """The budget of a number of further trials, some of which keep their encoder.
 
     A checkpoint is about four times the weights: the weights, two moments of the optimiser, and
-    the heads.
-
-    Args:
-        config: The encoder.
-        trials: Number of trials.
-        encoders: Number of trials that keep their encoder.
-        concurrent: Trials at the same time.
-        results: Folder of the results.
+    the heads. Nothing is written or trained.
     """
     with torch.device("meta"):
         encoder = build_encoder(dataclasses.replace(config, weights="random"))
@@ -74,11 +66,7 @@ def estimate_disk(
 
 
 def check_disk(budget: DiskBudget, results: str) -> None:
-    """Refuse a study whose files do not fit on the disk.
-
-    Raises:
-        ConfigError: With the bytes that are needed and free.
-    """
+    """Refuse a study whose files do not fit on the disk."""
     needed = budget.result_bytes + budget.working_bytes
     if budget.free_bytes is not None and needed > budget.free_bytes:
         raise ConfigError(
@@ -95,11 +83,13 @@ def environment_error(error: BaseException) -> str | None:
     Such failures stop a study without being bugs. Other errors of the operating system (a missing
     file, a wrong address) need their traceback.
     """
-    for link in _chain(error):
+    link: BaseException | None = error
+    while link is not None:
         if isinstance(link, OSError) and link.errno in _DISK_ERRORS:
-            return _one_line(link)
+            return " ".join(str(link).split())
         if isinstance(link, _DATABASE_ERRORS):
-            return _one_line(link.__cause__ or link)
+            return " ".join(str(link.__cause__ or link).split())
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return None
 
 
@@ -109,15 +99,3 @@ def environment_error_in_traceback(traceback: str) -> OSError | None:
         if int(code) in _DISK_ERRORS:
             return OSError(int(code), message)
     return None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, its cause, and so on."""
-    while error is not None:
-        yield error
-        hidden = error.__suppress_context__
-        error = error.__cause__ or (None if hidden else error.__context__)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -19,20 +19,15 @@ from filelock import FileLock
 
 from handssl.data.store.manifest import MANIFEST
 from handssl.errors import ConfigError
+from handssl.records.uri import is_bucket, join_uri, redact
 from search.storage import s3
-from search.storage.s3 import is_bucket, join_uri
 
 _REQUESTS: Final = 16
 """Parallel requests when many objects are transferred."""
 
 
 class Folder:
-    """One folder with its local copy.
-
-    Args:
-        uri: Path of the folder, or URI of its prefix in a bucket.
-        local_path: Where its files are written and read; for a path, the path itself.
-    """
+    """One folder, a path or the URI of a prefix, with the path where it is written and read."""
 
     def __init__(self, uri: str, local_path: Path) -> None:
         self.uri = uri
@@ -104,7 +99,7 @@ def absolute_uri(uri: str) -> str:
 def cache_path(kind: str, uri: str) -> Path:
     """This machine's copy of a folder in a bucket; it may be deleted at any time."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    path = s3.redact(uri).partition("?")[0].rstrip("/")
+    path = redact(uri).partition("?")[0].rstrip("/")
     digest = hashlib.sha256(path.encode()).hexdigest()[:12]
     return cache / "handssl" / kind / f"{path.rpartition('/')[2]}-{digest}"
 
@@ -122,12 +117,8 @@ def local_store(uri: str, *, missing_ok: bool = False) -> Path:
 
     All processes of a machine share one copy; the first one downloads it.
 
-    Args:
-        uri: Path or URI of the store.
-        missing_ok: Accept a URI that holds no store yet.
-
     Raises:
-        ConfigError: The bucket cannot be read, or holds no store.
+        ConfigError: The bucket cannot be read, or holds no store and `missing_ok` is False.
     """
     if not is_bucket(uri):
         return Path(uri).resolve()
@@ -136,7 +127,7 @@ def local_store(uri: str, *, missing_ok: bool = False) -> Path:
     with FileLock(copy.with_name(f".{copy.name}.lock")), s3.as_config_error("data.store", uri):
         remote = s3.read(join_uri(uri, MANIFEST))
         if remote is None and not missing_ok:
-            raise ConfigError(f"data.store={s3.redact(uri)} holds no store")
+            raise ConfigError(f"data.store={redact(uri)} holds no store")
         local = copy / MANIFEST
         if remote is not None and not (local.exists() and local.read_bytes() == remote):
             # The manifest comes last, as in a build: without it, no store opens.

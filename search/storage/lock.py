@@ -10,6 +10,7 @@ drivers ever overlap, they compute the same records twice, because the content o
 determined by its trial.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -18,15 +19,15 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
 from handssl.errors import ConfigError
+from handssl.records.uri import is_bucket, join_uri, redact
 from search.storage import s3
-from search.storage.s3 import is_bucket, join_uri
 
 LEASE_S: Final = 30.0
 """A lease that was not renewed for this long is free."""
@@ -43,13 +44,10 @@ def study_lock(uri: str) -> Iterator[None]:
 
     The lock of a folder is released with the process, however it ends; a lease expires.
 
-    Args:
-        uri: Path or URI of the study.
-
     Raises:
         ConfigError: Another driver holds it.
     """
-    name = s3.redact(uri).partition("?")[0].rstrip("/").rpartition("/")[2]
+    name = redact(uri).partition("?")[0].rstrip("/").rpartition("/")[2]
     if is_bucket(uri):
         with _leased(join_uri(uri, _LOCK), name):
             yield
@@ -99,16 +97,14 @@ def _await_free(uri: str, name: str) -> None:
 
 
 def _renew(uri: str, lease: dict[str, Any], stopped: threading.Event) -> None:
-    renewal = 0
-    while not stopped.wait(LEASE_S / 4):
-        renewal += 1
-        try:
+    for renewal in itertools.count(1):
+        if stopped.wait(LEASE_S / 4):
+            return
+        with suppress(OSError):  # the bucket may answer before the lease expires
             if not _is_owner(uri, lease):
                 os.kill(os.getpid(), signal.SIGINT)
                 return
             _write(uri, lease, renewal=renewal)
-        except OSError:
-            continue  # the bucket may answer before the lease expires
 
 
 def _write(uri: str, lease: dict[str, Any], *, renewal: int) -> None:
@@ -134,10 +130,8 @@ def _owner_ended(lease: bytes) -> bool:
         return False
     try:
         os.kill(int(content["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, KeyError, ValueError):
-        return False
+    except (OSError, KeyError, ValueError) as error:
+        return isinstance(error, ProcessLookupError)
     return False
 
 

@@ -7,49 +7,31 @@ the machine.
 """
 
 import errno
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import pyarrow.fs as pafs
 
 from handssl.atomic import atomic_path
 from handssl.errors import ConfigError
-from handssl.records import uri as uris
-
-is_bucket = uris.is_bucket
-join_uri = uris.join_uri
-redact = uris.redact
-open_filesystem = uris.open_filesystem
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+from handssl.records.uri import open_filesystem, redact
 
 
-def _with_errno(request: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+@contextmanager
+def _with_errno() -> Iterator[None]:
     """Give every failed request an error number, as `disk.environment_error` expects."""
-
-    @functools.wraps(request)
-    def wrapped(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-        try:
-            return request(*arguments, **options)
-        except OSError as error:
-            if error.errno:
-                raise
-            raise OSError(errno.EIO, " ".join(str(error).split())) from error
-
-    return wrapped
+    try:
+        yield
+    except OSError as error:
+        if error.errno:
+            raise
+        raise OSError(errno.EIO, " ".join(str(error).split())) from error
 
 
 @contextmanager
 def as_config_error(key: str, uri: str) -> Iterator[None]:
-    """Turn a failed request into the refusal of a configuration key.
-
-    Raises:
-        ConfigError: With the key and the reason that the object store gave.
-    """
+    """Turn a failed request into a ConfigError with the configuration key and the reason."""
     try:
         yield
     except OSError as error:
@@ -59,7 +41,7 @@ def as_config_error(key: str, uri: str) -> Iterator[None]:
         ) from error
 
 
-@_with_errno
+@_with_errno()
 def read(uri: str) -> bytes | None:
     """The content of an object; None if it does not exist."""
     files, path = open_filesystem(uri)
@@ -71,7 +53,7 @@ def read(uri: str) -> bytes | None:
     return content
 
 
-@_with_errno
+@_with_errno()
 def write(uri: str, content: bytes) -> None:
     """Write a small object."""
     files, path = open_filesystem(uri)
@@ -79,7 +61,7 @@ def write(uri: str, content: bytes) -> None:
         stream.write(content)
 
 
-@_with_errno
+@_with_errno()
 def upload(path: Path, uri: str) -> None:
     """Upload a file; an interrupted upload creates no object."""
     files, key = open_filesystem(uri)
@@ -87,7 +69,7 @@ def upload(path: Path, uri: str) -> None:
     pafs.copy_files(str(path), key, source_filesystem=local, destination_filesystem=files)
 
 
-@_with_errno
+@_with_errno()
 def download(uri: str, path: Path) -> bool:
     """Download an object to a path, atomically; False if the object does not exist."""
     files, key = open_filesystem(uri)
@@ -102,24 +84,22 @@ def download(uri: str, path: Path) -> bool:
     return True
 
 
-@_with_errno
+@_with_errno()
 def delete(uri: str) -> None:
     """Delete an object, which may not exist."""
     files, path = open_filesystem(uri)
-    try:
+    with suppress(FileNotFoundError):
         files.delete_file(path)
-    except FileNotFoundError:
-        return
 
 
-@_with_errno
+@_with_errno()
 def delete_all(uri: str) -> None:
     """Delete all objects below a prefix."""
     files, path = open_filesystem(uri)
     files.delete_dir_contents(path, missing_dir_ok=True)
 
 
-@_with_errno
+@_with_errno()
 def list_objects(uri: str) -> list[str]:
     """Names of all objects below a prefix, relative to it, sorted."""
     files, path = open_filesystem(uri)

@@ -4,9 +4,9 @@ Nothing is written here.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from handssl import records
 from handssl.data import Store
@@ -14,6 +14,7 @@ from handssl.disk import existing_parent
 from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, diagnosed
 from handssl.records import StudyDescription
+from handssl.records.uri import is_bucket, join_uri
 from search.config.metric import AT_RUNGS
 from search.config.renamed import upgrade_config
 from search.config.search import SearchConfig
@@ -21,9 +22,10 @@ from search.config.typed import to_dict
 from search.space.corners import corner_points
 from search.space.grid import grid
 from search.storage import s3
-from search.storage.s3 import is_bucket, join_uri
 from search.trials.pretrain import PretrainTrial
 from search.trials.resolve import Resolver
+
+_FIXED_TRANSFER: Final = ("weights", "pretrain_repeats", "evaluate_on", "min_steps")
 
 
 def check_points(search: SearchConfig, resolver: Resolver) -> None:
@@ -114,31 +116,20 @@ def check_same_study(folder: Path, study: StudyDescription) -> None:
 
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all trials of a study share: fidelity, seed, metric."""
-    trial = config["trial"]
-    return {
-        **{f"study.{key}": config["study"][key] for key in ("epochs", "images", "seed")},
-        **{f"trial.pretrain.{key}": value for key, value in trial["pretrain"].items()},
-        **{f"trial.probe.{key}": value for key, value in trial["probe"].items()},
-        **dict(_fixed_search(config)),
-        **{f"transfer.{key}": value for key, value in _fixed_transfer(config)},
-    }
-
-
-def _fixed_search(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Metric settings that must not change; defaults for studies older than these keys."""
-    search = to_dict(SearchConfig()) | config.get("search", {})
+    trial, transfer = config["trial"], config.get("transfer", {})
+    search = to_dict(SearchConfig()) | config.get("search", {})  # a study may lack newer keys
     metrics = {key: search[key] for key in ("metric", "second_metric")}
-    for key, metric in metrics.items():
-        yield from ((f"search.{key}.{name}", value) for name, value in metric.items())
-    if any(metric["name"] not in AT_RUNGS for metric in metrics.values()):
-        diagnostics = config["trial"]["diagnostics"]
-        yield from ((f"trial.diagnostics.{name}", value) for name, value in diagnostics.items())
-
-
-def _fixed_transfer(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings of a transfer study, except its rows and the pretrainings that they name."""
-    for key, value in config.get("transfer", {}).items():
-        if key == "finetune":
-            yield from ((f"finetune.{name}", setting) for name, setting in value.items())
-        elif key in ("weights", "pretrain_repeats", "evaluate_on", "min_steps"):
-            yield key, value
+    at_rungs = all(metric["name"] in AT_RUNGS for metric in metrics.values())
+    parts = {
+        "study": {key: config["study"][key] for key in ("epochs", "images", "seed")},
+        "trial.pretrain": trial["pretrain"],
+        "trial.probe": trial["probe"],
+        **{f"search.{key}": metric for key, metric in metrics.items()},
+        "trial.diagnostics": {} if at_rungs else trial["diagnostics"],
+        # Rows, and the pretrainings that they name, may change.
+        "transfer": {key: transfer[key] for key in _FIXED_TRANSFER if key in transfer},
+        "transfer.finetune": transfer.get("finetune", {}),
+    }
+    return {
+        f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()
+    }

@@ -2,17 +2,17 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from handssl import records
 from handssl.data import Store
 from handssl.records import StudyDescription
+from handssl.records.uri import redact
 from handssl.versions import versions
 from search.config.schema import CommonConfig
 from search.config.typed import to_dict
 from search.observers.optuna_study import without_password
-from search.storage.s3 import redact
 from search.trials.trial import Trial
 
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
@@ -24,21 +24,16 @@ def describe(
     *,
     script: str,
     overrides: Sequence[str],
-    data: Mapping[str, Any],
+    name: str,
+    fingerprint: str,
+    boxes: str,
     stores: Sequence[Store],
     encoders: Sequence[str],
     trials: Iterable[Trial],
 ) -> StudyDescription:
-    """The content of study.json.
+    """The content of study.json, from the command line and the planned trials.
 
-    Args:
-        config: The configuration.
-        script: The command's script.
-        overrides: Its command line.
-        data: Name, fingerprint and boxes of the data.
-        stores: The images, each data set once.
-        encoders: Names of the encoders.
-        trials: The planned trials.
+    The data set has a name, a fingerprint and boxes; `stores` holds each of several once.
     """
     study, pretrain = config.study, config.trial.pretrain
     return StudyDescription(
@@ -55,11 +50,11 @@ def describe(
             "encoder": ", ".join(encoders),
         },
         data={
-            "name": data["name"],
-            "fingerprint": data["fingerprint"],
+            "name": name,
+            "fingerprint": fingerprint,
             "images_train": sum(len(store.split("train")) for store in stores),
             "images_val": sum(len(store.split("val")) for store in stores),
-            "boxes": data["boxes"],
+            "boxes": boxes,
         },
         versions=versions(),
         git=records.git_state(),

@@ -1,27 +1,22 @@
 """The study of `run_grid.py`: a grid or a sampled search, then a second stage."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 from rich.console import Console
 
+from handssl.records.uri import join_uri
 from search.cluster.resources import check_resources
 from search.config.schema import Config
 from search.config.search import EarlyStopping
-from search.observers.optuna_study import OptunaMirror
 from search.space.grid import grid
-from search.storage.folder import absolute_uri
-from search.storage.s3 import join_uri
 from search.studies.checks import check_first_step, check_metrics, check_points, check_writable
 from search.studies.describe import describe
 from search.studies.run import run_study
 from search.studies.sampled import sampled_stage, warm_start
 from search.studies.second_stage import second_stage
-from search.studies.stage import fixed_stage
-from search.studies.study import Study
-from search.trials.datasets import open_data
-from search.trials.images import Images
+from search.studies.study import Study, fixed_stage
+from search.trials.datasets import images_of, open_data
 from search.trials.pretrain import PretrainTrial
 from search.trials.resolve import Resolver, rungs_of
 
@@ -29,13 +24,7 @@ from search.trials.resolve import Resolver, rungs_of
 def run_grid(
     config: Config, *, console: Console, verbose: bool = False, overrides: Sequence[str] = ()
 ) -> int:
-    """Run the study of a search and return the exit status of the command.
-
-    Args:
-        config: The configuration.
-        console: Where progress is printed.
-        verbose: Print Ray's messages.
-        overrides: The command line, for study.json.
+    """Run the study of a search; returns the exit status of the command.
 
     Raises:
         HandSSLError: The study cannot run; nothing has been started then.
@@ -62,9 +51,8 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
         planned = resolver.resolve_all(grid(search))
         first = fixed_stage(planned, config.trial)
     else:
-        choices = dataclasses.replace(
-            search, kind="grid", space={}, early_stopping=EarlyStopping()
-        )
+        stopping = EarlyStopping()
+        choices = dataclasses.replace(search, kind="grid", space={}, early_stopping=stopping)
         examples = resolver.resolve_all(grid(choices)[-1:])
         first = sampled_stage(search, resolver)
     check_first_step(planned or examples, store)
@@ -75,20 +63,15 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
         planned=planned,
         examples=examples,
         stores={resolver.images: store},
-        metric=search.metric,
-        open_optuna=functools.partial(
-            OptunaMirror, name=config.study.name, search=search, seed=config.study.seed
-        ),
+        search=search,
         first_points=first_points,
         description=describe(
             config,
             script="search/run_grid.py",
             overrides=overrides,
-            data={
-                "name": config.data.name,
-                "fingerprint": store.fingerprint,
-                "boxes": store.info["boxes"],
-            },
+            name=config.data.name,
+            fingerprint=store.fingerprint,
+            boxes=store.info["boxes"],
             stores=[store],
             encoders=[config.trial.pretrain.encoder.name],
             trials=planned,
@@ -97,22 +80,13 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
 
 
 def resolver_of(config: Config, fingerprint: str = "") -> Resolver:
-    """Resolves the points of a search.
-
-    Args:
-        config: The configuration.
-        fingerprint: That of the images, which is a part of a trial's identity.
-    """
+    """Resolves the points of a search; the images' fingerprint is a part of a trial's identity."""
     search = config.search
     return Resolver(
         objectives=search.objectives,
         trial=config.trial,
         study=config.study,
-        images=Images(
-            stores=(absolute_uri(config.data.store),),
-            source_px=(config.data.source_px,),
-            count=config.study.images,
-        ),
+        images=images_of(config.data, config.study.images),
         fingerprint=fingerprint,
         rungs=rungs_of(search, search.early_stopping, config.study.epochs),
     )

@@ -18,8 +18,7 @@ from search.cluster.resources import fit_at_once, local_resources
 from search.config.schema import TrialConfig
 from search.observers.display import duration
 from search.storage.disk import DiskBudget, estimate_disk
-from search.studies.stage import Records
-from search.studies.study import Study
+from search.studies.study import Records, Study
 from search.trials.fit import FitTrial
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Trial
@@ -30,17 +29,11 @@ _CALIBRATION_S: Final = 20.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """The cost of a trial on this machine.
+    """The cost of a trial on this machine; a step includes all accumulated batches."""
 
-    Attributes:
-        steps: Optimiser steps.
-        step_s: Seconds of a step, including all accumulated batches.
-        probe_s: Seconds of the probe.
-    """
-
-    steps: int
-    step_s: float
-    probe_s: float
+    step_s: float = 0.0
+    probe_s: float = 0.0
+    steps: int = 0
 
     @property
     def total_s(self) -> float:
@@ -49,13 +42,7 @@ class Cost:
 
 
 def print_plan(study: Study, recorded: Records, console: Console) -> None:
-    """Print the trials, their steps, time, cost and disk, and the resources that each holds.
-
-    Args:
-        study: The study.
-        recorded: Its records so far.
-        console: Where to print.
-    """
+    """Print the trials, their steps, time, cost and disk, and the resources that each holds."""
     config, resources, data = study.config, study.config.trial, study.description.data
     trials = study.known
     costs = _measure(trials, study)
@@ -69,9 +56,8 @@ def print_plan(study: Study, recorded: Records, console: Console) -> None:
     budget = forecast_disk(study, remaining)
     rows = {
         "study": f"{config.study.name}: {config.study.label}".rstrip(": "),
-        "data": f"{data['name']}: "
-        f"{data['images_train']} train, "
-        f"{data['images_val']} validation images",
+        "data": f"{data['name']}: {data['images_train']} train, {data['images_val']} validation "
+        "images",
         "trials": f"{total}: {total - remaining} with a record, {remaining} to run",
         "a trial": _example(trials[0], costs[trials[0].id]),
         "holds": f"{resources.workers_text} x ({resources.cpus:g} CPU, {resources.gpus:g} GPU), "
@@ -141,21 +127,20 @@ def _measure(trials: Sequence[Trial], study: Study) -> dict[str, Cost]:
     A probe by itself is not timed: it costs as much as that of a pretraining of the same encoder.
     """
     kinds = {_kind(trial): trial for trial in reversed(trials)}
-    budget_s = _CALIBRATION_S / len(kinds)
+    budget_s, resources = _CALIBRATION_S / len(kinds), study.config.trial
     measured: dict[Any, Cost] = {}
     probes_s: dict[str, float] = {}
     for kind, trial in kinds.items():
         if isinstance(trial, PretrainTrial):
             store = study.stores[trial.images]
-            measured[kind] = measure_pretraining(trial, study.config.trial, store, budget_s)
+            measured[kind] = _pretraining_cost(trial, resources, store, budget_s)
             probes_s[trial.encoder.name] = measured[kind].probe_s
     for kind, trial in kinds.items():
-        if isinstance(trial, FitTrial):
-            train = study.stores[trial.images[trial.fit]].split("train")
-            measured[kind] = Cost(steps=0, step_s=0.0, probe_s=probes_s.get(trial.encoder.name, 0))
-            if trial.finetune is not None:
-                step_s = _finetuning_step_s(trial.finetune, train, study.config.trial)
-                measured[kind] = Cost(steps=0, step_s=step_s, probe_s=0.0)
+        if isinstance(trial, FitTrial) and trial.finetune is None:
+            measured[kind] = Cost(probe_s=probes_s.get(trial.encoder.name, 0.0))
+        elif isinstance(trial, FitTrial) and trial.finetune is not None:
+            step_s = _finetuning_step_s(trial.finetune, _train_split(trial, study), resources)
+            measured[kind] = Cost(step_s=step_s)
     return {
         trial.id: dataclasses.replace(measured[_kind(trial)], steps=_steps(trial, study))
         for trial in trials
@@ -172,19 +157,25 @@ def _kind(trial: Trial) -> tuple[object, ...]:
 
 def _steps(trial: Trial, study: Study) -> int:
     """Optimiser steps of a trial."""
+    images = len(_train_split(trial, study))
     if isinstance(trial, PretrainTrial):
-        images = len(study.stores[trial.images].split("train"))
         pretrain = trial.pretrain
         return pretrain.epochs * (images // (pretrain.batch_size * pretrain.accumulation))
     assert isinstance(trial, FitTrial)
     if trial.finetune is None:
         return 0
-    images = len(study.stores[trial.images[trial.fit]].split("train"))
     labelled = images * trial.finetune.label_fraction
     return trial.finetune.epochs * max(1, round(labelled / trial.finetune.batch_size))
 
 
-def measure_pretraining(
+def _train_split(trial: Trial, study: Study) -> Store:
+    if isinstance(trial, PretrainTrial):
+        return study.stores[trial.images].split("train")
+    assert isinstance(trial, FitTrial)
+    return study.stores[trial.images[trial.fit]].split("train")
+
+
+def _pretraining_cost(
     trial: PretrainTrial, resources: TrialConfig, store: Store, budget_s: float
 ) -> Cost:
     """Time a few batches and a small probe on this machine, with the threads of a worker."""
@@ -211,7 +202,7 @@ def measure_pretraining(
     passes = 1 + trial.probe.augmented_passes
     views = passes * len(small_train) + len(small_val)
     all_views = passes * len(train) + len(val)
-    return Cost(steps=0, step_s=step_s, probe_s=elapsed_s / views * all_views)
+    return Cost(step_s=step_s, probe_s=elapsed_s / views * all_views)
 
 
 def _finetuning_step_s(finetune: FinetuneConfig, train: Store, resources: TrialConfig) -> float:

@@ -54,7 +54,8 @@ class RecordedStudy:
         Raises:
             ConfigError: There is none, or there are several.
         """
-        matches = [trial] if trial in self.records else self._beginning(trial)
+        beginning = sorted(name for name in self.records if name.startswith(trial))
+        matches = [trial] if trial in self.records else beginning
         if len(matches) == 1:
             return self.records[matches[0]]
         if matches:
@@ -85,9 +86,6 @@ class RecordedStudy:
         chosen = np.random.default_rng(seed).permutation(len(finished))[:count]
         return [self.records[finished[number]] for number in chosen]
 
-    def _beginning(self, trial: str) -> list[str]:
-        return sorted(name for name in self.records if name.startswith(trial))
-
 
 def read_recorded(uri: str) -> RecordedStudy:
     """The records of a study's folder, or a single one of them.
@@ -110,17 +108,12 @@ def read_recorded(uri: str) -> RecordedStudy:
         )
     try:
         source = open_source((single["study"] if single else path) + mark + options)
-        if single is None:
-            description = _description(source)
-            records = read_records(source)
-        else:
-            record = Record.from_dict(
-                read_json(source.read(single["record"]), text),
-                file=text,
-                trial=single["record"].split("/")[1],
-            )
-            records = {record.trial: record}
-            description = _description(source)
+        if single:
+            content = read_json(source.read(single["record"]), text)
+            trial = single["record"].split("/")[1]
+            record = Record.from_dict(content, file=text, trial=trial)
+        description = _description(source)
+        records = {record.trial: record} if single else read_records(source)
     except FileNotFoundError as error:
         raise ConfigError(f"record must exist to be replayed, but there is no {text}") from error
     except OSError as error:

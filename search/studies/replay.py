@@ -26,11 +26,9 @@ from search.config.renamed import upgrade_config
 from search.config.schema import Config, DataConfig
 from search.config.typed import from_dict
 from search.space.point import point_from
-from search.storage.folder import absolute_uri
 from search.studies.recorded import RecordedStudy, read_recorded
-from search.trials.datasets import open_data
+from search.trials.datasets import images_of, open_data
 from search.trials.execute import execute
-from search.trials.images import Images
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Job
 
@@ -59,22 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "kind of processor have: the metrics come out as from another seed",
     )
     arguments = parser.parse_args(argv)
-    console = Console(highlight=False)
     try:
         study = read_recorded(arguments.study)
         chosen = _chosen(study, arguments.trial, arguments.sample, arguments.seed)
-        return replay(
-            study,
-            chosen,
-            console,
-            root=arguments.root,
-            store=arguments.store,
-            other_data=arguments.other_data,
-        )
+        options = {key: getattr(arguments, key) for key in ("root", "store", "other_data")}
+        return replay(study, chosen, Console(highlight=False), **options)
     except HandSSLError as error:
-        Console(stderr=True, highlight=False).print(
-            f"refused: {error}", markup=False, soft_wrap=True
-        )
+        errors = Console(stderr=True, highlight=False)
+        errors.print(f"refused: {error}", markup=False, soft_wrap=True)
         return 2
 
 
@@ -104,13 +94,8 @@ def replay(
 ) -> int:
     """Run trials of a study again, each in a folder of its own, and compare; the exit status.
 
-    Args:
-        study: The study.
-        chosen: Records of it.
-        console: Where progress and comparisons go.
-        root: Where the raw data is here; None where it was.
-        store: Where its store is here; None where it was.
-        other_data: Whether data of another fingerprint will do.
+    The raw data and its store are at `root` and `store`, or where they were. Data of another
+    fingerprint are used if `other_data`.
 
     Raises:
         HandSSLError: A record, its study or its data cannot be used.
@@ -118,9 +103,8 @@ def replay(
     for record in chosen:
         _check(record)
     config = from_dict(Config, upgrade_config(study.description.config))
-    data = dataclasses.replace(
-        config.data, root=root or config.data.root, store=store or config.data.store
-    )
+    data = config.data
+    data = dataclasses.replace(data, root=root or data.root, store=store or data.store)
     config = dataclasses.replace(config, data=data)
     _check_data(open_data(data, console).fingerprint, chosen, data, console, other_data=other_data)
     _note_versions(chosen, console)
@@ -170,14 +154,13 @@ def _check_data(
                 f"note: the data is not that of the record {then}: {now}", style="yellow"
             )
             continue
-        generated = (
-            ", or, where these hands were generated on another kind of processor, whose rounding "
-            "differs, add --other-data"
-        )
-        raise ConfigError(
-            f"the data must be that of the record {then}, but {now}; restore it"
-            + (generated if data.name.startswith("synthetic") else "")
-        )
+        way_out = "restore it"
+        if data.name.startswith("synthetic"):
+            way_out += (
+                ", or, where these hands were generated on another kind of processor, whose "
+                "rounding differs, add --other-data"
+            )
+        raise ConfigError(f"the data must be that of the record {then}, but {now}; {way_out}")
 
 
 def _note_versions(chosen: Sequence[Record], console: Console) -> None:
@@ -218,18 +201,12 @@ def _trial(record: Record, data: DataConfig) -> PretrainTrial:
         pretrain=from_dict(PretrainConfig, pretrain),
         probe=from_dict(ProbeConfig, record.config["probe"]),
         diagnostics=from_dict(DiagnosticsConfig, record.config["diagnostics"]),
-        images=Images(
-            stores=(absolute_uri(data.store),),
-            source_px=(data.source_px,),
-            count=record.config["images"],
-        ),
+        images=images_of(data, record.config["images"]),
     )
 
 
 def _compare(
-    recorded: Mapping[str, float | None],
-    replayed: Mapping[str, float | None],
-    console: Console,
+    recorded: Mapping[str, float | None], replayed: Mapping[str, float | None], console: Console
 ) -> bool:
     table = Table("metric", "recorded", "replayed", "")
     for name in {**recorded, **replayed}:

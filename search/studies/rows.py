@@ -1,6 +1,7 @@
 """From the rows of transfer tables to the trials that fill them: pretrainings and fits."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -49,30 +50,15 @@ class _Row:
     repeat: int
 
     @property
-    def key(self) -> str:
+    def key(self) -> "_Row":
         """Its identity without the data sets that it is evaluated on."""
-        values = to_dict(self)
-        del values["evaluate"]
-        if self.start in ("random", "imagenet"):
-            del values["pretrain"]
-        return canonical_hash(values)
-
-    def evaluated_on(self, names: tuple[str, ...]) -> "_Row":
-        """The same row, evaluated on further data sets."""
-        evaluate = dict.fromkeys((*self.evaluate, *names))
-        return dataclasses.replace(self, evaluate=tuple(evaluate))
+        pretrain = () if self.start in ("random", "imagenet") else self.pretrain
+        return dataclasses.replace(self, evaluate=(), pretrain=pretrain)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RowResolver:
-    """Resolves the rows of tables to trials.
-
-    Attributes:
-        transfer: The rows, and the pretrainings that they name.
-        trial: The settings that all trials share.
-        study: Epochs and seed.
-        data: The data sets.
-    """
+    """Resolves the rows of tables to trials, with the settings that all of them share."""
 
     transfer: TransferConfig
     trial: TrialConfig
@@ -90,11 +76,11 @@ class RowResolver:
                 "transfer.rows must name at least one group, but got {}; choose study=tables or "
                 "another file of configs/study/ that has rows"
             )
-        rows: dict[str, _Row] = {}
-        for group in self.transfer.rows.values():
-            for row in self._rows(group):
-                known = rows.get(row.key)
-                rows[row.key] = row if known is None else known.evaluated_on(row.evaluate)
+        rows: dict[_Row, _Row] = {}
+        for row in itertools.chain.from_iterable(map(self._rows, self.transfer.rows.values())):
+            known = rows.setdefault(row.key, row)
+            evaluate = tuple(dict.fromkeys((*known.evaluate, *row.evaluate)))
+            rows[row.key] = dataclasses.replace(known, evaluate=evaluate)
         pretrainings: dict[str, PretrainTrial] = {}
         fits = []
         for row in rows.values():
@@ -116,21 +102,20 @@ class RowResolver:
         if "unfrozen" in group.modes:
             names = [*group.pretrained, *(name for name in baselines if name != "random")]
             starts += [(name, "unfrozen", decay) for name in names for decay in group.layer_decays]
-        for repeat in range(group.repeats):
-            for fit in group.fit:
-                for fraction in group.label_fractions:
-                    for start, mode, decay in starts:
-                        yield _Row(
-                            encoder=self.transfer.encoders[group.encoder].name,
-                            pretrain=group.pretrain,
-                            start=start,
-                            mode=mode,
-                            fit=fit,
-                            evaluate=group.evaluate,
-                            label_fraction=fraction,
-                            layer_decay=decay,
-                            repeat=repeat,
-                        )
+        for repeat, fit, fraction, (start, mode, decay) in itertools.product(
+            range(group.repeats), group.fit, group.label_fractions, starts
+        ):
+            yield _Row(
+                encoder=self.transfer.encoders[group.encoder].name,
+                pretrain=group.pretrain,
+                start=start,
+                mode=mode,
+                fit=fit,
+                evaluate=group.evaluate,
+                label_fraction=fraction,
+                layer_decay=decay,
+                repeat=repeat,
+            )
 
     def _pretraining(self, row: _Row) -> PretrainTrial:
         kind = self.transfer.pretrained[row.start]
@@ -164,21 +149,14 @@ class RowResolver:
             hash=digest,
             seed=seed_from(digest),
             point=Point(
-                objective=row.start,
-                composition=pretrain.composition,
-                values=values,
-                repeat=repeat,
+                objective=row.start, composition=pretrain.composition, values=values, repeat=repeat
             ),
             pretrain=pretrain,
             probe=self.trial.probe,
             diagnostics=self.trial.diagnostics,
             images=self.data.images_of(row.pretrain),
             keep_encoder=True,
-            transfer={
-                "pretrain": data,
-                "mode": "pretrain",
-                "shares": dict(self.transfer.weights),
-            },
+            transfer={"pretrain": data, "mode": "pretrain", "shares": {**self.transfer.weights}},
         )
 
     def _fit(self, row: _Row, pretraining: PretrainTrial | None) -> FitTrial:

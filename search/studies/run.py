@@ -15,10 +15,11 @@ from handssl import records
 from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
 from handssl.records import Record
+from handssl.records.uri import is_bucket, join_uri, redact
 from search.cluster.session import cluster_session
 from search.cluster.tune import early_stopping, run_jobs
 from search.observers.display import Display
-from search.observers.optuna_study import without_password
+from search.observers.optuna_study import OptunaMirror, without_password
 from search.observers.prometheus import StudyMetrics
 from search.observers.tensorboard import TensorBoardLog, view_sheet
 from search.observers.watch import StudyWatch
@@ -27,22 +28,15 @@ from search.storage import s3
 from search.storage.disk import check_disk, environment_error
 from search.storage.folder import Folder, absolute_uri, cached_copy, delete_tree
 from search.storage.lock import study_lock
-from search.storage.s3 import is_bucket, join_uri, redact
 from search.studies.checks import check_same_study
 from search.studies.plan import forecast_disk, print_plan
-from search.studies.stage import Records, Session, Stage, count_missing
-from search.studies.study import Study
+from search.studies.study import Records, Session, Stage, Study, count_missing
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Job, Trial
 
 
 def run_study(study: Study, console: Console, *, verbose: bool = False) -> int:
     """Run a study, or print its plan; returns the exit status of the command.
-
-    Args:
-        study: The study.
-        console: Where progress is printed.
-        verbose: Print Ray's messages.
 
     Raises:
         HandSSLError: The study cannot run; nothing has been started then.
@@ -84,14 +78,14 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
     complete = True
     if total > len(session.records):
         before = session.records.values()
-        display = Display(console, total=total, records=before, metric=study.metric)
+        display = Display(console, total=total, records=before, metric=study.search.metric)
         with cluster_session(study.config.cluster, verbose=verbose) as dashboard:
             if dashboard:
                 console.print(f"Ray dashboard {dashboard}")
             watch = StudyWatch(
                 optuna=session.optuna,
                 display=display,
-                metrics=StudyMetrics(study.config.study.name, study.metric, before),
+                metrics=StudyMetrics(study.config.study.name, study.search.metric, before),
                 tensorboard=TensorBoardLog(
                     folder.local_path / "tensorboard", lambda trial: _views(study, trial)
                 ),
@@ -115,7 +109,13 @@ def _open_session(study: Study, folder: Folder) -> Session:
     retried = {trial: record for trial, record in recorded.items() if _is_retryable(record)}
     repeated = {*retried, *study.outdated(recorded)}
     final = {trial: record for trial, record in recorded.items() if trial not in repeated}
-    optuna = study.open_optuna(_database(study, folder))
+    optuna = OptunaMirror(
+        _database(study, folder),
+        study.config.study.name,
+        study.search,
+        seed=study.config.study.seed,
+        parameters=study.parameters,
+    )
     begun = optuna.sync(final)
     failed = [point_from(r.point) for r in retried.values() if r.stage == 1]
     optuna.enqueue(study.first_points)
@@ -124,7 +124,7 @@ def _open_session(study: Study, folder: Folder) -> Session:
 
 def _run_stage(study: Study, stage: Stage, session: Session, watch: StudyWatch) -> bool:
     """Run the trials of a stage that have no record; returns whether all have ended."""
-    config = study.config
+    config, metric = study.config, study.search.metric
     return run_jobs(
         _jobs(study, stage, session),
         watch,
@@ -133,25 +133,20 @@ def _run_stage(study: Study, stage: Stage, session: Session, watch: StudyWatch) 
         concurrent=config.search.concurrent,
         retries=config.search.retries,
         scratch=absolute_uri(join_uri(study.uri, "ray")),
-        scheduler=early_stopping(stage.early_stopping, study.metric, epochs=config.study.epochs),
+        scheduler=early_stopping(stage.early_stopping, metric, epochs=config.study.epochs),
     )
 
 
 def _jobs(study: Study, stage: Stage, session: Session) -> Iterator[Job]:
-    description = study.description
+    context = {key: getattr(study.description, key) for key in ("data", "versions", "git")}
     for trial in stage.trials(session):
         if trial.id not in session.records:
             yield Job(
                 trial=trial,
-                metric=study.metric,
+                metric=study.search.metric,
                 directory=absolute_uri(join_uri(study.uri, "trials", trial.id)),
                 scratch=absolute_uri(join_uri(study.uri, "ray")),
-                context={
-                    "study": description.name,
-                    "data": description.data,
-                    "versions": description.versions,
-                    "git": description.git,
-                },
+                context={"study": study.description.name, **context},
             )
 
 

@@ -12,7 +12,7 @@ from search.space.sample import sample_point
 from search.storage.folder import cached_copy
 from search.storage.s3 import as_config_error
 from search.studies.second_stage import best_points
-from search.studies.stage import Records, Session, Stage
+from search.studies.study import Records, Session, Stage
 from search.trials.pretrain import PretrainTrial
 from search.trials.resolve import Resolver
 

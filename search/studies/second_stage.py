@@ -2,25 +2,18 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 
 from search.config.metric import SearchMetric
 from search.config.search import SearchConfig
 from search.space.grid import grid, matching
 from search.space.point import Point, point_from
-from search.studies.stage import Records, Session, Stage, count_missing
+from search.studies.study import Records, Stage, count_missing
 from search.trials.pretrain import PretrainTrial
 from search.trials.resolve import Resolver
 
 
 def second_stage(search: SearchConfig, resolver: Resolver, first: Stage) -> Stage:
-    """The stage that follows the search.
-
-    Args:
-        search: The search.
-        resolver: Resolves the points of the search.
-        first: The stage of the search.
-    """
+    """The stage that follows the search, whose points the resolver resolves."""
     resolver = dataclasses.replace(resolver, rungs=tuple(sorted(set(search.rungs))), stage=2)
 
     def trials(records: Records) -> list[PretrainTrial]:
@@ -35,13 +28,11 @@ def second_stage(search: SearchConfig, resolver: Resolver, first: Stage) -> Stag
             return max_trials(search)
         return count_missing(trials(records), records)
 
-    return Stage(trials=_of_records(trials), remaining=remaining, resources=first.resources)
-
-
-def _of_records(
-    trials: Callable[[Records], list[PretrainTrial]],
-) -> Callable[[Session], list[PretrainTrial]]:
-    return lambda session: trials(session.records)
+    return Stage(
+        trials=lambda session: trials(session.records),
+        remaining=remaining,
+        resources=first.resources,
+    )
 
 
 def selected_points(search: SearchConfig, records: Records) -> list[Point]:
@@ -67,13 +58,9 @@ def max_trials(search: SearchConfig) -> int:
 def best_points(
     records: Records, count: int, *, metric: SearchMetric, per_objective: bool = False
 ) -> list[Point]:
-    """The points, without repeats, of the best finished trials of a search; ties by trial id.
+    """The `count` best points, in all or of each objective, of the finished trials of a search.
 
-    Args:
-        records: The records; those without the metric are left out.
-        count: Number of points.
-        metric: The metric that ranks them.
-        per_objective: Take `count` points of each objective instead of `count` in all.
+    Records without the metric are left out; ties go by trial id.
     """
     finished = [r for r in records.values() if r.is_finished and r.stage == 1]
     ranked = sorted(

@@ -4,7 +4,6 @@ A pretraining whose encoder was deleted runs again only if a row still needs it.
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,20 @@ from rich.console import Console
 from handssl.encoders import build_encoder
 from handssl.errors import ConfigError, DataError
 from handssl.records import canonical_hash
+from handssl.records.uri import is_bucket, join_uri, redact
 from handssl.skeleton import REFERENCE_BONE
 from search.cluster.resources import check_resources
-from search.config.metric import SearchMetric
 from search.config.schema import DataConfig, TrialConfig
-from search.config.search import SearchConfig
 from search.config.transfer import RowGroup, TransferStudyConfig
-from search.observers.optuna_study import OptunaMirror, ParametersOf
+from search.observers.optuna_study import ParametersOf
 from search.space.point import Point
-from search.storage.folder import absolute_uri
-from search.storage.s3 import is_bucket, join_uri, redact
 from search.studies.checks import check_first_step, check_writable
 from search.studies.describe import describe
 from search.studies.rows import RowResolver, Rows
 from search.studies.run import run_study
-from search.studies.stage import Records, Session, Stage, count_missing, fixed_stage
-from search.studies.study import Study
-from search.trials.datasets import open_data
-from search.trials.fit import FitTrial
-from search.trials.images import DataSetImages, Images
+from search.studies.study import Records, Session, Stage, Study, count_missing, fixed_stage
+from search.trials.datasets import images_of, open_data
+from search.trials.images import DataSetImages
 from search.trials.pretrain import ENCODER_FILE
 from search.trials.trial import Trial
 
@@ -45,13 +39,7 @@ def run_transfer(
     verbose: bool = False,
     overrides: Sequence[str] = (),
 ) -> int:
-    """Run a transfer study and return the exit status of the command.
-
-    Args:
-        config: The configuration.
-        console: Where progress is printed.
-        verbose: Print Ray's messages.
-        overrides: The command line, for study.json.
+    """Run a transfer study; returns the exit status of the command.
 
     Raises:
         HandSSLError: The study cannot run; nothing has been started then.
@@ -79,14 +67,7 @@ def transfer_study(
     configs = {name: getattr(config.data_sets, name) for name in names}
     data = DataSetImages(
         opened={name: open_data(data_set, console) for name, data_set in configs.items()},
-        images={
-            name: Images(
-                stores=(absolute_uri(data_set.store),),
-                source_px=(data_set.source_px,),
-                count=config.study.images,
-            )
-            for name, data_set in configs.items()
-        },
+        images={n: images_of(data_set, config.study.images) for n, data_set in configs.items()},
         weights=config.transfer.weights,
     )
     rows = RowResolver(
@@ -94,32 +75,22 @@ def transfer_study(
     ).resolve_all()
     check_rows(rows, data, configs)
     stores = {name: data.store_of([name]) for name in names}
+    fingerprints = {name: store.fingerprint for name, store in stores.items()}
     trials = Path(uri).resolve() / "trials"
     return Study(
         config=config,
         stages=transfer_stages(rows, config.trial, trials),
         planned=rows.trials,
         stores=data.stores,
-        metric=SearchMetric(),
-        open_optuna=functools.partial(
-            OptunaMirror,
-            name=config.study.name,
-            search=SearchConfig(),
-            seed=config.study.seed,
-            parameters=parameters_among(rows.trials),
-        ),
+        parameters=parameters_among(rows.trials),
         outdated=lambda records: lost_encoders(rows, trials, records),
         description=describe(
             config,
             script="search/run_transfer.py",
             overrides=overrides,
-            data={
-                "name": "+".join(names),
-                "fingerprint": canonical_hash(
-                    {name: store.fingerprint for name, store in stores.items()}, digits=64
-                ),
-                "boxes": config.data_sets.FH.boxes,
-            },
+            name="+".join(names),
+            fingerprint=canonical_hash(fingerprints, digits=64),
+            boxes=config.data_sets.FH.boxes,
             stores=list(stores.values()),
             encoders=list(dict.fromkeys(fit.encoder.name for fit in rows.fits)),
             trials=rows.trials,
@@ -131,21 +102,15 @@ def transfer_stages(rows: Rows, resources: TrialConfig, trials: Path) -> list[St
     """The pretrainings, then the fits of their encoders.
 
     Fits without a pretraining share the first stage, unless its trials have several workers: a fit
-    uses one.
-
-    Args:
-        rows: The trials.
-        resources: The resources of a pretraining.
-        trials: Folder of the trials.
+    uses one. Encoders lie below the folder `trials`.
     """
     independent = [fit for fit in rows.fits if fit.pretraining is None]
-    dependent = [fit for fit in rows.fits if fit.pretraining is not None]
+    second = [fit for fit in rows.fits if fit.pretraining is not None]
     first: list[Trial] = list(rows.pretrainings)
-    second: list[FitTrial] = dependent
     if resources.runs_in == "actor":
         first += independent
     else:
-        second = [*independent, *dependent]
+        second = independent + second
 
     def with_encoder(session: Session) -> Iterator[Trial]:
         """A failed pretraining leaves its fits undone."""
@@ -191,13 +156,12 @@ def check_rows(rows: Rows, data: DataSetImages, configs: Mapping[str, DataConfig
                 f"{configs[name].store}; check it with `handssl data doctor`"
             )
     for encoder in dict.fromkeys(fit.encoder for fit in rows.fits):
-        if encoder.weights == "imagenet":
-            try:
+        try:
+            if encoder.weights == "imagenet":
                 build_encoder(encoder)
-            except ConfigError as error:
-                raise ConfigError(
-                    f"{error}; or omit these rows with transfer.imagenet=false"
-                ) from error
+        except ConfigError as error:
+            way_out = "omit these rows with transfer.imagenet=false"
+            raise ConfigError(f"{error}; or {way_out}") from error
 
 
 def _data_sets(groups: Iterable[RowGroup]) -> list[str]:

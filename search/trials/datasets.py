@@ -12,7 +12,8 @@ from handssl.data.store.parallel import JobRunner
 from handssl.progress import progress_bars
 from handssl.synthetic import generate_freihand, generate_interhand
 from search.config.schema import DataConfig
-from search.storage.folder import local_store, upload_store
+from search.storage.folder import absolute_uri, local_store, upload_store
+from search.trials.images import Images
 
 _STAGES = {"shards": "converting to a store", "decode": "decoding pixels"}
 
@@ -82,6 +83,11 @@ def open_data(
             markup=False,
         )
     return store
+
+
+def images_of(config: DataConfig, count: int | None) -> Images:
+    """The first `count` images of a configured data set, None for all; opens nothing."""
+    return Images(stores=(absolute_uri(config.store),), source_px=(config.source_px,), count=count)
 
 
 def expected_size(config: DataConfig) -> Forecast:

@@ -11,7 +11,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from handssl.augment import AUGMENTATIONS, Augmentation, Composition, apply_views, make_views
-from handssl.augment.augmentation import Appearance, Frame, Geometric, Occasional, Regressable
+from handssl.augment.augmentation import Appearance, Frame, Geometric, Regressable
+from handssl.augment.occasional import Occasional
 from handssl.augment.registry import APPEARANCE_ORDER, GEOMETRIC_ORDER
 from handssl.errors import ConfigError
 
@@ -52,11 +53,12 @@ RELEASED = {
 
 def draw(member: Augmentation, n: int, seed: int = 0) -> Float[Tensor, "n columns"]:
     generator = torch.Generator().manual_seed(seed)
-    return member.sample(torch.rand((n, member.uniforms), generator=generator))
+    return member.sample(torch.rand((n, len(member.columns)), generator=generator))
 
 
-def test_it_is_listed_under_its_own_name_and_acts_once(member: Augmentation) -> None:
+def test_it_is_listed_under_its_own_name_and_symbol_and_acts_once(member: Augmentation) -> None:
     assert AUGMENTATIONS[member.name] is type(member)
+    assert [kind.symbol for kind in AUGMENTATIONS.values()].count(member.symbol) == 1
     assert (*GEOMETRIC_ORDER, *APPEARANCE_ORDER).count(member.name) == 1
     assert (member.name in GEOMETRIC_ORDER) == isinstance(member, Geometric)
 
@@ -90,10 +92,6 @@ def test_every_magnitude_is_a_key_that_changes_what_is_sampled_or_applied(
         assert not (sampled and torch.equal(a.images, b.images)), name
 
 
-def test_symbols_are_unique(member: Augmentation) -> None:
-    assert [kind.symbol for kind in AUGMENTATIONS.values()].count(member.symbol) == 1
-
-
 def test_it_is_frozen_hashable_and_has_float_magnitudes(member: Augmentation) -> None:
     assert hash(member) == hash(type(member)())
     fields = dataclasses.fields(member)
@@ -112,7 +110,7 @@ def test_it_samples_one_finite_row_of_named_columns_per_image(member: Augmentati
 
 
 def test_the_rows_do_not_depend_on_each_other(member: Augmentation) -> None:
-    table = torch.rand((20, member.uniforms), generator=torch.Generator().manual_seed(3))
+    table = torch.rand((20, len(member.columns)), generator=torch.Generator().manual_seed(3))
     alone = torch.cat([member.sample(row[None]) for row in table])
     assert torch.equal(member.sample(table), alone)
 
@@ -156,33 +154,29 @@ def test_the_returned_parameters_make_the_same_views_again(
 
 def test_one_magnitude_out_of_range_is_refused_with_its_name(member: Augmentation) -> None:
     for own in dataclasses.fields(member):
-        with pytest.raises(ConfigError, match=member.name):
+        with pytest.raises(ConfigError, match=rf"{member.name}\.{own.name} must .*=-1\.0"):
             type(member)(**{own.name: -1.0})
 
 
-def test_geometric_members_move_points_and_nothing_else(
+def test_geometric_members_move_points_and_others_leave_the_matrix_alone(
     member: Augmentation,
+    images: UInt8[Tensor, "6 3 64 64"],
     centre_px: Float[Tensor, "6 2"],
     side_px: Float[Tensor, " 6"],
 ) -> None:
     if not isinstance(member, Geometric):
         assert isinstance(member, Appearance)
+        views, plain = (
+            make_views(images, Composition.parse(name), torch.Generator(), size=32)
+            for name in (member.name, "")
+        )
+        assert torch.equal(views.matrix, plain.matrix)
         return
     frame = Frame(centre_px=centre_px.double(), side_px=side_px.double(), source_px=64)
     matrix = member.matrix(draw(member, 6), frame)
     assert matrix.dtype == torch.float64
     assert (torch.linalg.det(matrix[:, :2, :2]) > 0).all()  # never mirrored
     assert torch.equal(matrix[:, 2], torch.tensor([[0.0, 0.0, 1.0]]).double().expand(6, 3))
-
-
-def test_appearance_members_leave_the_matrix_alone(
-    member: Augmentation, images: UInt8[Tensor, "6 3 64 64"]
-) -> None:
-    if isinstance(member, Geometric):
-        return
-    views = make_views(images, Composition.parse(member.name), torch.Generator(), size=32)
-    plain = make_views(images, Composition.identity(), torch.Generator(), size=32)
-    assert torch.equal(views.matrix, plain.matrix)
 
 
 def test_occasional_members_record_whom_they_changed(
@@ -207,8 +201,8 @@ def test_the_studys_four_can_be_regressed_and_no_other(member: Augmentation) -> 
     if isinstance(member, Regressable):
         values_i, values_j = draw(member, 30, seed=1), draw(member, 30, seed=2)
         difference = member.difference(values_i, values_j)
-        assert difference.shape == (30, len(member.regressed))
-        assert len(member.difference_std()) == len(member.regressed)
+        assert difference.shape == (30, len(member.columns))
+        assert len(member.difference_std()) == len(member.columns)
         torch.testing.assert_close(member.difference(values_j, values_i), -difference)
 
 

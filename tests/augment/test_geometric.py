@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handssl.augment import AUGMENTATIONS, Composition, apply_views, wrap_deg
-from handssl.augment.geometric import NOMINAL_SIDE_FRAC, Rotate, Scale, Translate
+from handssl.augment import AUGMENTATIONS, Augmentation, Composition, apply_views, wrap_deg
+from handssl.augment.color import ColorJitter
+from handssl.augment.geometric import NOMINAL_SIDE_FRAC, Crop, Rotate, Scale, Translate
 from handssl.errors import ConfigError
 from handssl.geometry import transform_points
 
@@ -27,35 +28,36 @@ def where(point: tuple[float, float], composition: str, **values: list[float]) -
     return transform_points(torch.tensor([[point]], dtype=torch.float32), views.matrix)[0, 0]
 
 
-def test_identity_puts_the_hand_mid_view_and_the_crop_onto_the_view() -> None:
-    torch.testing.assert_close(where((60, 70), ""), torch.tensor([31.5, 31.5]))
-    torch.testing.assert_close(where((20, 30), ""), torch.tensor([-0.5, -0.5]))
+MIDDLE, CORNER = (31.5, 31.5), (-0.5, -0.5)
+MOVED = (31.5 - 0.05 * 128 * 64 / 80, 31.5)
+RECTANGLE = [0.25, 0.5, 0.5, 0.25]
 
 
-def test_rotation_is_counter_clockwise_as_seen_about_the_hand() -> None:
-    # The point right of the centre moves up, so its v shrinks: 40 source px are 32 view px.
-    torch.testing.assert_close(
-        where((100, 70), "rotate", rotate=[90.0]), torch.tensor([31.5, -0.5])
-    )
-    torch.testing.assert_close(
-        where((60, 70), "rotate", rotate=[33.0]), torch.tensor([31.5, 31.5])
-    )
-
-
-def test_a_larger_margin_shows_more() -> None:
-    # 10 source px of a crop of 80 · 1.5/1.25 = 96 px on 64 view px.
-    torch.testing.assert_close(
-        where((70, 70), "scale", scale=[1.5]), torch.tensor([31.5 + 10 * 64 / 96, 31.5])
-    )
-
-
-def test_the_shift_moves_the_crop_in_the_frame_of_the_view() -> None:
-    # 0.05 of 128 px are 6.4 source px; content moves the other way, the same with a rotation.
-    moved = torch.tensor([31.5 - 6.4 * 64 / 80, 31.5])
-    torch.testing.assert_close(where((60, 70), "translate", translate_source=[0.05, 0.0]), moved)
-    torch.testing.assert_close(
-        where((60, 70), "translate+rotate", translate_source=[0.05, 0.0], rotate=[40.0]), moved
-    )
+@pytest.mark.parametrize(
+    ("point", "composition", "values", "expected"),
+    [
+        ((60, 70), "", {}, MIDDLE),  # the hand is mid-view, and the crop covers the view
+        ((20, 30), "", {}, CORNER),
+        # Counter-clockwise as seen: the point right of the hand moves up, so its v shrinks.
+        ((100, 70), "rotate", {"rotate": [90.0]}, (31.5, -0.5)),
+        ((60, 70), "rotate", {"rotate": [33.0]}, MIDDLE),
+        # A larger margin shows more: 10 source px of a crop of 80 · 1.5/1.25 = 96 px.
+        ((70, 70), "scale", {"scale": [1.5]}, (31.5 + 10 * 64 / 96, 31.5)),
+        # The crop is shifted in the frame of the view, so the content moves the other way.
+        ((60, 70), "translate", {"translate_source": [0.05, 0.0]}, MOVED),
+        ((60, 70), "T+Ro", {"translate_source": [0.05, 0.0], "rotate": [40.0]}, MOVED),
+        ((20 + 0.25 * 80, 30 + 0.5 * 80), "crop", {"crop": RECTANGLE}, CORNER),
+        ((20 + 0.75 * 80, 30 + 0.75 * 80), "crop", {"crop": RECTANGLE}, (63.5, 63.5)),
+    ],
+)
+def test_points_move_as_documented(
+    point: tuple[float, float],
+    composition: str,
+    values: dict[str, list[float]],
+    expected: tuple[float, float],
+) -> None:
+    moved = where(point, composition, **values)
+    torch.testing.assert_close(moved, torch.tensor(expected), atol=1e-4, rtol=0)
 
 
 def test_all_compose_as_documented() -> None:
@@ -70,18 +72,6 @@ def test_all_compose_as_documented() -> None:
     expected = ((turned - shift) / (80 * margin / 1.25) + 0.5) * 64 - 0.5
     got = where((72, 63), "T+S+Ro", translate_source=[0.03, -0.02], scale=[margin], rotate=[25.0])
     torch.testing.assert_close(got, expected)
-
-
-def test_crop_brings_its_rectangle_onto_the_view() -> None:
-    rectangle = [0.25, 0.5, 0.5, 0.25]
-    corner = (20 + 0.25 * 80, 30 + 0.5 * 80)
-    torch.testing.assert_close(
-        where(corner, "crop", crop=rectangle), torch.tensor([-0.5, -0.5]), atol=1e-4, rtol=0
-    )
-    opposite = (corner[0] + 40, corner[1] + 20)
-    torch.testing.assert_close(
-        where(opposite, "crop", crop=rectangle), torch.tensor([63.5, 63.5]), atol=1e-4, rtol=0
-    )
 
 
 def test_the_views_own_side_and_shift_are_reported() -> None:
@@ -106,25 +96,16 @@ def test_wrapped_angles_are_the_same_angles_in_the_half_open_circle(angle: float
 @pytest.mark.parametrize(
     "augmentation",
     [
-        Translate(),
-        Scale(),
-        Scale(min_margin=0.5, max_margin=3.0),
-        Rotate(),
-        Rotate(max_deg=30.0),
-        Rotate(max_deg=90.0),
-        Rotate(max_deg=120.0),
-        Rotate(max_deg=180.0),
-        AUGMENTATIONS["color_jitter"](),
+        *(Translate(), Scale(), Scale(min_margin=0.5, max_margin=3.0), ColorJitter()),
+        *(Rotate(max_deg=angle) for angle in (30.0, 45.0, 90.0, 120.0, 180.0)),
     ],
 )
 def test_closed_form_spread_of_the_targets_equals_the_sampled_one(
-    augmentation: Translate | Scale | Rotate,
+    augmentation: Translate | Scale | Rotate | ColorJitter,
 ) -> None:
     generator = torch.Generator().manual_seed(1)
-    i, j = (
-        augmentation.sample(torch.rand((200_000, augmentation.uniforms), generator=generator))
-        for _ in range(2)
-    )
+    size = (200_000, len(augmentation.columns))
+    i, j = (augmentation.sample(torch.rand(size, generator=generator)) for _ in range(2))
     if isinstance(augmentation, Translate):
         i, j = i / NOMINAL_SIDE_FRAC, j / NOMINAL_SIDE_FRAC
     measured = augmentation.difference(i, j).square().mean(0).sqrt()
@@ -133,24 +114,40 @@ def test_closed_form_spread_of_the_targets_equals_the_sampled_one(
     )
     alone = augmentation.difference(i, torch.tensor(augmentation.neutral).expand_as(i))
     torch.testing.assert_close(
-        alone.square().mean(0).sqrt(),
-        torch.tensor(augmentation.neutral_rms()),
-        rtol=0.01,
-        atol=0,
+        alone.square().mean(0).sqrt(), torch.tensor(augmentation.neutral_rms()), rtol=0.01, atol=0
     )
 
 
 @pytest.mark.parametrize(
-    ("build", "message"),
+    ("kind", "magnitudes", "message"),
     [
-        (lambda: Rotate(max_deg=0.0), r"rotate\.max_deg must be > 0 and <= 180"),
-        (lambda: Rotate(max_deg=181.0), r"rotate\.max_deg=181"),
-        (lambda: Translate(max_px=-1.0), r"translate\.max_px must be > 0"),
-        (lambda: Scale(min_margin=1.5, max_margin=0.9), r"scale\.margin must be an increasing"),
-        (lambda: Scale(min_margin=1.0, max_margin=1.0), r"leave scale out"),
+        (Rotate, {"max_deg": 0.0}, r"rotate\.max_deg must be in \(0, 180\], but got max_deg=0"),
+        (Rotate, {"max_deg": 181.0}, r"rotate\.max_deg .*max_deg=181"),
+        (Translate, {"max_px": 113.0}, r"translate\.max_px .*max_px=113"),
+        (Scale, {"min_margin": 1.6}, r"scale\.min_margin must be <= scale\.max_margin.*=1\.6"),
+        (Scale, {"min_margin": 1.0, "max_margin": 1.0}, r"scale\.max_margin.*=1;"),
+        (AUGMENTATIONS["gaussian_blur"], {"min_sigma_px": 3.0}, r"gaussian_blur\.min_.*=3"),
+        *(
+            (AUGMENTATIONS["color_jitter"], {f"max_{name}": 2.5}, rf"max_{name}=2\.5")
+            for name in ("hue", "saturation", "alpha", "beta")
+        ),
     ],
 )
-def test_magnitudes_out_of_range_are_refused(build: object, message: str) -> None:
-    assert callable(build)
+def test_magnitudes_out_of_range_are_refused(
+    kind: type[Augmentation], magnitudes: dict[str, float], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
-        build()
+        kind(**magnitudes)
+
+
+def test_rectangles_lie_inside_with_area_and_ratio_in_range() -> None:
+    table = torch.rand((5000, 4), generator=torch.Generator().manual_seed(0))
+    values = Crop(min_area=0.2, max_area=0.6).sample(table)
+    corner, sides = values[:, :2], values[:, 2:]
+    assert float(corner.min()) >= 0
+    assert float((corner + sides).max()) <= 1 + 1e-6
+    area, ratio = sides.prod(1), sides[:, 0] / sides[:, 1]
+    assert 0.2 - 1e-6 <= float(area.min()) < 0.21
+    assert 0.59 < float(area.max()) <= 0.6 + 1e-6
+    assert 0.74 < float(ratio.min()) < 0.76
+    assert 1.32 < float(ratio.max()) < 1.34

@@ -31,10 +31,7 @@ def source_point(u: int, v: int, centre: list[float], side: float, row: Row) -> 
     x, y = x + shift[0] * SOURCE, y + shift[1] * SOURCE
     # The content was turned counter-clockwise with v pointing down, so this turns it back.
     angle = math.radians(row.get("rotate", [0.0])[0])
-    turned = [
-        math.cos(angle) * x - math.sin(angle) * y,
-        math.sin(angle) * x + math.cos(angle) * y,
-    ]
+    turned = [math.cos(angle) * x - math.sin(angle) * y, math.sin(angle) * x + math.cos(angle) * y]
     return [c + t for c, t in zip(centre, turned, strict=True)]
 
 

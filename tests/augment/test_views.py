@@ -7,18 +7,12 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from handssl.augment import (
-    AUGMENTATIONS,
-    Composition,
-    apply_views,
-    make_views,
-    sample_parameters,
-)
+from handssl.augment import AUGMENTATIONS, Composition, apply_views, make_views, sample_parameters
 from handssl.augment.warp import warped_parts
 from handssl.errors import ConfigError
 from handssl.geometry import transform_points
@@ -27,21 +21,14 @@ ALL = Composition.parse("+".join(AUGMENTATIONS))
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))
+@example(1, 1, 9)
+@example(1, 15, 9)
 def test_drawing_n_rows_equals_drawing_k_and_then_the_rest(k: int, rest: int, seed: int) -> None:
     whole = sample_parameters(ALL, torch.Generator().manual_seed(seed), k + rest)
     generator = torch.Generator().manual_seed(seed)
     first, second = (sample_parameters(ALL, generator, n) for n in (k, rest))
     for key, values in whole.items():
         assert torch.equal(values, torch.cat([first[key], second[key]]))
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 15, 16, 17])
-def test_row_by_row_gives_the_same_parameters_at_tiny_sizes(n: int) -> None:
-    whole = sample_parameters(ALL, torch.Generator().manual_seed(9), n)
-    generator = torch.Generator().manual_seed(9)
-    rows = [sample_parameters(ALL, generator, 1) for _ in range(n)]
-    for key, values in whole.items():
-        assert torch.equal(values, torch.cat([row[key] for row in rows]))
 
 
 def test_the_images_show_what_the_matrix_says() -> None:
@@ -64,10 +51,7 @@ def test_the_images_show_what_the_matrix_says() -> None:
     total = shade.sum((1, 2))
     centroid = torch.stack([(shade.sum(1) * ticks).sum(1), (shade.sum(2) * ticks).sum(1)], dim=1)
     torch.testing.assert_close(
-        centroid / total[:, None],
-        transform_points(points, views.matrix)[:, 0],
-        atol=0.1,
-        rtol=0,
+        centroid / total[:, None], transform_points(points, views.matrix)[:, 0], atol=0.1, rtol=0
     )
 
 

@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from tests.search.running import (
-    assert_complete,
-    assert_same_outcome,
-    await_that,
-    started,
-)
+from tests.search.running import assert_complete, assert_same_outcome, await_that, started
 
 pytestmark = pytest.mark.long
 

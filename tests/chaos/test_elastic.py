@@ -17,13 +17,7 @@ import psutil
 import pytest
 from ray._private.services import get_node_ip_address
 
-from tests.search.running import (
-    assert_complete,
-    await_that,
-    curves,
-    run_grid,
-    started,
-)
+from tests.search.running import assert_complete, await_that, curves, run_grid, started
 
 pytestmark = pytest.mark.long
 

@@ -12,7 +12,7 @@ from handssl.cli import main
 from handssl.data import open_or_build_store
 from handssl.encoders import EncoderConfig, build_encoder, export_encoder
 from handssl.evaluation import PoseModel
-from handssl.evaluation.contest import read_submission
+from handssl.evaluation.official import read_submission
 from handssl.skeleton import JOINT_NAMES
 from handssl.synthetic import generate_freihand
 

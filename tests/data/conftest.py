@@ -85,11 +85,7 @@ def write_interhand(
         for camera in range(cameras):
             angle = 0.4 * camera - 0.2
             rotation = np.array(
-                [
-                    [np.cos(angle), 0, -np.sin(angle)],
-                    [0, 1, 0],
-                    [np.sin(angle), 0, np.cos(angle)],
-                ]
+                [[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]]
             )
             rig["camrot"][str(camera)] = rotation.tolist()
             rig["campos"][str(camera)] = (np.array([0, 0, 600]) - 600 * rotation[2]).tolist()

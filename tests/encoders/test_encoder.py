@@ -9,7 +9,7 @@ import torch
 import torchvision
 
 from handssl.encoders import ENCODERS, EncoderConfig, build_encoder
-from handssl.encoders.resnet import Backbone
+from handssl.encoders.backbones import Backbone
 from handssl.encoders.weights import load_backbone, weights_file
 from handssl.errors import ConfigError, DataError
 

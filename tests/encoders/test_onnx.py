@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from handssl.encoders import EncoderConfig, build_encoder
-from handssl.encoders.onnx import export_onnx
+from handssl.encoders.export import export_onnx
 from handssl.errors import ConfigError, DataError
 
 

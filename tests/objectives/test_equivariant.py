@@ -92,9 +92,7 @@ def test_what_cannot_be_undone_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         build_objective(
-            objective_config("equivariant", **config),
-            Composition.parse(composition),
-            8,
+            objective_config("equivariant", **config), Composition.parse(composition), 8
         )
 
 

@@ -16,9 +16,7 @@ TEXT = "rotate:relative+color_jitter:contrastive+scale:contrastive"
 def build(text: str = TEXT, **config: object) -> MixedObjective:
     torch.manual_seed(0)
     objective = build_objective(
-        objective_config("mixed", hidden_dim=16, **config),
-        Composition.parse(text),
-        8,
+        objective_config("mixed", hidden_dim=16, **config), Composition.parse(text), 8
     )
     assert isinstance(objective, MixedObjective)
     return objective

@@ -35,10 +35,7 @@ CASES: dict[str, tuple[ObjectiveConfig, str]] = {
     "equivariant": (objective_config("equivariant"), "T+CJ+S+Ro"),
     "exact": (objective_config("equivariant", equivariance="exact"), "T+S+Ro+crop"),
     "mixed": (objective_config("mixed"), MIXED),
-    "shared": (
-        objective_config("mixed", mixture="shared", contrastive_weighting="sigma"),
-        MIXED,
-    ),
+    "shared": (objective_config("mixed", mixture="shared", contrastive_weighting="sigma"), MIXED),
     "triple": (objective_config("mixed"), f"{MIXED}+scale:equivariant"),
     "care": (objective_config("care", chunk=4), "T+Ro"),
 }
@@ -212,20 +209,11 @@ def test_a_setting_of_another_objective_is_dropped_unless_that_would_lose_it() -
         ({"name": "relative", "targets": "raw"}, "targets must be one of standardised, released"),
         ({"name": "relative", "rotation": "quaternion"}, "rotation must be one of angle, sincos"),
         ({"name": "relative", "norm": "l3"}, "norm must be one of l1, l2"),
-        (
-            {"name": "equivariant", "equivariance": "approximate"},
-            r"equivariance .*approximate",
-        ),
+        ({"name": "equivariant", "equivariance": "approximate"}, r"equivariance .*approximate"),
         ({"name": "mixed", "mixture": "both"}, "mixture must be one of separate, shared"),
-        (
-            {"name": "mixed", "contrastive_weighting": "auto"},
-            r"contrastive_weighting .*auto",
-        ),
+        ({"name": "mixed", "contrastive_weighting": "auto"}, r"contrastive_weighting .*auto"),
         ({"name": "mixed", "contrastive_weight": -1.0}, "contrastive_weight must be >= 0"),
-        (
-            {"name": "relative", "rotation": "sincos", "targets": "released"},
-            r"rotation=sincos",
-        ),
+        ({"name": "relative", "rotation": "sincos", "targets": "released"}, r"rotation=sincos"),
     ],
 )
 def test_configurations_that_cannot_be_used_are_refused(

@@ -19,12 +19,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from handssl import records
-from handssl.records.uri import open_filesystem
+from handssl.records.uri import join_uri, open_filesystem
 from search.config.compose import compose_config
 from search.space.grid import grid
 from search.storage import s3
 from search.storage.folder import cache_path
-from search.storage.s3 import join_uri
 from search.studies.grid import resolver_of
 from search.trials.execute import execute
 from search.trials.trial import Job
@@ -116,10 +115,7 @@ def recorded(trial: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("server")
 def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
-    embedded: Path,
-    smallest: tuple[str, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    embedded: Path, smallest: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def names(last: str) -> list[str]:
         return [n for n in s3.list_objects(join_uri(RESULTS, "small")) if n.endswith(last)]

@@ -22,7 +22,7 @@ from search.config.search import SearchConfig
 from search.observers.optuna_study import OptunaMirror, without_password
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.trials.pretrain import PretrainTrial
 from tests.search.observers.test_optuna_study import record_of
 
@@ -119,11 +119,7 @@ def test_a_killed_driver_is_healed_as_in_sqlite(
     view.report(unfinished, 1, 9.0)
     view.finish(record_of(unfinished, "pruned"))
     states = {t.user_attrs["trial"]: t.state.name for t in stored(server, "healed")}
-    assert states == {
-        unfinished.id: "PRUNED",
-        recorded.id: "COMPLETE",
-        missing.id: "COMPLETE",
-    }
+    assert states == {unfinished.id: "PRUNED", recorded.id: "COMPLETE", missing.id: "COMPLETE"}
     assert len(stored(server, "healed")) == 3
     assert stored(server, "healed")[0].intermediate_values == {1: 9.0}
 

@@ -2,12 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handssl.synthetic.camera import (
-    draw_natural_rotation,
-    draw_rotation,
-    frame_hand,
-    project_px,
-)
+from handssl.synthetic.camera import draw_natural_rotation, draw_rotation, frame_hand, project_px
 from handssl.synthetic.pose import HandPose
 
 CENTRE = np.array([112.0, 112.0])

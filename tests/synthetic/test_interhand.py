@@ -1,10 +1,8 @@
-from io import BytesIO
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from handssl.synthetic.interhand import SessionKey, StudioScene, draw_scene, render_scene
+from tests.synthetic.conftest import decode
 
 CAMERAS = 3
 
@@ -16,10 +14,6 @@ def key(capture: int) -> SessionKey:
 @pytest.fixture(scope="module")
 def scenes() -> list[StudioScene]:
     return [draw_scene(key(capture), frame) for capture in range(3) for frame in range(4)]
-
-
-def decode(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(BytesIO(jpeg)))
 
 
 def test_a_capture_has_one_studio_and_one_person(scenes: list[StudioScene]) -> None:
@@ -59,10 +53,8 @@ def test_no_camera_looks_along_the_forearm(scenes: list[StudioScene]) -> None:
 def test_joints_project_onto_the_hand_in_every_camera(
     scenes: list[StudioScene], side: str
 ) -> None:
-    number = next(n for n, scene in enumerate(scenes) if scene.side == side)
-    scene = scenes[number]
-    capture, frame = divmod(number, 4)
-    images = render_scene(scene, key(capture), frame)
+    scene = next(scene for scene in scenes if scene.side == side)
+    images = render_scene(scene)
     assert len(images) == CAMERAS
     for jpeg, camera in zip(images, scene.session.studio.cameras, strict=True):
         image = decode(jpeg)
@@ -79,9 +71,7 @@ def test_cameras_agree_on_the_brightness_of_one_scene(scenes: list[StudioScene])
     # The same light falls on the hand in all views: what differs is which side is seen.
     scene = scenes[0]
     means = []
-    for jpeg, camera in zip(
-        render_scene(scene, key(0), 0), scene.session.studio.cameras, strict=True
-    ):
+    for jpeg, camera in zip(render_scene(scene), scene.session.studio.cameras, strict=True):
         pixels, _ = camera.project(scene.joints_m)
         u, v = pixels.round().astype(int).T
         shown = decode(jpeg)[v, u].mean() / 255

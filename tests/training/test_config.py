@@ -37,10 +37,7 @@ def test_magnitudes_reach_the_composition() -> None:
         ({"epochs": 10}, "warmup_epochs must be < epochs=10, but got warmup_epochs=10"),
         ({"composition": "spin"}, "spin"),
         ({"magnitudes": {"rotate.speed": 1.0}}, "rotate.speed"),
-        (
-            {"objective": objective_config("relative"), "composition": "sobel"},
-            "relative",
-        ),
+        ({"objective": objective_config("relative"), "composition": "sobel"}, "relative"),
     ],
 )
 def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from handssl.data import Store
 from handssl.errors import ConfigError
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
-from handssl.training.workers import worker_rows
+from handssl.training.batches import worker_rows
 from tests.small import small_objective
 
 Small = Callable[..., PretrainConfig]

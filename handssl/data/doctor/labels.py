@@ -48,9 +48,7 @@ def image_share(samples: Sequence[HandSample]) -> float:
     return _share([_inside(sample, (0, 0, *sample.image.shape[1::-1])) for sample in samples])
 
 
-def box_share(
-    pairs: Sequence[tuple[HandSample, tuple[float, float, float, float]]],
-) -> float:
+def box_share(pairs: Sequence[tuple[HandSample, tuple[float, float, float, float]]]) -> float:
     """Share of all valid joints in their box: x, y, width, height in the unmirrored image."""
     inside = []
     for sample, (left, y, width, height) in pairs:

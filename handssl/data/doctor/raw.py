@@ -2,18 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from handssl.data.doctor import Finding, check
-from handssl.data.doctor.labels import (
-    box_share,
-    image_share,
-    mask_share,
-    order_problem,
-    span_m,
-)
+from handssl.data.doctor.labels import box_share, image_share, mask_share, order_problem, span_m
 from handssl.data.raw.dataset import Annotation, RawDataset, load_sample
 from handssl.data.raw.freihand import FreiHand, read_freihand
 from handssl.data.raw.interhand import interhand_layouts, read_interhand
@@ -41,15 +34,6 @@ _SPANS_M: Final = (0.10, 0.26)
 """Plausible median distance from the wrist to the farthest joint of adult hands in all poses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Loaded:
-    """A loaded sample with its annotation and its number in the data set."""
-
-    number: int
-    annotation: Annotation
-    sample: HandSample
-
-
 def examine_freihand(root: Path, progress: Progress | None) -> Iterator[Finding]:
     """Check training, and evaluation if it exists."""
     for split in ("training", "evaluation"):
@@ -71,11 +55,8 @@ def examine_freihand(root: Path, progress: Progress | None) -> Iterator[Finding]
             "if it should be all of FreiHAND, unpack it again",
             level="note",
         )
-        loaded, findings = _load_some(source, split, progress)
-        yield from findings
-        yield from _examine_sizes(loaded, split, expected=_FREIHAND_SIZE if complete else None)
-        yield from _examine_labels(loaded, split)
-        yield from _examine_masks(source, loaded, split)
+        size = _FREIHAND_SIZE if complete else None
+        yield from _examine_samples(source, split, progress, size=size)
 
 
 def examine_interhand(root: Path, progress: Progress | None) -> Iterator[Finding]:
@@ -99,62 +80,76 @@ def examine_interhand(root: Path, progress: Progress | None) -> Iterator[Finding
             f"single and interacting at 5 fps are {published}; a part of them can be used too",
             level="note",
         )
-        loaded, findings = _load_some(source, part, progress)
-        yield from findings
-        yield from _examine_sizes(loaded, part, expected=None)
-        yield from _examine_labels(loaded, part)
-        yield from _examine_boxes(loaded, part)
+        yield from _examine_samples(source, part, progress)
 
 
-def _load_some(
-    source: RawDataset, part: str, progress: Progress | None
-) -> tuple[list[_Loaded], list[Finding]]:
-    """Load images spread over the data set; unusable ones become a finding."""
-    loaded: list[_Loaded] = []
+def _examine_samples(
+    source: RawDataset, part: str, progress: Progress | None, *, size: str | None = None
+) -> Iterator[Finding]:
+    """Load images spread over the data set, and check them and their labels.
+
+    Unusable images are one finding; `size` is the one that all others must have.
+    """
+    loaded: list[tuple[int, Annotation, HandSample]] = []
     problems: list[str] = []
     starts = range(0, len(source), max(1, len(source) // _SAMPLE))
     for done, start in enumerate(starts, start=1):
         annotation = next(iter(source.annotations(start)))
         try:
-            sample = load_sample(annotation)
-            loaded.append(_Loaded(number=start, annotation=annotation, sample=sample))
+            loaded.append((start, annotation, load_sample(annotation)))
         except DataError as error:
             problems.append(str(error))
         if progress is not None:
             progress("check", done, len(starts))
-    if not problems:
-        return loaded, []
-    text = f"{part}: {len(problems)} of {len(starts)} sampled images are unusable, the first: "
-    advice = "unpack again; a build would skip and count such images"
-    return loaded, [Finding(level="error", text=text + problems[0], advice=advice)]
-
-
-def _examine_sizes(loaded: list[_Loaded], part: str, expected: str | None) -> Iterator[Finding]:
+    if problems:
+        text = f"{part}: {len(problems)} of {len(starts)} sampled images are unusable, the first: "
+        advice = "unpack again; a build would skip and count such images"
+        yield Finding(level="error", text=text + problems[0], advice=advice)
     if not loaded:
         return
-    shapes = [one.sample.image.shape for one in loaded]
+    shapes = [sample.image.shape for _, _, sample in loaded]
     sizes = Counter(f"{width}×{height}" for height, width, _ in shapes)
-    common = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(4))
+    common = ", ".join(f"{name} ({count})" for name, count in sizes.most_common(4))
     yield check(
-        expected is None or set(sizes) == {expected},
+        size is None or set(sizes) == {size},
         f"{part}: image sizes {common}",
-        f"the release has {expected}, and its camera matrices are for that; unpack again",
+        f"the release has {size}, and its camera matrices are for that; unpack again",
     )
+    labelled = [sample for _, _, sample in loaded if sample.valid.all()]
+    if labelled:
+        yield from _examine_labels(labelled, part)
+    else:
+        yield Finding(level="note", text=f"{part}: no sampled image is completely labelled")
+    if isinstance(source, FreiHand):
+        pairs = [(sample, source.mask_file(n)) for n, _, sample in loaded if sample.valid.all()]
+        masks = [(sample, path) for sample, path in pairs if path.exists()]
+        # Objects in front of the hand are not in its mask, so not all joints lie on it.
+        if masks:
+            share = mask_share(masks)
+            yield check(
+                share > 0.8,
+                f"{part}: {100 * share:.1f} % of the joints project onto the hand's mask",
+                "images, joints and camera matrices are of different poses, or one is mirrored",
+            )
+    boxes = [(sample, label.box_px) for _, label, sample in loaded if label.box_px]
+    if boxes:
+        share = box_share(boxes)
+        yield check(
+            share > 0.95,
+            f"{part}: {100 * share:.1f} % of the joints project into the hand's published box",
+            "the camera or joint file is of another release; unpack all three from one",
+        )
 
 
-def _examine_labels(loaded: list[_Loaded], part: str) -> Iterator[Finding]:
-    samples = [one.sample for one in loaded if one.sample.valid.all()]
-    if not samples:
-        if loaded:
-            yield Finding(level="note", text=f"{part}: no sampled image is completely labelled")
-        return
-    span = span_m([sample.joints_m for sample in samples])
+def _examine_labels(samples: list[HandSample], part: str) -> Iterator[Finding]:
+    poses = [sample.joints_m for sample in samples]
+    span = span_m(poses)
     yield check(
         _SPANS_M[0] <= span <= _SPANS_M[1],
         f"{part}: a hand spans {100 * span:.1f} cm (median)",
         "labels must be in metres (InterHand: millimetres)",
     )
-    problem = order_problem([sample.joints_m for sample in samples])
+    problem = order_problem(poses)
     yield check(
         problem is None,
         f"{part}: {problem or 'bone lengths fit the joint order'}",
@@ -165,35 +160,4 @@ def _examine_labels(loaded: list[_Loaded], part: str) -> Iterator[Finding]:
         share > 0.9,
         f"{part}: {100 * share:.1f} % of the joints project into their image",
         "camera matrices do not belong to these joints or images",
-    )
-
-
-def _examine_masks(source: FreiHand, loaded: list[_Loaded], part: str) -> Iterator[Finding]:
-    """Reprojection: joints of FreiHAND lie on the published mask of the hand."""
-    pairs = [
-        (one.sample, path)
-        for one in loaded
-        if (path := source.mask_file(one.number)).exists() and one.sample.valid.all()
-    ]
-    if not pairs:
-        return
-    # Objects in front of the hand are not in its mask, so not all joints lie on it.
-    share = mask_share(pairs)
-    yield check(
-        share > 0.8,
-        f"{part}: {100 * share:.1f} % of the joints project onto the hand's mask",
-        "images, joints and camera matrices are of different poses, or one is mirrored",
-    )
-
-
-def _examine_boxes(loaded: list[_Loaded], part: str) -> Iterator[Finding]:
-    """Reprojection: joints of InterHand2.6M lie in the published box of the hand."""
-    pairs = [(one.sample, one.annotation.box_px) for one in loaded if one.annotation.box_px]
-    if not pairs:
-        return
-    share = box_share(pairs)
-    yield check(
-        share > 0.95,
-        f"{part}: {100 * share:.1f} % of the joints project into the hand's published box",
-        "the camera or joint file is of another release; unpack all three from one",
     )

@@ -1,19 +1,21 @@
 """`RawDataset`, the base of every reader; `Annotation`, its labels before pixels are loaded."""
 
+import dataclasses
 import hashlib
 import io
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from handssl.data.raw.plausibility import label_problem
-from handssl.data.sample import HandSample, Side
+from handssl.data.sample import HandLabels, HandSample
 from handssl.data.splits import Split
 from handssl.errors import DataError
 
@@ -22,18 +24,12 @@ PARTIAL: Final = "synthetic.partial.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Annotation:
-    """Labels of one image, mirrored to a right hand, and the path of its file.
+class Annotation(HandLabels):
+    """Labels of one image and the path of its file.
 
     Attributes:
         file: The image.
         name: The image's path relative to the data set, for messages.
-        intrinsics: (3, 3) float64, of the image after mirroring.
-        joints_m: (21, 3) float64, camera frame after mirroring; NaN where not labelled.
-        valid: (21,) bool.
-        side: Which hand it was before mirroring.
-        group: Pose or capture; all its images are in one split.
-        source_id: Unique within the data set.
         split: "train", "val" or "test".
         mirror: Whether the pixels must be mirrored after loading.
         size_px: (width, height) of the image according to the labels, if they state it.
@@ -43,12 +39,6 @@ class Annotation:
 
     file: Path
     name: str
-    intrinsics: NDArray[np.float64]
-    joints_m: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-    side: Side
-    group: str
-    source_id: str
     split: Split
     mirror: bool = False
     size_px: tuple[int, int] | None = None
@@ -103,6 +93,14 @@ class RawDataset(ABC):
             yield sample
 
 
+def total_left_out(sources: Iterable[RawDataset]) -> dict[str, int]:
+    """`left_out` of several data sets together."""
+    total: Counter[str] = Counter()
+    for source in sources:
+        total.update(source.left_out)
+    return dict(total)
+
+
 def refuse_partial(root: Path) -> None:
     """Refuse a folder whose generation was interrupted.
 
@@ -127,6 +125,20 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"cannot read {path} ({error.strerror}); unpack it again") from error
+
+
+def read_json(path: Path) -> Any:
+    """The content of a label file.
+
+    Raises:
+        DataError: The file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}); unpack it again") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON ({error}); unpack it again") from error
 
 
 def read_bytes(annotation: Annotation) -> bytes:
@@ -188,12 +200,5 @@ def load_sample(annotation: Annotation) -> HandSample:
         DataError: Its labels or its image are unusable; the message names the file.
     """
     image = load_pixels(annotation, read_bytes(annotation))
-    return HandSample(
-        image=np.asarray(image),
-        intrinsics=annotation.intrinsics,
-        joints_m=annotation.joints_m,
-        valid=annotation.valid,
-        side=annotation.side,
-        group=annotation.group,
-        source_id=annotation.source_id,
-    )
+    labels = {f.name: getattr(annotation, f.name) for f in dataclasses.fields(HandLabels)}
+    return HandSample(image=np.asarray(image), **labels)

@@ -1,6 +1,5 @@
 """FreiHAND (v2 layout): right hands, 32,560 poses in four background versions; evaluation."""
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, refuse_partial
+from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, read_json, refuse_partial
 from handssl.data.splits import Split, validation_mask
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import NUM_JOINTS, SCALE_BONE
@@ -26,15 +25,14 @@ _SCALE_TOLERANCE: Final = 0.05
 """Largest relative deviation of a pose's bone length / `scale` from the median of this ratio."""
 
 
-def read_freihand(
-    root: str | Path, split: str = "training", *, strict: bool = False
-) -> "FreiHand":
-    """Open a FreiHAND folder; iterating yields `HandSample`s of whole images.
+class FreiHand(RawDataset):
+    """A FreiHAND folder; iterating yields `HandSample`s of whole images.
 
-    The camera matrix is used as published. FreiHAND projects with K and draws the result with
-    pixel centres at integers, which is also the convention of this project, so no shift is
-    applied. Its principal point (112 of 224) is the exact image centre in a corner-based
-    convention, so the true offset is unknown up to half a pixel.
+    Sample i shows pose i mod P in background version i div P. The camera matrix is used as
+    published. FreiHAND projects with K and draws the result with pixel centres at integers, which
+    is also the convention of this project, so no shift is applied. Its principal point (112 of
+    224) is the exact image centre in a corner-based convention, so the true offset is unknown up
+    to half a pixel.
 
     Args:
         root: Folder with `training/rgb`, `training_K.json`, `training_xyz.json`, ... It is only
@@ -56,11 +54,6 @@ def read_freihand(
         >>> len(dataset), next(iter(dataset)).joints_m.shape
         (10, (21, 3))
     """
-    return FreiHand(root, split, strict=strict)
-
-
-class FreiHand(RawDataset):
-    """See `read_freihand`. Sample i shows pose i mod P in background version i div P."""
 
     def __init__(self, root: str | Path, split: str = "training", *, strict: bool = False) -> None:
         super().__init__(name="freihand", strict=strict)
@@ -72,15 +65,17 @@ class FreiHand(RawDataset):
         names = _image_names(self._images)
         self._intrinsics, self._problems = _read_matrices(self._json("K"), (3, 3))
         self.n_poses = len(self._intrinsics)
-        if training or self._json("xyz").exists():
-            self._joints, problems = _read_matrices(self._json("xyz"), (NUM_JOINTS, 3))
+        if self.n_poses == 0 or not names:
+            raise DataError(
+                f"{self.root} has {len(names)} images and {self.n_poses} poses for "
+                f"{self.split}; unpack FreiHAND's archive here again"
+            )
+        self._labelled = training or self._json("xyz").exists()
+        self._joints = np.full((self.n_poses, NUM_JOINTS, 3), np.nan)
+        if self._labelled:
+            self._joints, problems = self._of_each_pose("xyz", (NUM_JOINTS, 3))
             self._problems = problems | self._problems
-            self._labelled = True
-        else:
-            self._joints = np.full((self.n_poses, NUM_JOINTS, 3), np.nan)
-            self._labelled = False
-        self._check_lengths(len(names))
-        self._check_scale()
+            self._check_scale()
         self.versions = len(names) // self.n_poses
         self.n_images = len(names)
         if len(names) % self.n_poses or (self.versions != 1 and not training):
@@ -95,28 +90,21 @@ class FreiHand(RawDataset):
     def _json(self, kind: str) -> Path:
         return self.root / f"{self.split}_{kind}.json"
 
-    def _check_lengths(self, n_images: int) -> None:
-        if self.n_poses == 0 or n_images == 0:
+    def _of_each_pose(self, kind: str, shape: tuple[int, ...]) -> "_Matrices":
+        """See `_read_matrices`; the file must have as many entries as there are cameras."""
+        matrices, problems = _read_matrices(self._json(kind), shape)
+        if len(matrices) != self.n_poses:
             raise DataError(
-                f"{self.root} has {n_images} images and {self.n_poses} poses for "
-                f"{self.split}; unpack FreiHAND's archive here again"
+                f"{self._json(kind)} has {len(matrices)} poses, but {self._json('K').name} has "
+                f"{self.n_poses}; both must come from the same release: unpack them again"
             )
-        if len(self._joints) != self.n_poses:
-            raise DataError(
-                f"{self._json('xyz')} has {len(self._joints)} poses, but {self._json('K').name} "
-                f"has {self.n_poses}; both must come from the same release: unpack them again"
-            )
+        return matrices, problems
 
     def _check_scale(self) -> None:
         """Mark poses whose bone length contradicts the published `scale`."""
-        if not (self._json("scale").exists() and self._labelled):
+        if not self._json("scale").exists():
             return
-        scale, _ = _read_matrices(self._json("scale"), ())
-        if len(scale) != self.n_poses:
-            raise DataError(
-                f"{self._json('scale')} has {len(scale)} poses, but {self._json('K').name} has "
-                f"{self.n_poses}; both must come from the same release: unpack them again"
-            )
+        scale, _ = self._of_each_pose("scale", ())
         start, end = SCALE_BONE
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.linalg.norm(self._joints[:, end] - self._joints[:, start], axis=1) / scale
@@ -171,6 +159,9 @@ class FreiHand(RawDataset):
         return freihand_signature(self.root, self.split)
 
 
+read_freihand = FreiHand
+
+
 def freihand_signature(root: str | Path, split: str = "training") -> dict[str, str | int]:
     """Number and sampled sizes of the images, and checksums of the label files, in about 1 s.
 
@@ -207,16 +198,12 @@ def _image_names(folder: Path) -> set[str]:
         ) from error
 
 
-def _read_matrices(
-    path: Path, shape: tuple[int, ...]
-) -> tuple[NDArray[np.float64], dict[int, str]]:
+_Matrices = tuple[NDArray[np.float64], dict[int, str]]
+
+
+def _read_matrices(path: Path, shape: tuple[int, ...]) -> _Matrices:
     """All matrices of a JSON list; an entry of another shape becomes NaN and a problem."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}); unpack it again") from error
-    except ValueError as error:
-        raise DataError(f"{path} is not valid JSON ({error}); unpack it again") from error
+    content = read_json(path)
     if not isinstance(content, list):
         raise DataError(f"{path} must be a list with one entry per pose; unpack it again")
     rows: list[NDArray[np.float64]] = []

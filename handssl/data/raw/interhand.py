@@ -1,15 +1,14 @@
 """InterHand2.6M (v0 and v1.0 layouts): single hands seen by many cameras, left ones mirrored."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handssl.data.camera import mirror_intrinsics, mirror_joints
-from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, refuse_partial
+from handssl.data.raw.dataset import Annotation, RawDataset, file_digest, read_json, refuse_partial
 from handssl.data.raw.interhand_index import HandRow, InterHandIndex
 from handssl.data.splits import Split, validation_mask
 from handssl.errors import ConfigError, DataError
@@ -20,15 +19,13 @@ _ANNOTATORS: Final = ("all", "human_annot", "machine_annot")
 _KINDS: Final = ("data", "camera", "joint_3d")
 
 
-def read_interhand(
-    root: str | Path, split: str = "train", annotator: str = "all", *, strict: bool = False
-) -> "InterHand":
-    """Open an InterHand2.6M folder; iterating yields `HandSample`s of whole images.
+class InterHand(RawDataset):
+    """An InterHand2.6M folder; iterating yields `HandSample`s of whole images.
 
     World joints (mm) become camera joints (m) as (world − campos)·camrotᵀ / 1000, in FreiHAND's
     order. Only single hands are read; interacting hands are left out and counted. Left hands are
     mirrored: image, camera and joints. The camera matrix is used as published, pixel centres at
-    integers.
+    integers. The joined labels are a temporary file, deleted with the reader.
 
     Args:
         root: Folder with `annotations/` and `images/`. It is only read.
@@ -51,53 +48,6 @@ def read_interhand(
         >>> len(dataset), next(iter(dataset)).joints_m.shape
         (4, (21, 3))
     """
-    return InterHand(root, split, annotator, strict=strict)
-
-
-def interhand_splits(root: str | Path, annotator: str = "all") -> tuple[str, ...]:
-    """("train", "val") if the folder has annotations of val, else ("train",)."""
-    has_val = any(path.exists() for path in _candidates(Path(root), "val", annotator))
-    return ("train", "val") if has_val else ("train",)
-
-
-def interhand_layouts(root: str | Path) -> list[tuple[str, str]]:
-    """Every (split, annotator) with annotations in the folder, for `read_interhand`.
-
-    "all" comes first; v0's human and machine annotations of a split follow if they exist.
-    """
-    return [
-        (split, annotator)
-        for split in _SPLITS
-        for annotator in _ANNOTATORS
-        if any(path.exists() for path in _candidates(Path(root), split, annotator))
-    ]
-
-
-def interhand_signature(
-    root: str | Path, split: str = "train", *, annotator: str = "all"
-) -> dict[str, str | int]:
-    """Number of entries in the image folder's two upper levels, and the label files' checksums.
-
-    Raises:
-        DataError: A label file or the image folder is missing.
-    """
-    folder = _annotation_folder(Path(root), split, annotator)
-    images = Path(root) / "images" / split
-    try:
-        children = list(images.iterdir())
-        entries = len(children) + sum(
-            sum(1 for _ in child.iterdir()) for child in children if child.is_dir()
-        )
-    except OSError as error:
-        raise DataError(
-            f"cannot list {images} ({error.strerror}); root must hold InterHand2.6M's images"
-        ) from error
-    paths = [folder / f"InterHand2.6M_{split}_{kind}.json" for kind in _KINDS]
-    return {f"{split}/entries": entries, **{path.name: file_digest(path) for path in paths}}
-
-
-class InterHand(RawDataset):
-    """See `read_interhand`. Its index is a temporary file, deleted with the reader."""
 
     def __init__(
         self,
@@ -118,10 +68,9 @@ class InterHand(RawDataset):
         images = self.root / "images" / split
         if not images.is_dir():
             raise DataError(f"{images} is not a folder; root must hold InterHand2.6M's images")
-        self._cameras = _read_cameras(folder / f"InterHand2.6M_{split}_camera.json")
+        self._cameras = _read_cameras(_file(folder, split, "camera"))
         self._index = InterHandIndex(
-            folder / f"InterHand2.6M_{split}_data.json",
-            folder / f"InterHand2.6M_{split}_joint_3d.json",
+            _file(folder, split, "data"), _file(folder, split, "joint_3d")
         )
         self._validates: set[tuple[str, ...]] = set()
         if split == "train" and "val" not in interhand_splits(root, annotator):
@@ -189,45 +138,91 @@ class InterHand(RawDataset):
         return _SPLITS[self.split]
 
 
+read_interhand = InterHand
+
+
+def interhand_splits(root: str | Path, annotator: str = "all") -> tuple[str, ...]:
+    """("train", "val") if the folder has annotations of val, else ("train",)."""
+    return ("train", "val") if _has_annotations(Path(root), "val", annotator) else ("train",)
+
+
+def interhand_layouts(root: str | Path) -> list[tuple[str, str]]:
+    """Every (split, annotator) with annotations in the folder, for `read_interhand`.
+
+    "all" comes first; v0's human and machine annotations of a split follow if they exist.
+    """
+    return [
+        (split, annotator)
+        for split in _SPLITS
+        for annotator in _ANNOTATORS
+        if _has_annotations(Path(root), split, annotator)
+    ]
+
+
+def interhand_signature(
+    root: str | Path, split: str = "train", *, annotator: str = "all"
+) -> dict[str, str | int]:
+    """Number of entries in the image folder's two upper levels, and the label files' checksums.
+
+    Raises:
+        DataError: A label file or the image folder is missing.
+    """
+    folder = _annotation_folder(Path(root), split, annotator)
+    images = Path(root) / "images" / split
+    try:
+        children = list(images.iterdir())
+        entries = len(children) + sum(
+            sum(1 for _ in child.iterdir()) for child in children if child.is_dir()
+        )
+    except OSError as error:
+        raise DataError(
+            f"cannot list {images} ({error.strerror}); root must hold InterHand2.6M's images"
+        ) from error
+    paths = [_file(folder, split, kind) for kind in _KINDS]
+    return {f"{split}/entries": entries, **{path.name: file_digest(path) for path in paths}}
+
+
 def _held_out(poses: list[tuple[str, str]]) -> set[tuple[str, ...]]:
     """A tenth of the captures, or of the poses if there is only one capture."""
-    captures = sorted({capture for capture, _ in poses})
-    units: list[tuple[str, ...]] = [(capture,) for capture in captures]
-    if len(captures) == 1:
+    units: list[tuple[str, ...]] = [(name,) for name in sorted({capture for capture, _ in poses})]
+    if len(units) == 1:
         units = list(poses)
-    if not units:
-        return set()
-    mask = validation_mask(len(units))
+    mask = validation_mask(len(units)) if units else ()
     return {unit for unit, validates in zip(units, mask, strict=True) if validates}
 
 
+def _file(folder: Path, split: str, kind: str) -> Path:
+    return folder / f"InterHand2.6M_{split}_{kind}.json"
+
+
 def _candidates(root: Path, split: str, annotator: str) -> list[Path]:
+    """The folders where the annotations may be."""
     if annotator not in _ANNOTATORS:
         raise ConfigError(
             f"annotator must be one of {list(_ANNOTATORS)}, but got annotator={annotator!r}"
         )
     annotations = root / "annotations"
-    folders = [annotations / annotator]
-    if annotator == "all":
-        folders = [annotations / split, annotations / "all", annotations]
-    return [folder / f"InterHand2.6M_{split}_data.json" for folder in folders]
+    names = (split, "all", ".") if annotator == "all" else (annotator,)
+    return [annotations / name for name in names]
+
+
+def _has_annotations(root: Path, split: str, annotator: str) -> bool:
+    return any(_file(f, split, "data").exists() for f in _candidates(root, split, annotator))
 
 
 def _annotation_folder(root: Path, split: str, annotator: str) -> Path:
     candidates = _candidates(root, split, annotator)
-    for path in candidates:
-        if path.exists():
-            for kind in _KINDS:
-                other = path.with_name(f"InterHand2.6M_{split}_{kind}.json")
-                if not other.is_file():
-                    raise DataError(
-                        f"{other} is missing; unpack InterHand2.6M's annotations again"
-                    )
-            return path.parent
-    raise DataError(
-        f"none of {', '.join(str(path) for path in candidates)} exists; root must be an unpacked "
-        "InterHand2.6M folder, with annotations/ and images/ in it"
-    )
+    folder = next((each for each in candidates if _file(each, split, "data").exists()), None)
+    if folder is None:
+        paths = ", ".join(str(_file(each, split, "data")) for each in candidates)
+        raise DataError(
+            f"none of {paths} exists; root must be an unpacked InterHand2.6M folder, with "
+            "annotations/ and images/ in it"
+        )
+    for path in (_file(folder, split, kind) for kind in _KINDS):
+        if not path.is_file():
+            raise DataError(f"{path} is missing; unpack InterHand2.6M's annotations again")
+    return folder
 
 
 _Camera = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -235,17 +230,13 @@ _Camera = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 def _read_cameras(path: Path) -> dict[tuple[str, str], _Camera]:
     """(K px, position mm, rotation) of every complete camera, by (capture, camera)."""
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path} ({error}); unpack it again") from error
-    cameras: dict[tuple[str, str], _Camera] = {}
+    content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} must map captures to cameras; unpack it again")
+    cameras: dict[tuple[str, str], _Camera] = {}
+    names = {"campos", "camrot", "focal", "princpt"}
     for capture, entry in content.items():
-        if not isinstance(entry, dict) or not {"campos", "camrot", "focal", "princpt"} <= set(
-            entry
-        ):
+        if not isinstance(entry, dict) or not names <= entry.keys():
             raise DataError(
                 f"{path}: capture {capture} must have campos, camrot, focal and princpt; it may "
                 "be another of InterHand's files under this name"

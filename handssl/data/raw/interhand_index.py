@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import ijson
 import numpy as np
@@ -28,12 +28,16 @@ CREATE TABLE pose (
     PRIMARY KEY (capture, frame)) WITHOUT ROWID;
 """
 _QUERY: Final = """
-SELECT hand.rowid, hand.image, side, hand.valid, box, file, width, height,
-       image.capture, camera, image.frame, world, pose.valid
+SELECT hand.rowid, hand.image, side, hand.valid, box, world, pose.valid,
+       file, width, height, image.capture, camera, image.frame
 FROM hand LEFT JOIN image ON image.id = hand.image
 LEFT JOIN pose ON pose.capture = image.capture AND pose.frame = image.frame
 WHERE hand.rowid > ? ORDER BY hand.rowid
 """
+
+
+Image = tuple[str, int, int, str, str, str]
+"""File name, width, height, capture, camera, frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +45,17 @@ class HandRow:
     """One single-hand annotation joined with its image and pose; None if a file lacks it.
 
     Attributes:
-        number: Position among the single-hand annotations, from 0.
         image_id: Id of the image.
         side: "left" or "right".
-        image: (file name, width, height, capture, camera, frame).
+        image: Its file and origin.
         world_mm: (42, 3) joints in the world, millimetres.
         valid: (42,) valid in both label files.
         box_px: The hand's published box: x, y, width, height.
     """
 
-    number: int
     image_id: int
     side: str
-    image: tuple[str, int, int, str, str, str] | None
+    image: Image | None
     world_mm: NDArray[np.float64] | None
     valid: NDArray[np.bool_]
     box_px: tuple[float, float, float, float] | None
@@ -102,14 +104,9 @@ class InterHandIndex:
                 )
 
     def _add_image(self, entry: Any) -> None:
-        names = ("capture", "camera", "frame_idx")
-        row = (
-            int(entry["id"]),
-            str(entry["file_name"]),
-            int(entry["width"]),
-            int(entry["height"]),
-            *(str(entry[name]) for name in names),
-        )
+        size = int(entry["width"]), int(entry["height"])
+        shot = (str(entry[name]) for name in ("capture", "camera", "frame_idx"))
+        row = (int(entry["id"]), str(entry["file_name"]), *size, *shot)
         self._database.execute("INSERT OR REPLACE INTO image VALUES (?,?,?,?,?,?,?)", row)
 
     def _add_annotation(self, entry: Any) -> None:
@@ -148,31 +145,16 @@ class InterHandIndex:
         )
         return [(str(capture), str(frame)) for capture, frame in self._database.execute(query)]
 
-    def __iter__(self) -> Iterator[HandRow]:
-        return self.rows_from(0)
-
     def rows_from(self, start: int) -> Iterator[HandRow]:
         """Single-hand annotations from position `start` on, in the file's order."""
-        for (
-            rowid,
-            image_id,
-            side,
-            flags,
-            box,
-            file,
-            *image,
-            world,
-            pose_flags,
-        ) in self._database.execute(_QUERY, (start,)):
-            width, height, capture, camera, frame = image
-            mask = _mask(flags) & _mask(pose_flags)
+        for row in self._database.execute(_QUERY, (start,)):
+            _, image_id, side, flags, box, world, pose_flags, *image = row
             yield HandRow(
-                number=rowid - 1,
                 image_id=image_id,
                 side=side,
-                image=None if file is None else (file, width, height, capture, camera, frame),
+                image=None if image[0] is None else cast("Image", tuple(image)),
                 world_mm=None if world is None else np.frombuffer(world).reshape(_JOINTS, 3),
-                valid=mask,
+                valid=_mask(flags) & _mask(pose_flags),
                 box_px=None if box is None else tuple(np.frombuffer(box).tolist()),
             )
 
@@ -192,21 +174,23 @@ def _json_file(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path} is not valid JSON ({reason}); unpack it again") from error
 
 
+def _numbers(value: Any) -> NDArray[np.float64]:
+    """A JSON value as an array; an empty one if it is not one of numbers."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
 def _flags(value: Any) -> bytes | None:
     """42 flags, written as [[1], [0], ...] or [1, 0, ...]; None for any other shape."""
-    try:
-        flags = np.asarray(value, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        return None
+    flags = _numbers(value).ravel()
     return (flags > 0).tobytes() if flags.size == _JOINTS else None
 
 
 def _box(value: Any) -> bytes | None:
     """Four numbers, or None; only the doctor uses the box, so a broken one is no error."""
-    try:
-        box = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
+    box = _numbers(value)
     return box.tobytes() if box.shape == (4,) and np.isfinite(box).all() else None
 
 
@@ -217,8 +201,5 @@ def _mask(flags: bytes | None) -> NDArray[np.bool_]:
 
 
 def _world(value: Any) -> bytes | None:
-    try:
-        world = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
+    world = _numbers(value)
     return world.tobytes() if world.shape == (_JOINTS, 3) else None

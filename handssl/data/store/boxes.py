@@ -34,13 +34,13 @@ class Box:
     centre_px: tuple[float, float]
     side_px: float
 
+    def resized(self, factor: float) -> "Box":
+        """The same square in an image resized by `factor`."""
+        u, v = ((centre + 0.5) * factor - 0.5 for centre in self.centre_px)
+        return Box(centre_px=(u, v), side_px=self.side_px * factor)
 
-def box_of(
-    annotation: Annotation,
-    size_px: tuple[int, int],
-    kind: BoxKind,
-    boxes: Boxes,
-) -> Box:
+
+def box_of(annotation: Annotation, size_px: tuple[int, int], kind: BoxKind, boxes: Boxes) -> Box:
     """The square around the hand in the (mirrored) image.
 
     - joints: centre = mean of the valid projected joints, half side = 1.25 × their largest

@@ -6,8 +6,8 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from handssl.atomic import remove_partial
-from handssl.data.raw.dataset import Annotation, RawDataset
+from handssl.data.raw.dataset import Annotation, RawDataset, total_left_out
 from handssl.data.store.boxes import Boxes, read_boxes
 from handssl.data.store.forecast import Forecast, forecast
 from handssl.data.store.manifest import (
     MANIFEST,
     Manifest,
     read_manifest,
+    refuse_occupied,
     write_json,
-    write_manifest,
 )
 from handssl.data.store.options import StoreOptions
 from handssl.data.store.parallel import JobRunner, Progress, run_jobs
@@ -83,7 +83,7 @@ def build_store(
     sources = [sources] if isinstance(sources, RawDataset) else list(sources)
     plan = plan_build(sources, Path(out), options or StoreOptions())
     runner = runner or functools.partial(run_jobs, processes=processes)
-    with _locked(plan.out):
+    with _lock(plan.out):
         if not (plan.out / MANIFEST).exists():
             _check_disk(forecast(plan.job, plan.boxes, sources), plan, announce)
         if reserve_folder(plan):
@@ -182,8 +182,7 @@ def reserve_folder(plan: BuildPlan) -> bool:
                     "choose another folder"
                 )
             return False
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise DataError(f"{out} exists and is not a store; choose a new folder")
+        refuse_occupied(out, "store")
         (out / "shards").mkdir(parents=True)
         content = {"plan": plan.job.plan, "source": plan.source, "options": plan.options}
         write_json(out / PLAN, content)
@@ -201,28 +200,17 @@ def shard_jobs(
         annotations = source.annotations()
         while chunk := list(itertools.islice(annotations, SHARD_ROWS)):
             ids = (annotation.source_id for annotation in chunk)
-            yield (
-                plan.job,
-                index,
-                chunk,
-                {id_: plan.boxes[id_] for id_ in ids if id_ in plan.boxes},
-            )
+            yield plan.job, index, chunk, {i: plan.boxes[i] for i in ids if i in plan.boxes}
             index += 1
 
 
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def _lock(out: Path) -> AbstractContextManager[Any]:
     """Let one process build this store; a second one waits, then opens the finished store."""
-    lock = FileLock(out.with_name(f".{out.name}.lock"))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        return FileLock(out.with_name(f".{out.name}.lock")).acquire()
     except OSError as error:
         raise DataError(f"cannot build a store in {out} ({error})") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_disk(
@@ -262,16 +250,11 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
         digests.extend(columns["digest"].to_pylist())
         skipped.extend(report.skipped)
         largest = max(largest, report.largest_px)
-        size = path.stat().st_size
-        shards.append(
-            {"file": path.name, "rows": report.rows, "bytes": size, "digest": report.digest}
-        )
+        size = {"rows": report.rows, "bytes": path.stat().st_size}
+        shards.append({"file": path.name, **size, "digest": report.digest})
     if not digests:
         first = f"; the first: {skipped[0][1]}" if skipped else ""
         raise DataError(f"none of the {len(skipped)} images can be used{first}")
-    left_out: Counter[str] = Counter()
-    for source in sources:
-        left_out.update(source.left_out)
     manifest = Manifest(
         name=plan.job.name,
         fingerprint=rows_digest(digests),
@@ -280,12 +263,12 @@ def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
         counts={**counts, "images": len(digests), "groups": len(groups)},
         shards=shards,
         skipped=skipped,
-        left_out=dict(left_out),
-        source=dict(plan.source),
-        options=dict(plan.options),
+        left_out=total_left_out(sources),
+        source=plan.source,
+        options=plan.options,
         plan=plan.job.plan,
     )
     remove_partial(plan.job.folder)
-    write_manifest(plan.out, manifest)
+    write_json(plan.out / MANIFEST, asdict(manifest))
     (plan.out / PLAN).unlink(missing_ok=True)
     return manifest

@@ -32,15 +32,6 @@ class SquareCrop:
     box: Box
 
 
-def resized_box(box: Box, factor: float) -> Box:
-    """The same square in an image resized by `factor`."""
-    u, v = box.centre_px
-    return Box(
-        centre_px=((u + 0.5) * factor - 0.5, (v + 0.5) * factor - 0.5),
-        side_px=box.side_px * factor,
-    )
-
-
 def store_square(
     image: Image.Image,
     original: bytes,
@@ -82,7 +73,7 @@ def store_square(
         factor = stored_px / side
         square = square.resize((stored_px, stored_px), Image.Resampling.BICUBIC)
         moved = resize_intrinsics(moved, factor)
-        box = resized_box(box, factor)
+        box = box.resized(factor)
     return SquareCrop(jpeg=_encode(square), size_px=square.width, intrinsics=moved, box=box)
 
 

@@ -5,10 +5,9 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,10 +16,8 @@ from handssl.atomic import atomic_path
 from handssl.data.raw.dataset import decode_rgb
 from handssl.data.store.manifest import Manifest, write_json
 from handssl.data.store.parallel import Progress, run_jobs
-from handssl.data.store.shard import row_digest
+from handssl.data.store.shard import read_rows
 from handssl.errors import DataError
-
-_BATCH: Final = 64
 
 
 class DecodedPixels:
@@ -113,22 +110,17 @@ def _folder(store: Path, cache_dir: Path | None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "handssl"
 
 
-def _decode_shard(shard: Path, start: int, partial: Path) -> int:
-    """Check the digest of each row, write its pixels from row `start` on, and count the rows."""
+def _decode_shard(shard: Path, start: int, partial: Path) -> None:
+    """Check the digest of each row, and write its pixels from row `start` on."""
     pixels = np.load(partial, mmap_mode="r+")
     size = pixels.shape[-1]
-    position = start
-    for batch in pq.ParquetFile(shard).iter_batches(_BATCH):
-        for row in batch.to_pylist():
-            if row_digest(row) != row["digest"]:
-                raise DataError(
-                    f"{shard}: row {position - start} is damaged; delete the store and build it "
-                    "again"
-                )
-            image = decode_rgb(row["image"], f"{shard.name}: {row['source_id']}")
-            if image.size != (size, size):
-                image = image.resize((size, size), Image.Resampling.BICUBIC)
-            pixels[position] = np.asarray(image).transpose(2, 0, 1)
-            position += 1
+    for number, (row, digest) in enumerate(read_rows(shard)):
+        if digest != row["digest"]:
+            raise DataError(
+                f"{shard}: row {number} is damaged; delete the store and build it again"
+            )
+        image = decode_rgb(row["image"], f"{shard.name}: {row['source_id']}")
+        if image.size != (size, size):
+            image = image.resize((size, size), Image.Resampling.BICUBIC)
+        pixels[start + number] = np.asarray(image).transpose(2, 0, 1)
     pixels.flush()
-    return position - start

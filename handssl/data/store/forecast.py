@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from handssl.data.raw.dataset import RawDataset
+from handssl.data.raw.dataset import RawDataset, total_left_out
 from handssl.data.store.boxes import Boxes
 from handssl.data.store.shard import ShardJob, make_row
 from handssl.disk import free_bytes
@@ -50,10 +50,9 @@ def forecast(job: ShardJob, boxes: Boxes, sources: Sequence[RawDataset]) -> Fore
     """
     images = sum(len(source) for source in sources)
     if images == 0:
-        left_out = {kind: n for source in sources for kind, n in source.left_out.items()}
-        raise DataError(f"{job.name} has no image to convert; left out: {left_out or 'none'}")
-    sizes: list[int] = []
-    widest = 0
+        left_out = total_left_out(sources) or "none"
+        raise DataError(f"{job.name} has no image to convert; left out: {left_out}")
+    sizes: list[tuple[int, int]] = []  # of the JPEG in bytes, of its side in pixels
     problems: list[str] = []
     for source in sources:
         for start in range(0, len(source), max(1, len(source) // _SAMPLE)):
@@ -64,15 +63,15 @@ def forecast(job: ShardJob, boxes: Boxes, sources: Sequence[RawDataset]) -> Fore
                     raise
                 problems.append(str(error))
                 continue
-            sizes.append(len(row["image"]))
-            widest = max(widest, min(224, row["size_px"]))
+            sizes.append((len(row["image"]), row["size_px"]))
     if not sizes:
         raise DataError(
             f"none of {len(problems)} sampled images can be used; the first: {problems[0]}"
         )
+    widest = min(224, max(side for _, side in sizes))
     return Forecast(
         images=images,
-        store_bytes=images * (sum(sizes) // len(sizes) + _LABEL_BYTES),
+        store_bytes=images * (sum(size for size, _ in sizes) // len(sizes) + _LABEL_BYTES),
         decoded_bytes=images * 3 * widest**2,
         free_bytes=free_bytes(job.folder),
     )

@@ -1,5 +1,6 @@
 """Join several stores into one, with sampling weights for the rows of an epoch."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -92,12 +93,9 @@ def _content(
     ]
     metadata = pa.concat_tables(tables).combine_chunks()
     splits, counts = np.unique(metadata["split"].to_numpy().astype(np.str_), return_counts=True)
+    labels = ("intrinsics", "joints_m", "valid", "centre_px", "side_px")
     return StoreContent(
-        intrinsics=np.concatenate([part.intrinsics for part in parts]),
-        joints_m=np.concatenate([part.joints_m for part in parts]),
-        valid=np.concatenate([part.valid for part in parts]),
-        centre_px=np.concatenate([part.centre_px for part in parts]),
-        side_px=np.concatenate([part.side_px for part in parts]),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in labels},
         metadata=metadata,
         pixels=_JoinedPixels(parts),
         source_px=stores[0].source_px,
@@ -122,12 +120,8 @@ def _content(
             "weights": None if weights is None else dict(zip(names, weights, strict=True)),
             "members": [store.info for store in stores],
         },
-        reopen=(_rejoin, (stores, weights)),
+        reopen=functools.partial(join_stores, stores, weights=weights),
     )
-
-
-def _rejoin(stores: tuple[Store, ...], weights: tuple[float, ...] | None) -> Store:
-    return join_stores(stores, weights=weights)
 
 
 def _weighted(store: Store, stores: tuple[Store, ...], weight: float) -> Store:

@@ -1,7 +1,7 @@
 """The store's manifest: written last, so a folder with a manifest is a complete store."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Manifest:
     source: dict[str, Any]
     options: dict[str, Any]
     plan: str
-    schema: int = field(default=SCHEMA_VERSION)
+    schema: int = SCHEMA_VERSION
 
 
 def write_json(path: Path, content: object) -> None:
@@ -51,9 +51,10 @@ def write_json(path: Path, content: object) -> None:
         partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, which completes the store."""
-    write_json(folder / MANIFEST, asdict(manifest))
+def refuse_occupied(folder: Path, kind: str) -> None:
+    """Refuse a file, or a folder that is not empty, where a store is to be made."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} exists and is not a {kind}; choose a new folder")
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -1,5 +1,6 @@
 """Open stores from disk: one store, or a small file that combines several."""
 
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 from handssl.data.store.decoded import DecodedPixels
 from handssl.data.store.join import join_stores
-from handssl.data.store.manifest import read_manifest, write_json
+from handssl.data.store.manifest import read_manifest, refuse_occupied, write_json
 from handssl.data.store.rows import read_content
 from handssl.data.store.store import Store
 from handssl.errors import ConfigError, DataError, require
@@ -51,15 +52,8 @@ def open_store(
     size = min(224, manifest.stored_px) if source_px is None else source_px
     require(size >= 16, f"source_px must be >= 16, but got source_px={size}")
     pixels = DecodedPixels(path, manifest, source_px=size, cache_dir=cache)
-    return Store(
-        read_content(
-            path, manifest, source_px=size, pixels=pixels, reopen=(_reopen, (path, size, cache))
-        )
-    )
-
-
-def _reopen(path: Path, source_px: int, cache_dir: Path | None) -> Store:
-    return open_store(path, source_px=source_px, cache_dir=cache_dir)
+    reopen = functools.partial(open_store, path, source_px=size, cache_dir=cache)
+    return Store(read_content(path, manifest, source_px=size, pixels=pixels, reopen=reopen))
 
 
 def write_joined(
@@ -98,8 +92,7 @@ def write_joined(
             raise DataError(f"{out} combines other stores or weights; choose another folder")
         return store
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DataError(f"{out} exists and is not a combined store; choose a new folder")
+        refuse_occupied(folder, "combined store")
         write_json(folder / JOINED, content)
     except OSError as error:
         raise DataError(f"cannot write to {out} ({error.strerror})") from error

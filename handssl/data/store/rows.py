@@ -17,15 +17,11 @@ from handssl.errors import DataError
 from handssl.skeleton import NUM_JOINTS
 
 _METADATA: Final = ["side", "group", "source_id", "split"]
-_LABELS: Final = [
-    "size_px",
-    "intrinsics",
-    "joints_m",
-    "valid",
-    "centre_px",
-    "side_px",
-    *_METADATA,
-]
+_LABELS: Final = ["size_px", "intrinsics", "joints_m", "valid", "centre_px", "side_px", *_METADATA]
+_INFO: Final = (
+    *("name", "boxes", "counts", "schema", "stored_px"),
+    *("skipped", "left_out", "source", "options"),
+)
 
 
 class Pixels(Protocol):
@@ -45,7 +41,7 @@ class StoreContent:
     Attributes:
         metadata: Arrow table of side, group, source_id and split; NumPy's fixed-width strings
             would take ten times the memory.
-        reopen: Function and arguments that open the whole store in another process.
+        reopen: Opens the whole store in another process.
     """
 
     intrinsics: NDArray[np.float32]
@@ -58,7 +54,7 @@ class StoreContent:
     source_px: int
     fingerprint: str
     info: dict[str, Any]
-    reopen: tuple[Callable[..., Any], tuple[Any, ...]]
+    reopen: Callable[[], Any]
 
     def text(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.str_]:
         """One column of the metadata, for some rows."""
@@ -67,12 +63,7 @@ class StoreContent:
 
 
 def read_content(
-    path: Path,
-    manifest: Manifest,
-    *,
-    source_px: int,
-    pixels: Pixels,
-    reopen: tuple[Callable[..., Any], tuple[Any, ...]],
+    path: Path, manifest: Manifest, *, source_px: int, pixels: Pixels, reopen: Callable[[], Any]
 ) -> StoreContent:
     """Read the labels of all shards and convert them to S × S images.
 
@@ -113,18 +104,7 @@ def read_content(
         pixels=pixels,
         source_px=source_px,
         fingerprint=manifest.fingerprint,
-        info={
-            "name": manifest.name,
-            "boxes": manifest.boxes,
-            "counts": dict(manifest.counts),
-            "schema": manifest.schema,
-            "stored_px": manifest.stored_px,
-            "source_px": source_px,
-            "skipped": list(manifest.skipped),
-            "left_out": dict(manifest.left_out),
-            "source": dict(manifest.source),
-            "options": dict(manifest.options),
-        },
+        info={name: getattr(manifest, name) for name in _INFO} | {"source_px": source_px},
         reopen=reopen,
     )
 

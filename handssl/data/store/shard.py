@@ -3,7 +3,7 @@
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 _KEY: Final = b"handssl"
+_BATCH: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +107,15 @@ def rows_digest(digests: Iterable[bytes]) -> str:
     return sha.hexdigest()
 
 
+def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """The rows of a shard in order, each with the digest of its present content."""
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH):
+        for row in batch.to_pylist():
+            yield row, row_digest(row)
+
+
 def write_shard(
-    job: ShardJob,
-    index: int,
-    annotations: Sequence[Annotation],
-    boxes: Boxes,
+    job: ShardJob, index: int, annotations: Sequence[Annotation], boxes: Boxes
 ) -> ShardReport:
     """Load, crop and encode a chunk of annotations into one shard, unless it is finished.
 
@@ -153,11 +158,7 @@ def write_shard(
     return report
 
 
-def make_row(
-    job: ShardJob,
-    annotation: Annotation,
-    boxes: Boxes,
-) -> dict[str, Any]:
+def make_row(job: ShardJob, annotation: Annotation, boxes: Boxes) -> dict[str, Any]:
     """One row of a shard: the stored square with its camera, box and labels.
 
     Raises:

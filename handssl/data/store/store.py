@@ -1,6 +1,6 @@
 """A data set ready for training: decoded pixels shared in memory, and labels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -31,8 +31,7 @@ class Store:
         self.indices = np.arange(count, dtype=np.int64) if indices is None else indices
 
     def __reduce__(self) -> tuple[Any, ...]:
-        reopen, arguments = self._content.reopen
-        return _reopen_subset, (reopen, arguments, self.indices)
+        return _reopen_subset, (self._content.reopen, self.indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -43,14 +42,13 @@ class Store:
             raise IndexError(f"row must be below {len(self)}, but got row={row}")
         index = int(self.indices[row])
         content = self._content
+        names = ("side", "group", "source_id")
         return HandSample(
             image=np.ascontiguousarray(self.pixels(np.array([row]))[0].transpose(1, 2, 0)),
             intrinsics=content.intrinsics[index].astype(np.float64),
             joints_m=content.joints_m[index].astype(np.float64),
             valid=content.valid[index],
-            side=content.metadata["side"][index].as_py(),
-            group=content.metadata["group"][index].as_py(),
-            source_id=content.metadata["source_id"][index].as_py(),
+            **{name: content.metadata[name][index].as_py() for name in names},
         )
 
     def __iter__(self) -> Iterator[HandSample]:
@@ -185,6 +183,5 @@ class Store:
         return dict(self._content.info)
 
 
-def _reopen_subset(reopen: Any, arguments: tuple[Any, ...], indices: NDArray[np.int64]) -> Store:
-    store: Store = reopen(*arguments)
-    return store.select(indices)
+def _reopen_subset(reopen: Callable[[], Store], indices: NDArray[np.int64]) -> Store:
+    return reopen().select(indices)

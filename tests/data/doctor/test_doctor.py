@@ -48,9 +48,7 @@ def test_real_samples_are_sound(real_samples: Path) -> None:
     ],
 )  # fmt: skip
 def test_labels_of_another_order_unit_or_camera_are_found(
-    freihand_root: Path,
-    change: Callable[[np.ndarray], np.ndarray],
-    word: str,
+    freihand_root: Path, change: Callable[[np.ndarray], np.ndarray], word: str
 ) -> None:
     path = freihand_root / "training_xyz.json"
     path.write_text(json.dumps(change(np.array(json.loads(path.read_text()))).tolist()))

@@ -48,6 +48,18 @@ def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> 
     )
 
 
+def synced(url: str, search: SearchConfig, *records: Record) -> list[optuna.trial.FrozenTrial]:
+    """What is stored once a session has read these records."""
+    view = OptunaMirror(url, "s", search)
+    view.sync({record.trial: record for record in records})
+    view.close()
+    return stored(url)
+
+
+def states(trials: list[optuna.trial.FrozenTrial]) -> list[str]:
+    return [trial.state.name for trial in trials]
+
+
 def stored(url: str) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name="s", storage=url).trials
 
@@ -56,8 +68,8 @@ def test_a_trial_is_seen_running_then_as_its_record_says(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
     view = OptunaMirror(url, "s", SEARCH)
-    states: dict[Status, str] = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-    for trial, (status, state) in zip(small_trials, states.items(), strict=False):
+    names: dict[Status, str] = {"finished": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    for trial, (status, state) in zip(small_trials, names.items(), strict=False):
         view.mark_running(trial)
         assert stored(url)[-1].state is TrialState.RUNNING
         view.report(trial, 1, 9.0)
@@ -91,8 +103,7 @@ def test_what_a_killed_driver_left_running_is_adopted_or_told(
     view.finish(record_of(unfinished))
     assert view.sync(records | {unfinished.id: record_of(unfinished)}) == []
 
-    states = {trial.user_attrs.get("trial"): trial.state for trial in stored(url)}
-    assert states == {
+    assert {trial.user_attrs.get("trial"): trial.state for trial in stored(url)} == {
         unfinished.id: TrialState.COMPLETE,
         recorded.id: TrialState.COMPLETE,
         never_seen.id: TrialState.COMPLETE,
@@ -105,32 +116,24 @@ def test_a_lost_database_is_rebuilt_from_the_records(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
     statuses: tuple[Status, ...] = ("finished", "pruned", "failed")
-    records = {
-        trial.id: record_of(trial, status)
-        for trial, status in zip(small_trials, statuses, strict=False)
-    }
-    OptunaMirror(url, "s", SEARCH).sync(records)
-    assert [trial.state.name for trial in stored(url)] == ["COMPLETE", "PRUNED", "FAIL"]
-    assert all(trial.intermediate_values == {1: 9.0} for trial in stored(url))
+    trials = synced(url, SEARCH, *map(record_of, small_trials, statuses))
+    assert states(trials) == ["COMPLETE", "PRUNED", "FAIL"]
+    assert all(trial.intermediate_values == {1: 9.0} for trial in trials)
 
 
 def test_a_result_whose_record_was_deleted_is_forgotten(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    records = {trial.id: record_of(trial) for trial in small_trials[:2]}
-    OptunaMirror(url, "s", SEARCH).sync(records)
-    del records[small_trials[0].id]
-    OptunaMirror(url, "s", SEARCH).sync(records)
-    assert [trial.user_attrs["trial"] for trial in stored(url)] == [small_trials[1].id]
+    deleted, kept = map(record_of, small_trials[:2])
+    assert len(synced(url, SEARCH, deleted, kept)) == 2
+    assert [trial.user_attrs["trial"] for trial in synced(url, SEARCH, kept)] == [kept.trial]
 
 
 def test_a_trial_that_failed_and_was_tried_again_shows_as_it_ended(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    trial = small_trials[0]
-    OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial, "failed")})
-    OptunaMirror(url, "s", SEARCH).sync({trial.id: record_of(trial)})
-    assert [t.state.name for t in stored(url)] == ["FAIL", "COMPLETE"]
+    synced(url, SEARCH, record_of(small_trials[0], "failed"))
+    assert states(synced(url, SEARCH, record_of(small_trials[0]))) == ["FAIL", "COMPLETE"]
 
 
 def test_only_points_of_the_first_stage_are_adopted_as_choices(
@@ -163,14 +166,10 @@ def test_a_password_is_not_shown() -> None:
 def test_a_search_space_with_other_choices_is_rebuilt_not_refused(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    records = {t.id: record_of(t) for t in small_trials if t.point.objective == "relative"}
-    few = SearchConfig(
-        augmentations=SEARCH.augmentations, objectives={"relative": {"name": "relative"}}
-    )
-    OptunaMirror(url, "s", few).sync(records)
-    assert "objective" in stored(url)[0].distributions
-    OptunaMirror(url, "s", SEARCH).sync(records)
-    assert [trial.state.name for trial in stored(url)] == ["COMPLETE"] * len(records)
+    records = [record_of(t) for t in small_trials if t.point.objective == "relative"]
+    few = dataclasses.replace(SEARCH, objectives={"relative": {"name": "relative"}})
+    assert "objective" in synced(url, few, *records)[0].distributions
+    assert states(synced(url, SEARCH, *records)) == ["COMPLETE"] * len(records)
 
 
 def test_two_objectives_are_the_error_and_the_encoder_steps(
@@ -207,33 +206,26 @@ def test_what_is_to_be_large_is_maximised(url: str, small_trials: list[PretrainT
 def test_a_database_rebuilt_from_the_records_has_what_is_searched_by(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    finished, pruned = small_trials[:2]
-    records = {
-        finished.id: of_auc(finished, 0.5),
-        pruned.id: of_auc(pruned, None, "pruned"),
-    }
-    OptunaMirror(url, "s", LARGEST).sync(records)
-    assert [trial.intermediate_values for trial in stored(url)] == [{1: 0.25}] * 2
-    assert stored(url)[0].value == 0.5
+    finished, pruned = of_auc(small_trials[0], 0.5), of_auc(small_trials[1], None, "pruned")
+    trials = synced(url, LARGEST, finished, pruned)
+    assert [trial.intermediate_values for trial in trials] == [{1: 0.25}] * 2
+    assert trials[0].value == 0.5
 
 
 def test_a_database_with_other_directions_is_built_anew(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    records = {trial.id: of_auc(trial, 0.5) for trial in small_trials[:2]}
-    OptunaMirror(url, "s", SEARCH).sync(records)
-    assert [trial.values for trial in stored(url)] == [[3.0]] * 2
-    OptunaMirror(url, "s", LARGEST).sync(records)
-    assert [trial.values for trial in stored(url)] == [[0.5]] * 2
+    records = [of_auc(trial, 0.5) for trial in small_trials[:2]]
+    assert [trial.values for trial in synced(url, SEARCH, *records)] == [[3.0]] * 2
+    assert [trial.values for trial in synced(url, LARGEST, *records)] == [[0.5]] * 2
     assert optuna.load_study(study_name="s", storage=url).direction.name == "MAXIMIZE"
 
 
 def test_a_number_that_was_not_finite_counts_as_the_worst(
     url: str, small_trials: list[PretrainTrial]
 ) -> None:
-    records = {small_trials[0].id: of_auc(small_trials[0], None)}
-    OptunaMirror(url, "s", LARGEST).sync(records)
-    assert [trial.values for trial in stored(url)] == [[-float("inf")]]
+    [trial] = synced(url, LARGEST, of_auc(small_trials[0], None))
+    assert trial.values == [-float("inf")]
 
 
 def test_the_second_of_two_metrics_is_as_configured(

@@ -8,6 +8,7 @@ import pytest
 from handssl.data import build_store, open_store, read_freihand
 from handssl.errors import ConfigError
 from handssl.records import read_record
+from handssl.records.uri import join_uri
 from search.storage import s3
 from search.storage.folder import (
     Folder,
@@ -17,7 +18,6 @@ from search.storage.folder import (
     scratch_copy,
     upload_store,
 )
-from search.storage.s3 import join_uri
 from search.trials.execute import execute
 from search.trials.trial import Job
 from tests.data.conftest import write_freihand

@@ -6,18 +6,14 @@ from pathlib import Path
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.records.uri import join_uri
 from search.storage import lock, s3
 from search.storage.lock import study_lock
-from search.storage.s3 import join_uri
 
 
 def test_one_driver_holds_a_folder(tmp_path: Path) -> None:
     uri = f"{tmp_path}/small"
-    with (
-        study_lock(uri),
-        pytest.raises(ConfigError, match=r"study\.name=small"),
-        study_lock(uri),
-    ):
+    with study_lock(uri), pytest.raises(ConfigError, match=r"study\.name=small"), study_lock(uri):
         pytest.fail("two drivers")
     with study_lock(uri):
         pass

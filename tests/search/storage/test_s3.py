@@ -1,10 +1,10 @@
 import pytest
 
 from handssl.errors import ConfigError
+from handssl.records.uri import join_uri, redact
 from search.config.compose import compose_config
 from search.storage.disk import environment_error, environment_error_in_traceback
 from search.storage.folder import scratch_copy
-from search.storage.s3 import join_uri, redact
 from search.studies.checks import check_writable
 
 

@@ -15,12 +15,7 @@ from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.typed import to_dict
-from search.studies.checks import (
-    check_first_step,
-    check_metrics,
-    check_same_study,
-    check_writable,
-)
+from search.studies.checks import check_first_step, check_metrics, check_same_study, check_writable
 from search.studies.grid import run_grid
 from search.trials.pretrain import PretrainTrial
 from tests.search.disk import remount, small_disk
@@ -61,11 +56,7 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
             "must have one of translate, color_jitter, scale, rotate for the relative objective",
         ),
         (
-            [
-                "search=tpe",
-                "search.augmentations=[sobel,crop]",
-                "~search.objectives.contrastive",
-            ],
+            ["search=tpe", "search.augmentations=[sobel,crop]", "~search.objectives.contrastive"],
             "must have one of translate, color_jitter, scale, rotate for the relative objective",
         ),
         (

@@ -17,7 +17,9 @@ def test_a_study_is_described_by_its_command_data_and_trials(
         small,
         script="search/run_grid.py",
         overrides=overrides,
-        data={"name": "synthetic", "fingerprint": store.fingerprint, "boxes": "joints"},
+        name="synthetic",
+        fingerprint=store.fingerprint,
+        boxes="joints",
         stores=[store],
         encoders=["resnet10t"],
         trials=small_trials,
@@ -27,11 +29,7 @@ def test_a_study_is_described_by_its_command_data_and_trials(
         "config",
     ]  # fmt: skip
     assert "secret" not in str(study.to_dict())
-    assert shlex.split(study.command)[:3] == [
-        "python",
-        "search/run_grid.py",
-        "results=a folder",
-    ]
+    assert shlex.split(study.command)[:3] == ["python", "search/run_grid.py", "results=a folder"]
     assert study.fidelity["images"] == len(store)
     assert study.data["images_train"] == len(store.split("train"))
     assert [planned["trial"] for planned in study.plan] == [trial.id for trial in small_trials]

@@ -11,8 +11,8 @@ from analysis import read_study
 from analysis.compact import write_compact
 from handssl import records
 from handssl.errors import HandSSLError
+from handssl.records.uri import join_uri
 from search.storage import s3
-from search.storage.s3 import join_uri
 from search.studies.recorded import read_recorded
 from search.studies.replay import main
 from search.trials.build_record import record_of

@@ -103,10 +103,7 @@ def test_with_few_labels_a_row_passes_over_them_more_often(planned: Make) -> Non
 def test_imagenet_rows_are_there_where_asked_for(planned: Make) -> None:
     assert "imagenet" not in " ".join(names(planned("study=table2")))
     asked = names(planned("study=table2", "transfer.imagenet=true"))
-    assert {name.split("_resnet")[0] for name in asked} >= {
-        "imagenet_frozen",
-        "imagenet_unfrozen",
-    }
+    assert {name.split("_resnet")[0] for name in asked} >= {"imagenet_frozen", "imagenet_unfrozen"}
 
 
 def test_an_encoder_by_any_other_data_is_another_pretraining(planned: Make) -> None:

@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ from handssl.records import OBJECTIVE, Record
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
-from search.config.typed import to_dict
 from search.observers.optuna_study import OptunaMirror
 from search.space.point import Point
 from search.studies.grid import resolver_of
 from search.studies.sampled import sampled_trials, warm_start
 from search.studies.second_stage import best_points, max_trials, selected_points
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Trial
+from tests.search.observers.test_optuna_study import record_of as record_of_status
 
 
 def config_of(*overrides: str) -> Config:
@@ -28,21 +28,7 @@ def config_of(*overrides: str) -> Config:
 
 
 def record_of(trial: Trial, value: float, **changes: Any) -> Record:
-    record = Record(
-        kind="pretrain",
-        trial=trial.id,
-        hash=trial.hash,
-        seed=trial.seed,
-        objective=trial.point.objective,
-        composition=trial.point.composition,
-        point=to_dict(trial.point),
-        stage=trial.stage,
-        status="finished",
-        metrics={OBJECTIVE: value},
-        encoder_steps=1,
-    )
-    changed: Record = dataclasses.replace(record, **changes)
-    return changed
+    return dataclasses.replace(record_of_status(trial, value=value), **changes)
 
 
 def trials_of(
@@ -119,64 +105,62 @@ def test_a_point_to_try_again_is_tried_once_however_often_it_is_named(tmp_path: 
     assert next(trials).point != point
 
 
-def test_a_warm_start_begins_with_the_published_best(tmp_path: Path) -> None:
-    config = config_of("search.warm_start=published", "search.trials=4")
-    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
-    assert [(t.point.objective, t.point.composition) for t in done] == [
-        ("contrastive", "T+CJ+S"),
-        ("relative", "T+S"),
-        ("contrastive", "CJ+S"),
-        ("relative", "T+CJ+S"),
-    ]
+def pairs(points: Iterable[Point]) -> list[tuple[str, str]]:
+    return [(point.objective, point.composition) for point in points]
 
 
-def test_a_published_warm_start_leaves_what_the_study_did_not_vary_to_the_sampler(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        # What the published study did not vary is left to the sampler.
+        ("tpe", [{"optimizer.base_lr", "objective.temperature"}, {"optimizer.base_lr"}] * 2),
+        (None, [set()] * 4),
+    ],
+)
+def test_a_warm_start_begins_with_the_published_best(
+    tmp_path: Path, kind: str | None, values: list[set[str]]
 ) -> None:
-    config = config_of("search=tpe", "search.warm_start=published", "search.trials=2")
-    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
-    assert [(t.point.objective, t.point.composition) for t in done] == [
-        ("contrastive", "T+CJ+S"),
-        ("relative", "T+S"),
-    ]
-    assert [set(dict(t.point.values)) for t in done] == [
-        {"optimizer.base_lr", "objective.temperature"},
-        {"optimizer.base_lr"},
-    ]
-
-
-def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
-    config = config_of(f"search.warm_start={tmp_path}/old", "search.trials=2")
-    for composition, value in (("CJ", 9.0), ("Ro", 3.0)):
-        trial = resolver_of(config, "g").resolve(
-            Point(objective="contrastive", composition=composition)
-        )
-        path = tmp_path / "old" / "trials" / trial.id / "record.json"
-        records.write_json(path, record_of(trial, value).to_dict())
-    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
-    assert [t.point.composition for t in done] == ["Ro", "CJ"]
+    space = [f"search={kind}"] if kind else []
+    config = config_of(*space, "search.warm_start=published", "search.trials=4")
+    points = [trial.point for trial in run(config, f"sqlite:///{tmp_path}/o.db", {})]
+    best = "contrastive T+CJ+S, relative T+S, contrastive CJ+S, relative T+CJ+S"
+    assert [" ".join(pair) for pair in pairs(points)] == best.split(", ")
+    assert [set(dict(point.values)) for point in points] == values
 
 
 LARGEST = "search.metric={name: auc_50cm, direction: maximize}"
 
 
-def of_auc(config: Config, objective: str, composition: str, auc: float) -> Record:
-    """A record whose error would rank it the other way."""
-    trial = resolver_of(config, "g").resolve(Point(objective=objective, composition=composition))
-    return record_of(trial, auc, metrics={OBJECTIVE: 10 * auc, "auc_50cm": auc})
+def ended(objective: str, composition: str, value: float = 0.0, **changes: Any) -> Record:
+    """A record with this error, or with this AUC and an error that would rank it otherwise."""
+    point = Point(objective=objective, composition=composition, repeat=changes.pop("repeat", 0))
+    if "auc" in changes:
+        value = changes.pop("auc")
+        changes["metrics"] = {OBJECTIVE: 10 * value, "auc_50cm": value}
+    return record_of(resolver_of(config_of(), "g").resolve(point), value, **changes)
+
+
+def by_id(*records_: Record) -> dict[str, Record]:
+    return {record.trial: record for record in records_}
+
+
+def write(folder: Path, *records_: Record) -> None:
+    for record in records_:
+        records.write_json(folder / "trials" / record.trial / "record.json", record.to_dict())
+
+
+def test_a_warm_start_from_a_study_begins_with_its_best(tmp_path: Path) -> None:
+    config = config_of(f"search.warm_start={tmp_path}/old", "search.trials=2")
+    write(tmp_path / "old", ended("contrastive", "CJ", 9.0), ended("contrastive", "Ro", 3.0))
+    done = run(config, f"sqlite:///{tmp_path}/o.db", {})
+    assert [t.point.composition for t in done] == ["Ro", "CJ"]
 
 
 def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: Path) -> None:
     config = config_of(LARGEST, f"search.warm_start={tmp_path}/old", "search.trials=2")
-    for composition, auc in (("CJ", 0.3), ("Ro", 0.1), ("S", 0.9)):
-        record = of_auc(config, "contrastive", composition, auc)
-        path = tmp_path / "old" / "trials" / record.trial / "record.json"
-        records.write_json(path, record.to_dict())
-    without = record_of(
-        resolver_of(config, "g").resolve(Point(objective="relative", composition="T")), 0.0
-    )
-    path = tmp_path / "old" / "trials" / without.trial / "record.json"
-    records.write_json(path, without.to_dict())
+    values = {"CJ": 0.3, "Ro": 0.1, "S": 0.9}
+    write(tmp_path / "old", *(ended("contrastive", c, auc=auc) for c, auc in values.items()))
+    write(tmp_path / "old", ended("relative", "T"))  # without this metric
     assert [point.composition for point in warm_start(config.search)] == ["S", "CJ"]
     other = config_of("search.metric.name=pa_mpjpe_cm", f"search.warm_start={tmp_path}/old")
     with pytest.raises(ConfigError, match=r"that have search\.metric\.name=pa_mpjpe_cm, but got"):
@@ -185,16 +169,13 @@ def test_a_warm_start_begins_with_what_is_best_by_this_searchs_metric(tmp_path: 
 
 def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
     config = compose_config([LARGEST, "search.second_stage.top_k=2"])
-    found = [
-        of_auc(config, "contrastive", "T", 0.2),
-        of_auc(config, "contrastive", "S", 0.7),
-        of_auc(config, "relative", "Ro", 0.4),
-    ]
-    chosen = selected_points(config.search, {record.trial: record for record in found})
-    assert [(p.objective, p.composition) for p in chosen] == [
-        ("contrastive", "S"),
-        ("relative", "Ro"),
-    ]
+    recorded = by_id(
+        ended("contrastive", "T", auc=0.2),
+        ended("contrastive", "S", auc=0.7),
+        ended("relative", "Ro", auc=0.4),
+    )
+    chosen = selected_points(config.search, recorded)
+    assert pairs(chosen) == [("contrastive", "S"), ("relative", "Ro")]
 
 
 @pytest.mark.slow
@@ -226,42 +207,23 @@ def test_a_warm_start_from_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_best_points_are_distinct_finished_and_of_the_search() -> None:
-    config = config_of()
-
-    def ended(composition: str, value: float, repeat: int = 0, **changes: Any) -> Record:
-        point = Point(objective="contrastive", composition=composition, repeat=repeat)
-        return record_of(resolver_of(config, "f").resolve(point), value, **changes)
-
-    found = [
-        ended("T", 5.0),
-        ended("T", 4.0, repeat=1),
-        ended("S", 4.5),
-        ended("Ro", 1.0, status="failed"),
-        ended("CJ", 2.0, stage=2),
-    ]
-    best = best_points({record.trial: record for record in found}, 5, metric=SearchMetric())
+    recorded = by_id(
+        ended("contrastive", "T", 5.0),
+        ended("contrastive", "T", 4.0, repeat=1),
+        ended("contrastive", "S", 4.5),
+        ended("contrastive", "Ro", 1.0, status="failed"),
+        ended("contrastive", "CJ", 2.0, stage=2),
+    )
+    best = best_points(recorded, 5, metric=SearchMetric())
     assert [(p.composition, p.repeat) for p in best] == [("T", 0), ("S", 0)]
 
 
 def test_a_second_stage_takes_the_best_of_each_objective_and_what_else_is_named() -> None:
-    config = compose_config(
-        [
-            "search.second_stage.top_k=1",
-            "search.second_stage.seeds=3",
-            "search.second_stage.per_objective=true",
-            "search.second_stage.extra=[contrastive T+CJ+S, contrastive S]",
-        ]
-    )
+    stage = "top_k: 1, seeds: 3, per_objective: true"
+    named = "[contrastive T+CJ+S, contrastive S]"
+    config = compose_config([f"search.second_stage={{{stage}, extra: {named}}}"])
     values = {("contrastive", "T"): 5.0, ("contrastive", "S"): 3.0, ("relative", "Ro"): 4.0}
-    found = {}
-    for (objective, composition), value in values.items():
-        trial = resolver_of(config, "f").resolve(
-            Point(objective=objective, composition=composition)
-        )
-        found[trial.id] = record_of(trial, value)
-    assert [(p.objective, p.composition) for p in selected_points(config.search, found)] == [
-        ("contrastive", "S"),
-        ("relative", "Ro"),
-        ("contrastive", "T+CJ+S"),
-    ]
+    recorded = by_id(*(ended(*pair, value) for pair, value in values.items()))
+    chosen = pairs(selected_points(config.search, recorded))
+    assert chosen == [("contrastive", "S"), ("relative", "Ro"), ("contrastive", "T+CJ+S")]
     assert max_trials(config.search) == 3 * 4  # at most: S is among the best and named as well

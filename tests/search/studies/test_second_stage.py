@@ -8,7 +8,7 @@ from search.observers.optuna_study import OptunaMirror
 from search.space.grid import grid
 from search.studies.grid import resolver_of
 from search.studies.second_stage import second_stage
-from search.studies.stage import Session, fixed_stage
+from search.studies.study import Session, fixed_stage
 from search.trials.build_record import record_of
 from search.trials.trial import Job, Outcome, Trial
 

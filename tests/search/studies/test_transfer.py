@@ -19,8 +19,9 @@ from search.cli import main
 from search.config.compose import CONFIG_DIR, compose_config
 from search.config.transfer import TransferStudyConfig
 from search.config.typed import to_dict
+from search.observers.optuna_study import OptunaMirror
 from search.studies.checks import check_same_study
-from search.studies.stage import Session
+from search.studies.study import Session
 from search.studies.transfer import run_transfer, transfer_study
 
 RUN_TRANSFER = Path(__file__).resolve().parents[3] / "search" / "run_transfer.py"
@@ -112,11 +113,7 @@ def test_rows_whose_pretraining_fails_are_left_undone_and_said_to_be(
     assert done.returncode == 1, done.stderr
     assert "2 trials were not run" in done.stdout
     found = records.read_records(tmp_path / "small")
-    assert sorted(record.status for record in found.values()) == [
-        "failed",
-        "finished",
-        "finished",
-    ]
+    assert sorted(record.status for record in found.values()) == ["failed", "finished", "finished"]
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -212,7 +209,7 @@ def test_a_fit_follows_its_encoder_and_a_lost_encoder_is_pretrained_once_more(
     pretraining = study.planned[0]
     dependent = [trial for trial in study.planned if trial.pretraining == pretraining.id]
     first, second = study.stages
-    optuna = study.open_optuna("sqlite:///:memory:")
+    optuna = OptunaMirror("sqlite:///:memory:", "small", study.search)
     session = Session(records={}, optuna=optuna, adopted=[])
     assert [trial.id for trial in first.trials(session)] == [
         trial.id for trial in study.planned if trial.pretraining is None

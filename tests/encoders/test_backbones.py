@@ -7,7 +7,7 @@ import timm
 import torch
 
 from handssl.encoders import ENCODERS, EncoderConfig, MapEncoder, build_encoder, export_encoder
-from handssl.encoders.hrnet import HRNETS
+from handssl.encoders.backbones import HRNETS
 from handssl.errors import ConfigError, DataError
 
 NAME = "hrnet_w18_small"
@@ -87,8 +87,7 @@ def test_weights_of_another_width_are_refused(
 ) -> None:
     torch.save(published, tmp_path / "published.pth")
     with pytest.raises(
-        DataError,
-        match=r"lacks layer1\.1.*layer1\.0\.bn1\.bias \(32,\) for \(64,\)",
+        DataError, match=r"lacks layer1\.1.*layer1\.0\.bn1\.bias \(32,\) for \(64,\)"
     ):
         build_encoder(
             EncoderConfig(name="hrnet_w18_small_v2", weights=str(tmp_path / "published.pth"))

@@ -9,7 +9,8 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 
 from handssl.errors import DataError
-from handssl.evaluation.contest import official_scores, read_submission, write_submission
+from handssl.evaluation import interhand_mpjpe_mm, pose_metrics
+from handssl.evaluation.official import official_scores, write_submission
 
 
 def poses(n: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -87,21 +88,72 @@ def test_the_submission_has_the_contests_form(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["pred.zip"]
 
 
-def test_broken_files_and_other_lengths_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("pred.json", json.dumps([poses(2)[0].tolist(), []]), "the 3 labelled images, but has 2"),
+        ("pred.json", "[[[1, 2, 3]], []]", r"instead of \(n, 21, 3\)"),
+        ("pred.zip", "PK", "cannot be read"),
+        ("none.zip", None, "cannot be read"),
+        ("xyz.json", "[1, 2]", "must list 21 joints"),
+    ],
+)
+def test_broken_files_and_other_lengths_are_refused(
+    tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
     prediction, target = poses(3)
     path, labels = tmp_path / "pred.json", tmp_path / "xyz.json"
-    labels.write_text(json.dumps(target.tolist()))
-    path.write_text(json.dumps([prediction[:2].tolist(), []]))
-    with pytest.raises(DataError, match="each of the 3 labelled images, but has 2"):
-        official_scores(path, labels)
-    path.write_text("[[[1, 2, 3]], []]")
-    with pytest.raises(DataError, match=r"instead of \(n, 21, 3\)"):
-        read_submission(path)
-    (tmp_path / "pred.zip").write_bytes(b"PK")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_submission(tmp_path / "pred.zip")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_submission(tmp_path / "none.zip")
     path.write_text(json.dumps([prediction.tolist(), []]))
-    with pytest.raises(DataError, match="must list 21 joints"):
-        official_scores(path, tmp_path / "none.json")
+    labels.write_text(json.dumps(target.tolist()))
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    submission = path if name == "xyz.json" else tmp_path / name
+    with pytest.raises(DataError, match=message):
+        official_scores(submission, labels)
+
+
+def labelled_hands(n: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(3)
+    target = generator.normal((0, 0, 0.9), 0.05, (n, 21, 3))
+    prediction = target + generator.normal(0, 0.01, target.shape)
+    valid = generator.random((n, 21)) < 0.7
+    valid[:, 0] |= generator.random(n) < 0.8
+    side = np.where(np.arange(n) % 3 == 0, "left", "right")
+    return prediction, target, valid, side
+
+
+def toolkit(
+    prediction: np.ndarray, target: np.ndarray, valid: np.ndarray, side: np.ndarray
+) -> tuple[float, dict[str, float]]:
+    """42 lists of errors in millimetres; invalid wrists take their hand along."""
+    lists: dict[str, list[list[float]]] = {s: [[] for _ in range(21)] for s in ("right", "left")}
+    for p, t, v, s in zip(1000 * prediction, 1000 * target, valid, side, strict=True):
+        for joint in range(21):
+            if v[joint] and v[0]:
+                difference = (p[joint] - p[0]) - (t[joint] - t[0])
+                lists[s][joint].append(float(np.sqrt((difference**2).sum())))
+    means = {s: [float(np.mean(own)) for own in joints] for s, joints in lists.items()}
+    every = means["right"] + means["left"]
+    return sum(every) / 42, {s: sum(own) / 21 for s, own in means.items()}
+
+
+def test_the_number_is_the_toolkits_to_six_digits() -> None:
+    prediction, target, valid, side = labelled_hands(60)
+    both, own = toolkit(prediction, target, valid, side)
+    found = interhand_mpjpe_mm(prediction, target, valid, side)
+    assert found == pytest.approx(
+        {"mpjpe_mm": both, "right_mpjpe_mm": own["right"], "left_mpjpe_mm": own["left"]}, abs=1e-6
+    )
+    pooled = 10 * pose_metrics(prediction, target, valid)["ra_mpjpe_cm"]
+    assert abs(found["mpjpe_mm"] - pooled) > 1e-3, "a mean over joints, not over errors"
+
+
+def test_unlabelled_joints_may_be_nan_and_absent_hands_are_left_out() -> None:
+    prediction, target, valid, _ = labelled_hands()
+    target[~valid] = np.nan
+    side = np.full(len(target), "right")
+    found = interhand_mpjpe_mm(prediction, target, valid, side)
+    assert set(found) == {"mpjpe_mm", "right_mpjpe_mm"}
+    assert found["mpjpe_mm"] == found["right_mpjpe_mm"] > 0
+    with pytest.raises(DataError, match="at least one joint with its wrist"):
+        interhand_mpjpe_mm(prediction, target, np.zeros_like(valid), side)

@@ -1,4 +1,4 @@
-"""FreiHAND's contest: the file it takes, and the numbers its evaluation prints."""
+"""Official evaluations: FreiHAND's contest (file and numbers) and InterHand2.6M's toolkit."""
 
 import json
 import zipfile
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from handssl.atomic import atomic_path
 from handssl.errors import DataError
-from handssl.evaluation.metrics import PCK_RANGES, joint_errors_cm, pck_auc, pose_metrics
+from handssl.evaluation.metrics import joint_errors_cm, pck_auc, pose_metrics
 from handssl.skeleton import JOINT_NAMES, WRIST
 
 CONTEST_IMAGES: Final = 3960
@@ -81,15 +82,58 @@ def official_scores(submission: Path, labels: Path) -> dict[str, float]:
         )
     metrics = pose_metrics(prediction, target)
     scaled = joint_errors_cm(_scaled(prediction, target), target)
-    thresholds_cm, inclusive = PCK_RANGES["5cm"]
     return {
         "xyz_mean3d": metrics["mpjpe_cm"],
         "xyz_auc3d": metrics["auc_5cm"],
         "xyz_procrustes_al_mean3d": metrics["pa_mpjpe_cm"],
         "xyz_procrustes_al_auc3d": metrics["pa_auc_5cm"],
         "xyz_scale_trans_al_mean3d": float(scaled.mean()),
-        "xyz_scale_trans_al_auc3d": pck_auc(scaled, thresholds_cm, inclusive=inclusive),
+        "xyz_scale_trans_al_auc3d": pck_auc(scaled, limit="5cm"),
     }
+
+
+def interhand_mpjpe_mm(
+    prediction_m: ArrayLike | torch.Tensor,
+    target_m: ArrayLike | torch.Tensor,
+    valid: ArrayLike | torch.Tensor,
+    side: ArrayLike,
+) -> dict[str, float]:
+    """MPJPE of single hands as the data set's toolkit computes it, in millimetres.
+
+    Right and left hands have 21 joints each. A joint counts where it and its hand's wrist are
+    valid; its error is the distance after the wrist has been subtracted from prediction and
+    target. The result is the mean over joints of every joint's mean, so that rare joints weigh
+    as much as frequent ones; `pose_metrics` pools all errors instead.
+
+    Args:
+        prediction_m: (n, 21, 3) metres; left hands may be mirrored.
+        target_m: (n, 21, 3) metres; where not valid it may be NaN.
+        valid: (n, 21) joints that count.
+        side: (n,) `right` or `left`.
+
+    Returns:
+        `mpjpe_mm` over the joints of both hands, and `right_mpjpe_mm` and `left_mpjpe_mm` of
+        the hands that occur. The toolkit fails on joints that never occur; here they are left
+        out.
+
+    Raises:
+        DataError: If no joint counts.
+    """
+    error_mm = 10 * joint_errors_cm(prediction_m, target_m, valid, alignment="root")
+    sides = np.asarray(side)
+    means: dict[str, NDArray[np.float64]] = {}
+    for name in ("right", "left"):
+        errors = error_mm[sides == name]
+        counts = (~np.isnan(errors)).sum(0)
+        if (occurs := counts > 0).any():
+            means[name] = np.nansum(errors, axis=0)[occurs] / counts[occurs]
+    if not means:
+        raise DataError(
+            "valid must leave at least one joint with its wrist on a right or left hand, but got "
+            "none; check the labels with `handssl data doctor`"
+        )
+    result = {"mpjpe_mm": float(np.concatenate([*means.values()]).mean())}
+    return result | {f"{name}_mpjpe_mm": float(joints.mean()) for name, joints in means.items()}
 
 
 def _scaled(prediction: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

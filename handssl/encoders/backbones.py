@@ -1,4 +1,4 @@
-"""Backbones without their classifier: torchvision's ResNets, and any model of timm by name."""
+"""Backbones without their classifier: torchvision's ResNets, HRNets, any model of timm by name."""
 
 import difflib
 import re
@@ -13,6 +13,17 @@ from torch import nn
 from handssl.errors import ConfigError
 
 CLASSIFIER: Final = re.compile(r"(?:fc|classifier|head\.fc)\.")
+
+HRNETS: Final = (
+    "hrnet_w18_small",
+    "hrnet_w18_small_v2",
+    *(f"hrnet_w{width}" for width in (18, 30, 32, 40, 44, 48)),
+)
+"""Names in timm; the number is the finest branch's channels (16 in w18_small)."""
+
+_TOWARDS_CLASSES: Final = re.compile(
+    r"(?:incre_modules|downsamp_modules|final_layer|classifier)\.|stage4\.\d+\.fuse_layers\.[123]\."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +86,27 @@ def timm_backbone(name: str) -> Backbone:
         return dict(timm.create_model(name, pretrained=True, num_classes=0).state_dict())
 
     return Backbone(build=build, imagenet=imagenet)
+
+
+def hrnet(name: str) -> Backbone:
+    """High-resolution network (Wang et al. 2020, HRNetV1) with a map at a quarter of the view.
+
+    The four branches run at 1/4, 1/8, 1/16 and 1/32 of the view's side, exchange their
+    features after every module, and the finest one, which the last exchange has fused with all
+    others, is the result. Published weights continue towards the classes of ImageNet, from all
+    four branches; the layers for that are left out here and in state dicts. All other
+    keys are timm's.
+    """
+
+    def build() -> tuple[nn.Module, int]:
+        model: Any = timm.create_model(
+            name, pretrained=False, features_only=True, feature_location="", out_indices=(1,)
+        )
+        # Every remaining parameter takes part in the map: workers that average gradients would
+        # wait forever for a parameter that gets none.
+        del model.stage4[-1].fuse_layers[1:]
+        return model, int(model.feature_info.channels()[0])
+
+    return Backbone(
+        build=build, imagenet=timm_backbone(name).imagenet, gives_map=True, unused=_TOWARDS_CLASSES
+    )

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError
-from handssl.evaluation.heads import POSE_HEADS
-from handssl.evaluation.heatmap import HeatmapHead, soft_argmax
+from handssl.evaluation.heads import POSE_HEADS, HeatmapHead, soft_argmax
 from handssl.evaluation.pose_model import PoseModel
 
 

@@ -48,8 +48,8 @@ def evaluate_pose(
 
     Args:
         pose: 21 × (u, v in fractions of the view's side, z_rel).
-        labels: Labels of the same labels.
-        store: The images of the views, in their order.
+        labels: Labels of the views.
+        store: The images of the views, in the same order.
         size_px: Side of a view.
         lift: Computes joints in metres.
     """

@@ -106,7 +106,7 @@ def interhand_mpjpe_mm(
     as much as frequent ones; `pose_metrics` pools all errors instead.
 
     Args:
-        prediction_m: (n, 21, 3) metres. Left hands may be mirrored: distances stay.
+        prediction_m: (n, 21, 3) metres; left hands may be mirrored.
         target_m: (n, 21, 3) metres; where not valid it may be NaN.
         valid: (n, 21) joints that count.
         side: (n,) `right` or `left`.

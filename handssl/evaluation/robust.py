@@ -31,10 +31,7 @@ def fit_robust(
     L1 loss. Its normal equations are solved for all outputs at once by conjugate gradients,
     preconditioned in the features' eigenbasis and started from the last solution.
 
-    Args:
-        x: Features.
-        y: Targets, all finite.
-        held_out: Rows that choose the penalty; at least one of each kind.
+    Arguments are those of `fit_ridge`.
     """
     start = fit_ridge(x, y, held_out)
     x, y = x.double(), y.double()

@@ -42,12 +42,7 @@ class RootRefiner(nn.Module):
     def forward(
         self, joints_25d: Float[Tensor, "batch 21 3"], intrinsics: Float[Tensor, "batch 3 3"]
     ) -> Float[Tensor, " batch"]:
-        """Depth of the root in reference bones.
-
-        Args:
-            joints_25d: Predicted (u px, v px, z_rel).
-            intrinsics: Camera of the image in which (u, v) is.
-        """
+        """Depth of the root in bones, from predicted (u px, v px, z_rel) and their camera."""
         uvz = joints_25d.detach().double()
         rays, z = pixel_rays(uvz[..., :2], intrinsics)[..., :2], uvz[..., 2]
         guess = root_depth(rays, z).clamp(_NEAREST_BONES, _FARTHEST_BONES)

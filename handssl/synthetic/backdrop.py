@@ -1,4 +1,4 @@
-"""What stands behind the hand: green screens, and composed scenes cut from a bank."""
+"""Backgrounds of the hand: green screens, and composed scenes cut from a bank."""
 
 from functools import cache
 from typing import Final
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from handssl.synthetic.arrays import Floats, Singles
 
 BANK_SIZE: Final = 80
-"""Scenes that cut-outs are taken from; each is painted once per process, when first needed."""
+"""Number of scenes for cut-outs; each is painted once per process, at its first use."""
 
 _SCENE_PX: Final = 320
 _CLOUD_PX: Final = 512
@@ -35,7 +35,7 @@ def draw_backdrop(generator: np.random.Generator, side_px: int) -> Singles:
 
 
 def draw_green_screen(generator: np.random.Generator, side_px: int) -> Singles:
-    """A studio's green walls, with their edge, a floor and now and then a lamp or a stand."""
+    """A studio's green walls, with their edge, a floor and sometimes a lamp or a stand."""
     green = np.array([0.20, 0.52, 0.16]) * generator.uniform(0.6, 1.25)
     green = green + 0.03 * generator.normal(size=3)
     wall = Image.new("RGB", (side_px, side_px), _colour(green))
@@ -62,7 +62,7 @@ def draw_green_screen(generator: np.random.Generator, side_px: int) -> Singles:
 
 @cache
 def _paint_scene(number: int) -> Image.Image:
-    """Scene `number`: a ground of two colours and clouds of noise, then objects before it."""
+    """Scene `number`: a background of two colours and clouds of noise, then objects on it."""
     generator = np.random.default_rng([20, number])
     side = _SCENE_PX
     first, second = generator.uniform(0.05, 0.95, size=(2, 1)) + generator.normal(

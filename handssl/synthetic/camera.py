@@ -1,4 +1,4 @@
-"""Where a camera stands, and how large and where it shows the hand."""
+"""The camera: its rotation about the hand, and the hand's size and position in the image."""
 
 from typing import Final
 
@@ -8,22 +8,22 @@ from handssl.synthetic.arrays import Floats
 from handssl.synthetic.rig import rotation_about
 
 _UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-"""The hand's frame to a camera (x right, y down, z forward) that sees its back, fingers up."""
+"""Hand frame → frame (x right, y down, z forward) of a camera that sees its back, fingers up."""
 
 _MARGIN: Final = 0.045
-"""Share of the image's side that joints keep from its border; fingertips are about 8 mm thick."""
+"""Distance of joints from the border, as a share of the image's side: fingers are 8 mm thick."""
 
 _CLOSED_SIZE: Final = 0.3
-"""Power of a hand's extent in its size in the image: at 1 all hands would stand equally far from
-the camera, at 0 they would be equally large."""
+"""Power of a hand's extent in its size in the image: 1 gives all hands the same distance from the
+camera, 0 the same size."""
 
 _FACING: Final = 0.5
-"""Natural views are denser where the palm or the back faces the camera, by as much as they are
-sparser edge-on, where fingers hide each other."""
+"""`facing` of natural views: more of them show the palm or the back than an edge, where fingers
+hide each other."""
 
 _ARM_DEPTH: Final = (-0.5, 0.85)
-"""A forearm whose direction has a smaller share along the camera's axis hides the hand, one with
-a larger share shows its end: such views are drawn again."""
+"""Bounds of the forearm's direction along the camera's axis; views outside are drawn again. Below,
+the forearm hides the hand; above, its open end is visible."""
 
 
 def draw_rotation(
@@ -31,9 +31,8 @@ def draw_rotation(
 ) -> Floats:
     """(3, 3) rotation hand frame → camera frame.
 
-    Natural views turn about the arm by any angle, less often edge-on, and tilt moderately in
-    and out of the image; a share of views is uniform over all rotations that show the hand
-    before its arm.
+    Natural views turn about the arm by any angle, less often edge-on, and tilt moderately in and
+    out of the image; `uniform_share` of the views are uniform over all allowed rotations.
     """
     while True:
         if generator.random() < uniform_share:
@@ -55,8 +54,8 @@ def draw_natural_rotation(
         generator: Source of randomness.
         tilt_rad: Standard deviation of the tilt in the image plane.
         pitch_rad: Standard deviation of the tilt out of the image plane.
-        facing: The density of the angle φ of the turn is 1 + facing·cos 2φ, from 0 (any angle
-            alike) to under 1 (hardly any edge-on); φ = 0 shows the back, π the palm.
+        facing: The density of the turn φ is 1 + facing·cos 2φ, from 0 (uniform) to below 1 (few
+            views edge-on); φ = 0 shows the back, π the palm.
     """
     tilt, pitch = generator.normal(size=2) * [tilt_rad, pitch_rad]
     turn = _turn(generator.uniform(0, 2 * np.pi), facing)
@@ -73,12 +72,12 @@ def frame_hand(
     centre_px: Floats,
     side_px: int,
 ) -> Floats:
-    """(3,) translation that shows joints (21, 3; camera's orientation) at FreiHAND's size.
+    """(3,) translation that gives joints (21, 3; camera's orientation) FreiHAND's size.
 
-    The box of the joints fills about 42 % of the image's side, a closed hand somewhat less than
-    an open one, and stands a little off the centre. At that size, FreiHAND's own, the crop at
-    the largest margin (1.5) still lies inside the image for most hands: a view's black border
-    would otherwise tell its shift and rotation.
+    The box of the joints fills about 42 % of the image's side, as in FreiHAND, a closed hand less
+    than an open one, and is a little off the centre. At that size the crop with the largest margin
+    (1.5) lies inside the image for most hands; otherwise a view's black border would reveal its
+    shift and rotation.
     """
     share = np.clip(generator.normal(0.43, 0.05), 0.32, 0.56)
     off_centre = generator.normal(size=2) * 0.06 * side_px
@@ -88,7 +87,7 @@ def frame_hand(
     depth = focal_px * max(extent_m, 0.08) / target_px
     shift = np.zeros(3)
     for _ in range(4):
-        # Perspective enlarges what is near, so the box is measured and corrected a few times.
+        # Perspective enlarges near joints, so the box is measured and corrected a few times.
         shift = np.array([*(off_centre * depth / focal_px), depth]) - middle
         box = project_px(joints_m + shift, focal_px=focal_px, centre_px=centre_px)
         low, high = box.min(0), box.max(0)
@@ -100,14 +99,13 @@ def frame_hand(
 
 def project_px(points_m: Floats, *, focal_px: float, centre_px: Floats) -> Floats:
     """(n, 2) pixels of points in the camera frame, pixel centres at integers."""
-    projected: Floats = points_m[:, :2] / points_m[:, 2:] * focal_px + centre_px
-    return projected
+    return points_m[:, :2] / points_m[:, 2:] * focal_px + centre_px
 
 
 def _turn(share: float, facing: float) -> float:
-    """The angle φ up to which the density has the integral `share`: φ + facing/2·sin 2φ."""
+    """Solve φ + facing/2·sin 2φ = share: invert the integral of the density."""
     turn = share
-    for _ in range(60):  # each brings it nearer by at least the factor `facing`
+    for _ in range(60):  # each step reduces the error by at least the factor `facing`
         turn = share - facing / 2 * np.sin(2 * turn)
     return float(turn)
 

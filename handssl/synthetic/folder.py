@@ -79,12 +79,7 @@ class GeneratedFolder:
         return (self.root / _COMPLETE).exists()
 
     def finish(self, labels: dict[str, Any], digest: str) -> None:
-        """Write the label files (path in the folder → JSON value), then the marker.
-
-        Args:
-            labels: JSON files of the data set.
-            digest: SHA-256 of all images, in the order of `verify`.
-        """
+        """Write the label files (name → JSON value), then the marker with the images' SHA-256."""
         checksums = {}
         for name, value in labels.items():
             content = json.dumps(value).encode()
@@ -95,16 +90,13 @@ class GeneratedFolder:
         self._clear()
 
     def _clear(self) -> None:
-        """Delete the mark of a partial folder and the partial files of killed processes."""
+        """Delete the marker of a partial folder and the partial files of killed processes."""
         for path in self.root.rglob(f".*{SUFFIX}.*"):
             path.unlink(missing_ok=True)
         (self.root / PARTIAL).unlink(missing_ok=True)
 
     def verify(self, digest: str) -> None:
-        """Check a complete folder against its marker.
-
-        Args:
-            digest: SHA-256 of all images on disk.
+        """Check a complete folder, whose images have this SHA-256, against its marker.
 
         Raises:
             DataError: A label file or an image is missing or changed.

@@ -14,7 +14,7 @@ from handssl.synthetic.arrays import Floats, Singles
 from handssl.synthetic.rig import PosedSurface, Rig
 
 _SCATTERING: Final = np.array([0.32, 0.14, 0.10], np.float32)
-"""Light wraps round the terminator, red the farthest: scattering below the skin."""
+"""Scattering below the skin lights points that face away a little: red the most."""
 
 _SHADOW_TEXEL_M: Final = 0.0045
 _SHADOW_BIAS_M: Final = 0.006
@@ -58,7 +58,7 @@ class Lighting:
 
 
 def draw_daylight(generator: np.random.Generator) -> Lighting:
-    """One soft key light from above and before the hand, in the camera frame (y down)."""
+    """One soft key light from above and the camera's side, in the camera frame (y down)."""
     towards = generator.normal(size=3)
     towards[1] = -abs(towards[1]) - 0.3
     towards[2] = -abs(towards[2]) - 0.25
@@ -73,7 +73,7 @@ def draw_daylight(generator: np.random.Generator) -> Lighting:
 
 
 def draw_studio_light(generator: np.random.Generator) -> Lighting:
-    """A key light, three weaker ones round about, little ambient light; world frame (y down)."""
+    """A key light, three weaker ones around it, little ambient light; world frame (y down)."""
     lights = []
     first = generator.uniform(0, 2 * np.pi)
     for quarter in range(4):
@@ -118,7 +118,7 @@ def diffuse_light(rig: Rig, surface: PosedSurface, lighting: Lighting) -> tuple[
 def shine(
     surface: PosedSurface, gloss: Singles, reached: Singles, lighting: Lighting, *, eye: Floats
 ) -> Singles:
-    """(n,) the highlights that a camera at `eye` sees: skin's broad sheen, the nails' gloss."""
+    """(n,) highlights for a camera at `eye`: the skin's broad sheen and the nails' gloss."""
     normals = surface.normals
     view = eye.astype(np.float32) - surface.positions
     view /= np.sqrt(np.einsum("ni,ni->n", view, view))[:, None]
@@ -142,8 +142,8 @@ def _ambient_occlusion(
 ) -> Singles:
     """(n,) share of the sky that spheres along the bones leave open.
 
-    A sphere of radius r at distance d covers (r/d)² of the hemisphere, weighted by the cosine
-    to the normal; a point's own bone lies behind its tangent plane and covers nothing.
+    A sphere of radius r at distance d covers (r/d)² of the hemisphere, weighted by the cosine to
+    the normal; the bone below a point is behind its tangent plane and covers nothing.
     """
     first = joints[[a for a, _, _ in _OCCLUDERS]]
     second = joints[[b for _, b, _ in _OCCLUDERS]]

@@ -1,7 +1,7 @@
 """The skinned right hand as a mesh: read from the package's GLB, given a forearm, subdivided.
 
-The mesh stands in the hand's own frame: origin at the wrist joint, x to the right (the thumb is
-at −x), y out of the back of the hand, −z along the fingers, metres.
+The mesh is in the hand's frame: origin at the wrist joint, x to the right (the thumb is at −x),
+y out of the back of the hand, −z along the fingers, metres.
 """
 
 from dataclasses import dataclass
@@ -12,21 +12,17 @@ import numpy as np
 from pygltflib import GLTF2, Accessor
 from scipy import sparse
 
+from handssl.skeleton import FINGERS
 from handssl.synthetic.arrays import Floats, Ints
 
+_PHALANGES: Final = ("phalanx-proximal", "phalanx-intermediate", "phalanx-distal")
 RIG_JOINTS: Final = (
     "wrist",
     *(f"thumb-{part}" for part in ("metacarpal", "phalanx-proximal", "phalanx-distal", "tip")),
     *(
         f"{finger}-finger-{part}"
-        for finger in ("index", "middle", "ring", "pinky")
-        for part in (
-            "metacarpal",
-            "phalanx-proximal",
-            "phalanx-intermediate",
-            "phalanx-distal",
-            "tip",
-        )
+        for finger in FINGERS[1:]
+        for part in ("metacarpal", *_PHALANGES, "tip")
     ),
     "forearm",
 )
@@ -36,11 +32,11 @@ _COMPONENTS: Final = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np
 _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 _CUT_Z_M: Final = 0.012
-"""The hand's own short stump is cut here, and the forearm continues from the cut."""
+"""The mesh ends in a short stump; it is cut here, and the forearm continues from the cut."""
 
 _RINGS_Z_M: Final = (*np.arange(0.020, 0.156, 0.015), *np.arange(0.180, 0.75, 0.070))
 _FOREARM_BLEND_M: Final = (-0.015, 0.025)
-"""Along z: where the wrist's weight starts to pass, and has passed, to the forearm joint."""
+"""Between these z the weight of the wrist passes to the forearm joint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +104,14 @@ def _with_forearm(mesh: SkinnedMesh) -> SkinnedMesh:
     faces = faces.reshape(-1, 3)
     vertices = mesh.vertices[used]
     rim = _boundary_loop(faces)
-    count = len(rim)
-    centre = vertices[rim].mean(0)
+    count, centre = len(rim), vertices[rim].mean(0)
     offset = vertices[rim] - centre
     angle = np.arctan2(offset[:, 1], offset[:, 0])
     half_width, half_height = np.abs(offset[:, :2]).max(0)
 
     rings = []
     for z in _RINGS_Z_M:
-        # From the cut's own outline to an ellipse within 3 cm, thickening towards the elbow.
+        # From the outline of the cut to an ellipse within 3 cm, thicker towards the elbow.
         blend = smooth_step((z - _CUT_Z_M) / 0.03)
         growth = 1 + 0.42 * np.clip((z - 0.02) / 0.2, 0, 1) ** 1.2
         width, height = half_width * growth, half_height * (0.95 + 0.25 * min(z / 0.2, 1)) * growth
@@ -174,8 +169,8 @@ def subdivide(mesh: SkinnedMesh) -> tuple[SkinnedMesh, Ints]:
     """One step of Loop's subdivision, of positions and weights alike.
 
     Returns:
-        The finer mesh, whose first vertices are the old ones moved, followed by one per edge;
-        and (e, 2) the two old vertices of each of those edges.
+        The finer mesh, with the moved old vertices first, then one per edge; and (e, 2) the old
+        vertices of these edges.
     """
     count, faces = len(mesh.vertices), mesh.faces
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])

@@ -20,9 +20,9 @@ def rasterise(
 ) -> Singles:
     """Paint a coloured mesh, far to near, on a supersampled grid and average it.
 
-    Triangles are sorted by depth and painted as wholes, which for micro-polygons equals a depth
-    test per sample; colours are interpolated linearly in the image. Faces turned away are left
-    out: a face looks at the camera when its corners run clockwise in the image (v down).
+    Triangles are sorted by depth and painted whole, which for small ones equals a depth test per
+    sample; colours are interpolated linearly in the image. Only faces whose corners run clockwise
+    in the image (v down) are painted: the others are seen from behind.
 
     Args:
         points_px: (n, 2) projected vertices, pixel centres at integers.
@@ -30,7 +30,7 @@ def rasterise(
         faces: (m, 3) vertex indices.
         colours: (n, c) values per vertex.
         height: Rows of the image.
-        width: Its columns.
+        width: Columns of the image.
         supersampling: Samples per pixel and axis.
 
     Returns:
@@ -92,7 +92,7 @@ def rasterise(
 
 
 def _facing(grid: Singles, depth_m: Singles, faces: Triangles) -> tuple[Ints, Ints]:
-    """Faces that look at the camera, and the order of those from near to far."""
+    """Indices of the faces that look at the camera, and their order from near to far."""
     x, y = grid[:, 0], grid[:, 1]
     first, second, third = faces.T
     x0, y0 = x[first], y[first]

@@ -1,4 +1,4 @@
-"""The articulated hand: joint angles and proportions in, posed surface and 21 joints out."""
+"""The articulated hand: from joint angles and proportions to the posed surface and 21 joints."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from handssl.synthetic.arrays import Floats, Ints, Singles, Triangles
-from handssl.synthetic.mesh import load_hand, subdivide, vertex_normals
+from handssl.synthetic.mesh import SkinnedMesh, load_hand, subdivide, vertex_normals
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -122,15 +122,12 @@ class Rig:
         """Linear blend skinning of a rest surface.
 
         Args:
-            placed: (26, 4, 4) from `place`.
-            scale: (26, 3) the growth that `place` was given.
-            rest: (n, 3) rest surface; `vertices`, or those with a sleeve pushed outwards.
+            placed: (26, 4, 4) from `pose`.
+            scale: (26, 3) the growth given to `pose`.
+            rest: (n, 3) rest surface: `vertices`, or those of a hand with a sleeve.
             rotation: (3, 3) hand frame → camera or world frame.
-            shift: (3,) where that frame has the wrist, metres.
+            shift: (3,) the wrist in that frame, metres.
             size: Growth of the whole hand.
-
-        Returns:
-            The surface in the frame that `rotation` and `shift` lead to.
         """
         frame = np.eye(4)
         frame[:3, :3] = rotation * size
@@ -146,7 +143,7 @@ class Rig:
         return PosedSurface(positions=positions, normals=normals, joints=joints, size=size)
 
     def refine(self, values: Singles, level: int) -> Singles:
-        """Values at the vertices of a coarser level, carried to the finest by midpoints."""
+        """Carry values at the vertices of a coarser level to the finest one, by midpoints."""
         for edges in self.edges[level:]:
             values = np.concatenate([values, (values[edges[:, 0]] + values[edges[:, 1]]) / 2])
         return values
@@ -161,7 +158,7 @@ def load_rig() -> Rig:
         mesh, added = subdivide(mesh)
         edges.append(added)
         counts.append(len(mesh.vertices))
-    # Influences too small to see are dropped, so that skinning costs what the others cost.
+    # Weights too small to see are dropped to save time.
     weights = np.where(mesh.weights > 1e-4, mesh.weights, 0)
     weights /= weights.sum(1, keepdims=True)
     inverse_bind = np.linalg.inv(mesh.bind).astype(np.float64)
@@ -179,20 +176,15 @@ def load_rig() -> Rig:
         bind=mesh.bind,
         inverse_bind=inverse_bind,
         local=local,
-        tips=np.stack(
-            [_surface_tip(mesh.vertices, mesh.weights, inverse_bind, mesh.bind, t) for t in TIPS]
-        ),
+        tips=np.stack([_surface_tip(mesh, inverse_bind[tip - 1], tip) for tip in TIPS]),
     )
 
 
-def _surface_tip(
-    vertices: Floats, weights: Floats, inverse_bind: Floats, bind: Floats, tip: int
-) -> Floats:
-    """Where the bone's line leaves the finger: FreiHAND's tips lie on the skin, WebXR's inside."""
-    to_distal = inverse_bind[tip - 1]
-    distal_vertices = weights[:, tip - 1] > 0.5
-    points = vertices[distal_vertices] @ to_distal[:3, :3].T + to_distal[:3, 3]
-    inner = to_distal[:3, :3] @ bind[tip, :3, 3] + to_distal[:3, 3]
+def _surface_tip(mesh: SkinnedMesh, to_distal: Floats, tip: int) -> Floats:
+    """Point where the bone's line leaves the skin: a tip of FreiHAND; WebXR's tips are inside."""
+    distal_vertices = mesh.weights[:, tip - 1] > 0.5
+    points = mesh.vertices[distal_vertices] @ to_distal[:3, :3].T + to_distal[:3, 3]
+    inner = to_distal[:3, :3] @ mesh.bind[tip, :3, 3] + to_distal[:3, 3]
     beside = np.hypot(points[:, 0] - inner[0], points[:, 1] - inner[1])
     return np.array([inner[0], inner[1], points[beside < 0.004, 2].min()])
 

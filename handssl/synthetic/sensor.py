@@ -1,4 +1,4 @@
-"""The end of the light's way: exposure and tone curve, the lens's blur, the sensor's noise."""
+"""From light to a JPEG: exposure and tone curve, the sensor's noise, the lens's blur."""
 
 from functools import cache
 from io import BytesIO

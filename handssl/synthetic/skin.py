@@ -43,6 +43,7 @@ _CREASES: Final = (
 
 _KNUCKLES: Final = (6, 11, 16, 21)
 _NOISES: Final = 4
+_STRENGTHS: Final = ("palm_lightness", "mottling", "creases", "wrinkles", "redness", "veins")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +98,11 @@ def draw_skin(generator: np.random.Generator, *, sleeve_share: float) -> SkinSty
     nail = (0.6 * tone + 0.4 * np.array([0.93, 0.72, 0.68])) * generator.uniform(0.95, 1.08)
     mix = generator.normal(size=_NOISES)
     strengths = generator.uniform([0.4, 0.5, 0.5, 0.2, 0.3, 0.0], [1, 1.6, 1.15, 1, 1.2, 1.2])
-    palm_lightness, mottling, creases, wrinkles, redness, veins = strengths.tolist()
     has_sleeve = generator.random() < sleeve_share
     sleeve_m = generator.uniform(0.03, 0.15)
     return SkinStyle(
         tone=tone**2.2,
-        palm_lightness=palm_lightness,
-        mottling=mottling,
-        creases=creases,
-        wrinkles=wrinkles,
-        redness=redness,
-        veins=veins,
+        **dict(zip(_STRENGTHS, strengths.tolist(), strict=True)),
         noise_mix=mix / np.sqrt((mix * mix).sum()),
         nail=np.clip(nail, 0, 1) ** 2.2,
         sleeve_m=float(sleeve_m) if has_sleeve else None,
@@ -241,8 +236,7 @@ def _palm_lines(points: Floats, palmar: Floats) -> Floats:
 
 
 def _in_frame(rig: Rig, joint: int, points: Floats) -> Floats:
-    local: Floats = points @ rig.inverse_bind[joint, :3, :3].T + rig.inverse_bind[joint, :3, 3]
-    return local
+    return points @ rig.inverse_bind[joint, :3, :3].T + rig.inverse_bind[joint, :3, 3]
 
 
 def _noise(generator: np.random.Generator, points: Floats, wavelength_m: float) -> Floats:

@@ -1,4 +1,4 @@
-"""A dark studio: calibrated cameras round the hand, and behind it hundreds of small lamps."""
+"""A dark studio: calibrated cameras around the hand, and hundreds of small lamps behind it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,12 +11,12 @@ from handssl.synthetic.light import Lighting, draw_studio_light
 from handssl.synthetic.rig import rotation_about
 
 CENTRE_M: Final = np.array([0.0, 0.0, 1.0])
-"""Where hands are held, in the world's frame (x right, y down, z away from the first camera)."""
+"""Position of the hand in the world's frame (x right, y down, z away from the first camera)."""
 
 _LONG_PX: Final = 512
 _SHORT_PX: Final = 334
 _FRONT_DEG: Final = 115.0
-"""Cameras stand within this angle of the front; behind stands the person."""
+"""Largest angle of a camera from the front; the person is behind the hand."""
 
 _LAMPS_RADIUS_M: Final = 1.7
 _LAMP_SPACING_DEG: Final = 7.0
@@ -29,7 +29,7 @@ class StudioCamera:
 
     Attributes:
         name: As InterHand's: "400…" in colour, "410…" in grey.
-        width_px, height_px: Size of its images: upright or lying.
+        width_px, height_px: Size of its images: portrait or landscape.
         position_m: (3,) in the world.
         rotation: (3, 3) world frame → camera frame: (world − position) · rotationᵀ.
         focal_px: (2,) focal lengths.
@@ -50,7 +50,7 @@ class StudioCamera:
 
     @property
     def is_grey(self) -> bool:
-        """Whether it sees no colour."""
+        """Whether its images have no colour."""
         return self.saturation == 0
 
     def project(self, points_m: Floats) -> tuple[Floats, Floats]:
@@ -62,14 +62,14 @@ class StudioCamera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """The place of one capture.
+    """The studio of one capture.
 
     Attributes:
-        cameras: All that look at the hand.
+        cameras: All cameras of the hand.
         lighting: In the world's frame, the same for every camera.
-        lamps_m: (k, 3) the lamps that stand in the pictures' background.
+        lamps_m: (k, 3) positions of the lamps in the background.
         lamp_strengths: (k,) their brightness, about 1.
-        haze: Brightness of the dark behind everything.
+        haze: Brightness of the dark background.
     """
 
     cameras: tuple[StudioCamera, ...]
@@ -98,17 +98,16 @@ def draw_studio(generator: np.random.Generator, cameras: int, grey_share: float)
 
 def studio_backdrop(studio: Studio, camera: StudioCamera) -> Singles:
     """(h, w, 3) display values in [0, 1]: darkness, and each lamp with its glare."""
-    height, width = camera.height_px, camera.width_px
-    margin = _GLARE_PX
+    height, width, margin = camera.height_px, camera.width_px, _GLARE_PX
     canvas = np.zeros((height + 2 * margin + 1, width + 2 * margin + 1), np.float32)
     canvas += np.float32(studio.haze)
     pixels, depth = camera.project(studio.lamps_m)
     column, row = (pixels + 0.5).astype(np.int64).T
     visible = (depth > 0) & (column > -margin) & (column < width + margin)
     visible &= (row > -margin) & (row < height + margin)
-    side = 2 * _GLARE_PX + 1
+    side = 2 * margin + 1
     for number in np.flatnonzero(visible).tolist():
-        top, left = row[number] - _GLARE_PX + margin, column[number] - _GLARE_PX + margin
+        top, left = row[number], column[number]
         if 0 <= top <= canvas.shape[0] - side and 0 <= left <= canvas.shape[1] - side:
             glare = _glare() * np.float32(studio.lamp_strengths[number])
             canvas[top : top + side, left : left + side] += glare
@@ -123,7 +122,7 @@ def _draw_camera(
     """A camera at an azimuth about the hand, 0 in front (where z is smallest)."""
     elevation, roll = np.radians(generator.uniform([-30, -12], [30, 12]))
     distance = generator.uniform(0.98, 1.12)
-    # Turned to look along +z from the front, then carried round the hand's place.
+    # It looks along +z from the front, then moves on an orbit about the hand.
     orbit = rotation_about(1, -np.radians(azimuth_deg)) @ rotation_about(0, -elevation)
     position = CENTRE_M - distance * orbit[:, 2]
     rotation = rotation_about(2, roll) @ orbit.T
@@ -147,7 +146,7 @@ def _draw_camera(
 
 
 def _draw_lamps(generator: np.random.Generator) -> tuple[Floats, Floats]:
-    """Lamps in rows on a sphere round the hand's place, a third of them off."""
+    """Lamps in rows on a sphere about the hand, a third of them off."""
     heights = np.radians(np.arange(-45, 46, _LAMP_SPACING_DEG))
     rounds = np.radians(np.arange(0, 360, _LAMP_SPACING_DEG))
     height, turn = (grid.reshape(-1) for grid in np.meshgrid(heights, rounds))
@@ -163,7 +162,7 @@ def _draw_lamps(generator: np.random.Generator) -> tuple[Floats, Floats]:
 
 @cache
 def _glare() -> Singles:
-    """A lamp as the lens shows it: a small disc, a halo and six faint rays."""
+    """A lamp in an image: a small disc, a halo and six faint rays."""
     ramp = np.arange(-_GLARE_PX, _GLARE_PX + 1)
     x, y = np.meshgrid(ramp, ramp)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)

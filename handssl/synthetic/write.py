@@ -44,18 +44,9 @@ def write_dataset(
     workers: int | None,
     progress: Progress | None,
 ) -> None:
-    """Write, continue or check a generated folder.
+    """Write, continue or check a generated folder; see `generate_freihand`.
 
-    Args:
-        out: The folder.
-        request: Content of the folder.
-        tasks: All poses, in order.
-        label_files: Labels of all poses → contents of the JSON files.
-        workers: Processes; every core when None.
-        progress: Called after every pose.
-
-    Raises:
-        DataError: `out` cannot be used, or holds something else.
+    `tasks` are all poses in order; `label_files` turns their labels into JSON values by file name.
     """
     folder = GeneratedFolder(out, request)
     if folder.complete:

@@ -46,8 +46,8 @@ def generate_interhand(
 
     Poses belong to captures of about 10, each with its own person, light and calibrated cameras;
     every pose is seen by all cameras of its capture. One capture in ten, and at least one, is
-    for validation, another for the test. Like `generate_freihand` it gives the same bytes for
-    the same arguments, continues after an interruption and does not change a complete folder.
+    for validation, another for the test. The same bytes, continuation and check as in
+    `generate_freihand`.
 
     Args:
         out: The folder.

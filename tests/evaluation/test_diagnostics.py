@@ -6,7 +6,6 @@ from torch import nn
 from handssl.augment import AUGMENTATIONS
 from handssl.data import Store
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
-from handssl.errors import ConfigError
 from handssl.evaluation import DiagnosticsConfig, diagnose, diagnosed
 from handssl.evaluation.diagnostics import invariance, rank_me, relative_r2
 
@@ -28,12 +27,6 @@ def test_every_diagnostic_is_reported_and_reproducible(hands: Store) -> None:
     assert 1 <= results["rankme"] <= 48
     assert diagnose(encoder, hands, config, seed=1) == results
     assert encoder.training
-
-
-def test_parameters_that_cannot_be_regressed_have_no_equivariance(hands: Store) -> None:
-    config = DiagnosticsConfig(augmentations=("sobel",), images=16, size_px=32)
-    results = diagnose(Encoder(_Constant(), 8), hands, config)
-    assert results.keys() == {"invariance/sobel", "rankme"}
 
 
 def test_any_augmentation_can_be_diagnosed(hands: Store) -> None:
@@ -74,10 +67,13 @@ def test_invariance_by_hand() -> None:
     assert invariance(a + 5, b + 5, mean + 5) == pytest.approx(0.5)
 
 
-def test_rank_counts_equal_directions() -> None:
-    assert rank_me(torch.eye(7)) == pytest.approx(7)
-    assert rank_me(torch.ones(5, 3)) == pytest.approx(1)
-    assert rank_me(torch.zeros(5, 3)) == pytest.approx(1)
+@pytest.mark.parametrize(
+    ("features", "rank"),
+    [(torch.eye(7), 7), (torch.ones(5, 3), 1), (torch.zeros(5, 3), 1)],
+    ids=["equal", "collapsed", "zero"],
+)
+def test_rank_counts_equal_directions(features: torch.Tensor, rank: int) -> None:
+    assert rank_me(features) == pytest.approx(rank)
 
 
 def test_r2_is_one_for_a_linear_law_and_about_zero_for_noise() -> None:
@@ -87,15 +83,3 @@ def test_r2_is_one_for_a_linear_law_and_about_zero_for_noise() -> None:
     assert relative_r2(a, b, law) > 0.999
     noise = torch.randn(300, 2, generator=generator)
     assert abs(relative_r2(a, b, noise)) < 0.1
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ({"images": 3}, "images must be >= 16, but got images=3"),
-        ({"augmentations": ("spin",)}, "spin"),
-    ],
-)
-def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        DiagnosticsConfig(**setting)  # type: ignore[arg-type]

@@ -45,11 +45,15 @@ def test_the_pose_is_where_the_view_shows_it(encoder: Encoder, hands: Store) -> 
     assert matrix[:, 0, 1].abs().max() > 0.01, "some view is rotated"
 
 
-def test_unaugmented_hands_are_centred(encoder: Encoder, hands: Store) -> None:
-    rows = extract(encoder, hands, "")
+@pytest.mark.parametrize("training", [True, False])
+def test_unaugmented_hands_are_centred_and_the_mode_is_put_back(
+    encoder: Encoder, hands: Store, training: bool
+) -> None:
+    rows = extract(encoder.train(training), hands, "")
     centres = rows.labels.pose[..., :2].mean(dim=1)
     assert (centres - 0.5).abs().max() < 0.02
     assert rows.features.shape == (len(hands), 48)
+    assert encoder.training == training
 
 
 def test_the_batch_size_changes_nothing(encoder: Encoder, hands: Store) -> None:
@@ -57,13 +61,6 @@ def test_the_batch_size_changes_nothing(encoder: Encoder, hands: Store) -> None:
     small = extract(encoder, hands, "rotate+translate", batch=7)
     assert torch.equal(large.labels.intrinsics, small.labels.intrinsics)
     assert torch.allclose(large.features, small.features, atol=1e-6)
-
-
-def test_the_encoders_mode_is_put_back(encoder: Encoder, hands: Store) -> None:
-    extract(encoder.train(), hands, "")
-    assert encoder.training
-    extract(encoder.eval(), hands, "")
-    assert not encoder.training
 
 
 def test_a_sample_without_its_reference_bone_has_no_valid_joint(

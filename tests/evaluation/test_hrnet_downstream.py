@@ -16,7 +16,6 @@ from handssl.evaluation import (
     evaluate_model,
     linear_probe,
 )
-from handssl.evaluation.finetune import layer_groups
 from handssl.objectives import OBJECTIVES
 from handssl.training import OptimizerConfig, PretrainConfig, Pretraining
 from tests.small import small_objective
@@ -81,18 +80,6 @@ def test_a_few_images_are_learned_by_heart(hands: Store) -> None:
     assert losses[-1] < 0.25 * losses[0]
 
 
-def test_a_resumed_heat_map_run_ends_as_the_uninterrupted_one(
-    hands: Store, tmp_path: Path
-) -> None:
-    some, path = hands.select(np.arange(8)), tmp_path / "run.pt"
-    config = FinetuneConfig(
-        encoder=HRNET, size_px=32, epochs=2, batch_size=4, optimizer=FAST, layer_decay=0.5
-    )
-    losses = [report.loss for report in Finetuning(config, some, seed=0)]
-    next(Finetuning(config, some, seed=0, checkpoint=path))
-    assert [r.loss for r in Finetuning(config, some, seed=0, resume=path)] == losses[1:]
-
-
 def test_the_probe_reads_the_flattened_map(hands: Store) -> None:
     torch.manual_seed(0)
     encoder = build_encoder(HRNET)
@@ -101,9 +88,3 @@ def test_the_probe_reads_the_flattened_map(hands: Store) -> None:
     )
     assert result.layer.weight.shape == (1024, 63)
     assert np.isfinite(result.metrics["mpjpe_cm"])
-
-
-def test_stages_of_hrnet_cover_all_its_parameters() -> None:
-    model = PoseModel(build_encoder(HRNET), name=HRNET.name, size_px=32, bone_m=0.09)
-    found = [parameter for stage in layer_groups(model) for parameter in stage]
-    assert len(found) == len({id(p) for p in found}) == len(list(model.parameters()))

@@ -10,7 +10,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from handssl.errors import DataError
 from handssl.evaluation import interhand_mpjpe_mm, pose_metrics
-from handssl.evaluation.official import official_scores, read_submission, write_submission
+from handssl.evaluation.official import official_scores, write_submission
 
 
 def poses(n: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -88,24 +88,28 @@ def test_the_submission_has_the_contests_form(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["pred.zip"]
 
 
-def test_broken_files_and_other_lengths_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("pred.json", json.dumps([poses(2)[0].tolist(), []]), "the 3 labelled images, but has 2"),
+        ("pred.json", "[[[1, 2, 3]], []]", r"instead of \(n, 21, 3\)"),
+        ("pred.zip", "PK", "cannot be read"),
+        ("none.zip", None, "cannot be read"),
+        ("xyz.json", "[1, 2]", "must list 21 joints"),
+    ],
+)
+def test_broken_files_and_other_lengths_are_refused(
+    tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
     prediction, target = poses(3)
     path, labels = tmp_path / "pred.json", tmp_path / "xyz.json"
-    labels.write_text(json.dumps(target.tolist()))
-    path.write_text(json.dumps([prediction[:2].tolist(), []]))
-    with pytest.raises(DataError, match="each of the 3 labelled images, but has 2"):
-        official_scores(path, labels)
-    path.write_text("[[[1, 2, 3]], []]")
-    with pytest.raises(DataError, match=r"instead of \(n, 21, 3\)"):
-        read_submission(path)
-    (tmp_path / "pred.zip").write_bytes(b"PK")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_submission(tmp_path / "pred.zip")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_submission(tmp_path / "none.zip")
     path.write_text(json.dumps([prediction.tolist(), []]))
-    with pytest.raises(DataError, match="must list 21 joints"):
-        official_scores(path, tmp_path / "none.json")
+    labels.write_text(json.dumps(target.tolist()))
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    submission = path if name == "xyz.json" else tmp_path / name
+    with pytest.raises(DataError, match=message):
+        official_scores(submission, labels)
 
 
 def labelled_hands(n: int = 12) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from handssl.data import Store
 from handssl.encoders import Encoder, EncoderConfig, build_encoder
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError
 from handssl.evaluation import ProbeConfig, linear_probe
 from handssl.evaluation.features import LabelledFeatures, ViewLabels
 from handssl.evaluation.probe import fit_layer, held_out_rows, with_labels
@@ -54,24 +54,16 @@ def predict(fitted: LabelledFeatures, held_out: Tensor, features: Tensor) -> Ten
     return fit_layer(fitted, held_out)(features).view(-1, 21, 3)
 
 
-def test_features_that_hold_the_pose_give_errors_near_zero(hands: Store) -> None:
-    train, val = hands.split("train"), hands.split("val")
-    poses = [true_poses(store) for store in (train, val)]
-    blind = [torch.rand_like(pose) for pose in poses]
-    config = ProbeConfig(size_px=48, augmented_passes=0)
-    seeing = linear_probe(Encoder(_Oracle(poses), 80), train, val, config)
-    guessing = linear_probe(Encoder(_Oracle(blind), 80), train, val, config)
-    assert seeing.metrics["mpjpe_cm"] < 0.5
-    assert guessing.metrics["mpjpe_cm"] > 10
-
-
 @pytest.mark.parametrize("solver", ["exact", "robust"])
 def test_both_solvers_on_cached_features_find_the_pose(hands: Store, solver: str) -> None:
     train, val = hands.split("train"), hands.split("val")
     poses = [true_poses(store) for store in (train, val)]
+    blind = [torch.rand_like(pose) for pose in poses]
     config = ProbeConfig(solver=solver, size_px=48, augmented_passes=0)
     result = linear_probe(Encoder(_Oracle(poses), 80), train, val, config)
+    guess = linear_probe(Encoder(_Oracle(blind), 80), train, val, config)
     assert result.metrics["mpjpe_cm"] < 0.5
+    assert guess.metrics["mpjpe_cm"] > 10
     assert result.history == ()
     assert 0.05 < result.bone_m < 0.15
 
@@ -175,20 +167,3 @@ def test_a_split_without_labels_is_refused(hands: Store, monkeypatch: pytest.Mon
             hands.split("val"),
             ProbeConfig(size_px=16, augmented_passes=0),
         )
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ({"size_px": 4}, "size_px must be >= 16, but got size_px=4"),
-        ({"augmented_passes": -1}, "augmented_passes must be >= 0"),
-        ({"held_out": 1.0}, "held_out must be in"),
-        ({"composition": "rotat"}, "rotat"),
-        ({"solver": "sgd"}, "solver must be one of exact, robust, released, but got"),
-        ({"label_fraction": 0.0}, "label_fraction must be in"),
-        ({"epochs": 0}, "epochs must be >= 1"),
-    ],
-)
-def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        ProbeConfig(**setting)  # type: ignore[arg-type]

@@ -17,21 +17,13 @@ def last_tenth(n: int) -> torch.Tensor:
     return torch.arange(n) >= n - max(1, n // 10)
 
 
-def test_the_solution_solves_the_penalised_normal_equations() -> None:
-    x, y = linear_data(60, 7, 3, noise=1.0)
-    ridge = fit_ridge(x, y, last_tenth(60), penalties=(0.3,))
+@pytest.mark.parametrize(("n", "d"), [(60, 7), (30, 70)])
+def test_the_solution_solves_the_penalised_normal_equations(n: int, d: int) -> None:
+    x, y = linear_data(n, d, 3, noise=1.0)
+    ridge = fit_ridge(x, y, last_tenth(n), penalties=(0.3,))
     x, y = x.double(), y.double()
     z = (x - x.mean(0)) / x.std(0, correction=0)
-    weight = torch.linalg.solve(z.mT @ z / 60 + 0.3 * torch.eye(7), z.mT @ (y - y.mean(0)) / 60)
-    assert torch.allclose(ridge(x), z @ weight + y.mean(0), atol=1e-10)
-
-
-def test_fewer_rows_than_features_solve_the_same_equations() -> None:
-    x, y = linear_data(30, 70, 3, noise=1.0)
-    ridge = fit_ridge(x, y, last_tenth(30), penalties=(0.3,))
-    x, y = x.double(), y.double()
-    z = (x - x.mean(0)) / x.std(0, correction=0)
-    weight = torch.linalg.solve(z.mT @ z / 30 + 0.3 * torch.eye(70), z.mT @ (y - y.mean(0)) / 30)
+    weight = torch.linalg.solve(z.mT @ z / n + 0.3 * torch.eye(d), z.mT @ (y - y.mean(0)) / n)
     assert torch.allclose(ridge(x), z @ weight + y.mean(0), atol=1e-10)
 
 

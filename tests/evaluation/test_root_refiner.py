@@ -1,20 +1,15 @@
 import dataclasses
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from handssl.data import Store
-from handssl.encoders import EncoderConfig, build_encoder
-from handssl.errors import DataError
-from handssl.evaluation import FinetuneConfig, Finetuning, PoseModel, evaluate_model
-from handssl.evaluation.finetune import layer_groups
+from handssl.encoders import EncoderConfig
+from handssl.evaluation import FinetuneConfig, Finetuning
 from handssl.evaluation.root_refiner import RootRefiner, root_loss
 from handssl.geometry import joints_from_25d, joints_to_25d, pixel_rays, root_depth
 from handssl.training import OptimizerConfig
 
-TINY = EncoderConfig(name="resnet10t")
 CAMERA = torch.tensor([[400.0, 0, 64], [0, 400, 64], [0, 0, 1]])
 
 
@@ -84,48 +79,21 @@ def test_the_depth_that_is_given_is_the_roots() -> None:
     assert lifted[:, 0, 2].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def config(**changes: object) -> FinetuneConfig:
-    base = FinetuneConfig(
-        encoder=TINY,
+def test_it_is_trained_beside_the_pose_without_changing_it(hands: Store) -> None:
+    train, val = hands.split("train"), hands.split("val")
+    config = FinetuneConfig(
+        encoder=EncoderConfig(name="resnet10t"),
         size_px=32,
         epochs=3,
         batch_size=16,
         refine_root=True,
         optimizer=OptimizerConfig(name="adam", base_lr=1e-3, weight_decay=0.0, warmup_epochs=0.0),
     )
-    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
-
-
-def test_it_is_trained_beside_the_pose_without_changing_it(hands: Store) -> None:
-    train, val = hands.split("train"), hands.split("val")
-    refined = Finetuning(config(), train, seed=0)
+    refined = Finetuning(config, train, seed=0)
     losses = [report.loss for report in refined]
-    plain = Finetuning(config(refine_root=False), train, seed=0)
+    plain = Finetuning(dataclasses.replace(config, refine_root=False), train, seed=0)
     assert all(a > b.loss for a, b in zip(losses, plain, strict=True))
     for name, value in plain.model.encoder.state_dict().items():
         assert torch.equal(refined.model.encoder.state_dict()[name], value), name
     metrics, others = refined.evaluate(val).metrics, plain.evaluate(val).metrics
     assert metrics["median_pje_cm"] < others["median_pje_cm"]
-
-
-def test_a_refined_model_travels_and_resumes(hands: Store, tmp_path: Path) -> None:
-    some, path = hands.select(np.arange(12)), tmp_path / "run.pt"
-    whole = [report.loss for report in Finetuning(config(), some, seed=0)]
-    run = Finetuning(config(), some, seed=0, checkpoint=path)
-    next(run)
-    again = PoseModel.load(path)
-    assert again.root_refiner is not None
-    assert run.model.training
-    assert evaluate_model(again, some).metrics == pytest.approx(run.evaluate(some).metrics, 1e-6)
-    assert [r.loss for r in Finetuning(config(), some, seed=0, resume=path)] == whole[1:]
-    content = torch.load(path, weights_only=True)
-    del content["root_refiner"]
-    torch.save(content, path)
-    with pytest.raises(DataError, match="they do not fit"):
-        PoseModel.load(path)
-
-
-def test_layer_decay_counts_the_refiner_to_the_head() -> None:
-    model = PoseModel(build_encoder(TINY), name="tiny", size_px=32, bone_m=0.1, refine_root=True)
-    found = [parameter for stage in layer_groups(model) for parameter in stage]
-    assert len(found) == len({id(p) for p in found}) == len(list(model.parameters()))

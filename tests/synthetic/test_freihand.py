@@ -1,12 +1,13 @@
-from io import BytesIO
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from handssl.skeleton import BONES
 from handssl.synthetic.freihand import Capture, draw_capture, render_capture
 from handssl.synthetic.skin import draw_skin
+from tests.synthetic.conftest import decode
+
+Rendered = list[tuple[list[np.ndarray], np.ndarray]]
+"""Images by version, and the mask, of every capture."""
 
 POSES = 6
 
@@ -17,15 +18,9 @@ def captures() -> list[Capture]:
 
 
 @pytest.fixture(scope="module")
-def rendered(captures: list[Capture]) -> list[tuple[list[np.ndarray], np.ndarray]]:
-    def decode(jpeg: bytes) -> np.ndarray:
-        return np.asarray(Image.open(BytesIO(jpeg)))
-
-    shown = []
-    for index, capture in enumerate(captures):
-        images, mask = render_capture(capture, 0, "training", index, 2)
-        shown.append(([decode(image) for image in images], decode(mask)))
-    return shown
+def rendered(captures: list[Capture]) -> Rendered:
+    jpegs = [render_capture(c, 0, "training", index, 2) for index, c in enumerate(captures)]
+    return [([decode(image) for image in images], decode(mask)) for images, mask in jpegs]
 
 
 def points_px(capture: Capture) -> np.ndarray:
@@ -34,17 +29,13 @@ def points_px(capture: Capture) -> np.ndarray:
     return points
 
 
-def test_joints_project_onto_the_hand(
-    captures: list[Capture], rendered: list[tuple[list[np.ndarray], np.ndarray]]
-) -> None:
+def test_joints_project_onto_the_hand(captures: list[Capture], rendered: Rendered) -> None:
     for capture, (_, mask) in zip(captures, rendered, strict=True):
         for u, v in points_px(capture).round().astype(int):
             assert mask[max(v - 2, 0) : v + 3, max(u - 2, 0) : u + 3].max() > 128
 
 
-def test_fingertips_end_where_the_hand_ends(
-    rendered: list[tuple[list[np.ndarray], np.ndarray]],
-) -> None:
+def test_fingertips_end_where_the_hand_ends() -> None:
     # Of an open hand seen from its back, nothing reaches farther from the wrist than the tips.
     for index in range(200):
         capture = draw_capture(0, "training", index)
@@ -54,7 +45,7 @@ def test_fingertips_end_where_the_hand_ends(
         if outstretched and reach.argmax() == 12 and reach[12] > 100:
             break
     _, jpeg = render_capture(capture, 0, "training", index, 1)
-    mask = np.asarray(Image.open(BytesIO(jpeg)))
+    mask = decode(jpeg)
     direction = (points[12] - points[0]) / reach[12]
     beyond = [points[12] + step * direction for step in (-3.0, 4.0)]
     inside, outside = (mask[v, u] for u, v in np.round(beyond).astype(int))
@@ -81,9 +72,7 @@ def test_the_camera_moves_the_hand_without_changing_it(captures: list[Capture]) 
         assert 400 <= capture.focal_px <= 560
 
 
-def test_version_0_is_green_and_the_others_are_not_copies_of_it(
-    rendered: list[tuple[list[np.ndarray], np.ndarray]],
-) -> None:
+def test_version_0_is_green_and_the_others_are_not_copies_of_it(rendered: Rendered) -> None:
     for (green, composite), mask in rendered:
         assert green.shape == composite.shape == (224, 224, 3)
         background = green[mask < 10].mean(0)
@@ -101,8 +90,8 @@ def test_darker_hands_are_exposed_longer_and_stay_darker() -> None:
         generator = np.random.default_rng([0, 0, index, 1])
         tones.append(draw_skin(generator, sleeve_share=0.4).tone.mean())
         images, jpeg = render_capture(draw_capture(0, "training", index), 0, "training", index, 1)
-        inside = np.asarray(Image.open(BytesIO(jpeg))) > 250
-        lights.append((np.asarray(Image.open(BytesIO(images[0])))[inside] / 255).mean())
+        inside = decode(jpeg) > 250
+        lights.append((decode(images[0])[inside] / 255).mean())
     assert np.corrcoef(np.log(tones), np.log(lights))[0, 1] > 0.7
     slope = np.polyfit(np.log(tones), np.log(lights), 1)[0]
     # Display values grow with the power 1/2.2 = 0.45 of the light, less 0.3 of it for the meter.

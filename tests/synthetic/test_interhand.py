@@ -1,10 +1,8 @@
-from io import BytesIO
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from handssl.synthetic.interhand import SessionKey, StudioScene, draw_scene, render_scene
+from tests.synthetic.conftest import decode
 
 CAMERAS = 3
 
@@ -16,10 +14,6 @@ def key(capture: int) -> SessionKey:
 @pytest.fixture(scope="module")
 def scenes() -> list[StudioScene]:
     return [draw_scene(key(capture), frame) for capture in range(3) for frame in range(4)]
-
-
-def decode(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(BytesIO(jpeg)))
 
 
 def test_a_capture_has_one_studio_and_one_person(scenes: list[StudioScene]) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,14 @@ import pytest
 from handssl.data import read_freihand
 from handssl.errors import ConfigError, DataError
 from handssl.synthetic import generate_freihand
+from tests.synthetic.conftest import contents
 
-CALL = "poses=5, versions=3, evaluation=2, seed=3, workers=1"
-
-
-def generate(
-    root: Path,
-    *,
-    poses: int = 5,
-    versions: int = 3,
-    evaluation: int = 2,
-    seed: int = 3,
-    uniform_views: float = 0.15,
-    workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """The data set of these tests, and what is near it."""
-    generate_freihand(
-        root,
-        poses=poses,
-        seed=seed,
-        versions=versions,
-        evaluation=evaluation,
-        uniform_views=uniform_views,
-        workers=workers,
-        progress=progress,
-    )
+CALL: dict[str, Any] = {"poses": 5, "versions": 3, "evaluation": 2, "seed": 3, "workers": 1}
 
 
-def contents(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
+def generate(root: Path, **changes: Any) -> None:
+    """The data set of these tests, or one with changed arguments."""
+    generate_freihand(root, **{**CALL, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +70,7 @@ def test_a_killed_generation_continues_to_the_same_bytes(finished: Path, tmp_pat
     root = tmp_path / "killed"
     code = (
         "from pathlib import Path; from handssl.synthetic import generate_freihand; "
-        f"generate_freihand(Path({str(root)!r}), {CALL})"
+        f"generate_freihand(Path({str(root)!r}), **{CALL!r})"
     )
     project = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(project)}
@@ -140,22 +113,6 @@ def test_a_complete_folder_is_left_as_it_is(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"seed": 4}, r"seed=3 instead of seed=4"),
-        ({"poses": 6}, r"'poses': 5.* instead of .*'poses': 6"),
-        ({"versions": 4}, r"'versions': 3.* instead of .*'versions': 4"),
-        ({"uniform_views": 1.0}, r"instead of .*'uniform_views': 1.0"),
-    ],
-)
-def test_another_request_is_refused(copy: Path, change: dict[str, Any], told: str) -> None:
-    before = contents(copy)
-    with pytest.raises(DataError, match=told):
-        generate(copy, **change)
-    assert contents(copy) == before
-
-
-@pytest.mark.parametrize(
     "name", ["training_xyz.json", "training/rgb/00000007.jpg", "training/mask/00000001.jpg"]
 )
 @pytest.mark.parametrize("damage", ["changed", "missing"])
@@ -169,26 +126,13 @@ def test_a_damaged_folder_is_refused(copy: Path, name: str, damage: str) -> None
         generate(copy)
 
 
-def test_other_peoples_folders_and_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "holiday.jpg").write_bytes(b"sun")
-    with pytest.raises(DataError, match="which holds other files"):
-        generate_freihand(tmp_path, poses=1, workers=1)
-    with pytest.raises(DataError, match="a file; name another path"):
-        generate_freihand(tmp_path / "holiday.jpg", poses=1, workers=1)
-    with pytest.raises(DataError, match="must be a folder that can be written"):
-        generate_freihand(tmp_path / "holiday.jpg" / "below", poses=1, workers=1)
-    assert list(tmp_path.iterdir()) == [tmp_path / "holiday.jpg"]
-
-
-def test_an_unreadable_marker_is_refused(copy: Path) -> None:
-    (copy / "synthetic.json").write_text('{"look":')
-    with pytest.raises(DataError, match=r"a readable synthetic\.json"):
-        generate(copy)
-
-
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
+        ({"seed": 4}, r"seed=3 instead of seed=4"),
+        ({"poses": 6}, r"'poses': 5.* instead of .*'poses': 6"),
+        ({"versions": 4}, r"'versions': 3.* instead of .*'versions': 4"),
+        ({"uniform_views": 1.0}, r"instead of .*'uniform_views': 1.0"),
         ({"poses": 0}, "poses must be >= 1, but got poses=0"),
         ({"versions": 0}, "versions must be >= 1, but got versions=0"),
         ({"evaluation": -1}, "evaluation must be >= 0, but got evaluation=-1"),
@@ -196,7 +140,29 @@ def test_an_unreadable_marker_is_refused(copy: Path) -> None:
         ({"uniform_views": 1.5}, "uniform_views must be a share from 0 to 1"),
     ],
 )
-def test_impossible_counts_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        generate(tmp_path / "new", **change)
-    assert not (tmp_path / "new").exists()
+def test_other_requests_and_impossible_counts_are_refused(
+    finished: Path, change: dict[str, Any], message: str
+) -> None:
+    before = contents(finished)
+    with pytest.raises((ConfigError, DataError), match=message):
+        generate(finished, **change)
+    assert contents(finished) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (".", "which holds other files"),
+        ("holiday.jpg", "a file; name another path"),
+        ("holiday.jpg/below", "must be a folder that can be written"),
+        ("marked", r"a readable synthetic\.json"),
+    ],
+)
+def test_other_folders_and_files_are_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"sun")
+    (tmp_path / "marked").mkdir()
+    (tmp_path / "marked" / "synthetic.json").write_text('{"look":')
+    before = contents(tmp_path)
+    with pytest.raises(DataError, match=message):
+        generate(tmp_path / name)
+    assert contents(tmp_path) == before

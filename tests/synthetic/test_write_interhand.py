@@ -11,10 +11,7 @@ from handssl.data import read_interhand
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import BONES, INTERHAND_TO_FREIHAND
 from handssl.synthetic import folder, generate_interhand
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+from tests.synthetic.conftest import contents
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +151,17 @@ def test_a_folder_killed_before_its_last_step_is_tidied(finished: Path, tmp_path
     assert contents(copy) == contents(finished)
 
 
-def test_impossible_numbers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="poses must be >= 3, but got poses=2"):
-        generate_interhand(tmp_path / "new", poses=2)
-    with pytest.raises(ConfigError, match="cameras must be >= 1, but got cameras=0"):
-        generate_interhand(tmp_path / "new", poses=3, cameras=0)
-    with pytest.raises(ConfigError, match="grey_cameras must be a share from 0 to 1"):
-        generate_interhand(tmp_path / "new", poses=3, grey_cameras=1.5)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"poses": 2}, "poses must be >= 3, but got poses=2"),
+        ({"cameras": 0}, "cameras must be >= 1, but got cameras=0"),
+        ({"grey_cameras": 1.5}, "grey_cameras must be a share from 0 to 1"),
+    ],
+)
+def test_impossible_numbers_are_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        generate_interhand(tmp_path / "new", **{"poses": 3, **change})
     assert not (tmp_path / "new").exists()

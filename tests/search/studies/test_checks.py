@@ -178,10 +178,8 @@ def test_a_study_may_grow_but_not_change_under_its_records(tmp_path: Path) -> No
 
 
 def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None:
-    config, largest = (
-        compose_config(own)
-        for own in ([], ["search.metric={name: auc_50cm, direction: maximize}"])
-    )
+    largest = compose_config(["search.metric={name: auc_50cm, direction: maximize}"])
+    config = compose_config()
     path = tmp_path / "study.json"
     _write(tmp_path, _study(config))
     expected = r"search\.metric\.name=median_pje_cm, but now got search\.metric\.name=auc_50cm"

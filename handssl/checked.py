@@ -2,12 +2,20 @@
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Iterator, Mapping
+import operator
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from handssl.errors import ConfigError
+
+_SIGNS = {
+    Gt: (">", operator.gt),
+    Ge: (">=", operator.ge),
+    Lt: ("<", operator.lt),
+    Le: ("<=", operator.le),
+}
 
 
 class OneOf:
@@ -20,9 +28,9 @@ class OneOf:
 class _Checks(NamedTuple):
     """What a field's annotation demands of each of its values."""
 
-    bounds: tuple[Gt | Ge | Lt | Le, ...]
-    choices: tuple[Any, ...]
-    min_length: int
+    bounds: tuple[Gt | Ge | Lt | Le, ...] = ()
+    choices: tuple[Any, ...] = ()
+    min_length: int = 0
 
 
 def check_fields(config: Any, prefix: str = "") -> None:
@@ -51,8 +59,8 @@ def check_fields(config: Any, prefix: str = "") -> None:
         if checks.min_length and len(value) < checks.min_length:
             raise ConfigError(f"{prefix}{name} must list at least {checks.min_length}, but got []")
         for element in _elements(value):
-            if checks.bounds and not all(_within(element, bound) for bound in checks.bounds):
-                bounds = bounds_text(checks.bounds)
+            if not all(_SIGNS[type(bound)][1](element, _limit(bound)) for bound in checks.bounds):
+                bounds = _bounds_text(checks.bounds)
                 raise ConfigError(f"{prefix}{name} must be {bounds}, but got {name}={element}")
             if checks.choices and element not in checks.choices:
                 choices = ", ".join(map(str, checks.choices))
@@ -66,40 +74,26 @@ def choices_of(hint: Any) -> tuple[Any, ...]:
     return _checks_in(hint).choices
 
 
-def bounds_text(bounds: tuple[Gt | Ge | Lt | Le, ...]) -> str:
+def _bounds_text(bounds: tuple[Gt | Ge | Lt | Le, ...]) -> str:
     """Bounds as a message states them: "> 0", or "in (0, 1]"."""
     if len(bounds) == 2:
         low, high = bounds
         opening, closing = "(["[isinstance(low, Ge)], ")]"[isinstance(high, Le)]
         return f"in {opening}{_limit(low)}, {_limit(high)}{closing}"
-    signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
-    return " and ".join(f"{signs[type(bound)]} {_limit(bound)}" for bound in bounds)
+    return " and ".join(f"{_SIGNS[type(bound)][0]} {_limit(bound)}" for bound in bounds)
 
 
 def _limit(bound: Gt | Ge | Lt | Le) -> Any:
-    return next(getattr(bound, field.name) for field in dataclasses.fields(bound))
+    (limit,) = dataclasses.astuple(bound)
+    return limit
 
 
-def _within(value: Any, bound: Gt | Ge | Lt | Le) -> bool:
-    limit = _limit(bound)
-    match bound:
-        case Gt():
-            return bool(value > limit)
-        case Ge():
-            return bool(value >= limit)
-        case Lt():
-            return bool(value < limit)
-        case Le():
-            return bool(value <= limit)
-
-
-def _elements(value: Any) -> Iterator[Any]:
+def _elements(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value
-    elif value is not None:
-        yield value
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    return () if value is None else (value,)
 
 
 @functools.cache
@@ -112,17 +106,18 @@ def _checks_of(cls: Any) -> dict[str, _Checks]:
 def _checks_in(hint: Any) -> _Checks:
     """The checks anywhere in a type, such as `tuple[Annotated[float, Gt(0)], ...] | None`."""
     if get_origin(hint) is Literal:
-        return _Checks((), get_args(hint), 0)
+        return _Checks(choices=get_args(hint))
     if get_origin(hint) is Annotated:
         kind, *metadata = get_args(hint)
-        inner = _checks_in(kind)
-        bounds = tuple(entry for entry in metadata if isinstance(entry, Gt | Ge | Lt | Le))
-        lengths = [entry.min_length for entry in metadata if isinstance(entry, MinLen)]
-        choices = [
-            choice for entry in metadata if isinstance(entry, OneOf) for choice in entry.choices
-        ]
-        return _Checks(
-            inner.bounds + bounds, (*inner.choices, *choices), max([inner.min_length, *lengths])
-        )
+        checks = _checks_in(kind)
+        for entry in metadata:
+            match entry:
+                case OneOf(choices=choices):
+                    checks = checks._replace(choices=(*checks.choices, *choices))
+                case MinLen(min_length=minimum):
+                    checks = checks._replace(min_length=max(checks.min_length, minimum))
+                case Gt() | Ge() | Lt() | Le():
+                    checks = checks._replace(bounds=(*checks.bounds, entry))
+        return checks
     parts = [_checks_in(part) for part in get_args(hint) if part is not ...]
-    return next((part for part in parts if any(part)), _Checks((), (), 0))
+    return next(filter(any, parts), _Checks())

@@ -4,7 +4,6 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console
@@ -13,47 +12,18 @@ from handssl import __version__
 from handssl.allocator import keep_freed_memory
 from handssl.errors import HandSSLError
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A sub-command.
-
-    Attributes:
-        summary: One line for `handssl --help`.
-        module: Where it lives: `configure(parser)` adds its arguments and sets the default `run`,
-            a function of the parsed arguments that returns the exit status.
-    """
-
-    summary: str
-    module: str
-
-
-COMMANDS: Final[dict[str, Command]] = {
-    "data": Command(
-        summary="build, look at and check data sets and stores", module="handssl.commands.data"
-    ),
-    "evaluate": Command(
-        summary="measure a pose model on a store, or a FreiHAND submission against its labels",
-        module="handssl.commands.evaluate",
-    ),
-    "export": Command(
-        summary="write the encoder of a pretraining checkpoint for torchvision, timm or ONNX",
-        module="handssl.commands.export",
-    ),
-    "finetune": Command(
-        summary="train an encoder with a head for the pose", module="handssl.commands.finetune"
-    ),
-    "predict": Command(
-        summary="draw and save the hand's pose in images", module="handssl.commands.predict"
-    ),
-    "pretrain": Command(
-        summary="pretrain one encoder, outside a search", module="handssl.commands.pretrain"
-    ),
-    "probe": Command(
-        summary="fit a linear layer to the pose on an encoder's features",
-        module="handssl.commands.probe",
-    ),
+COMMANDS: Final = {
+    "data": "build, look at and check data sets and stores",
+    "evaluate": "measure a pose model on a store, or a FreiHAND submission against its labels",
+    "export": "write the encoder of a pretraining checkpoint for torchvision, timm or ONNX",
+    "finetune": "train an encoder with a head for the pose",
+    "predict": "draw and save the hand's pose in images",
+    "pretrain": "pretrain one encoder, outside a search",
+    "probe": "fit a linear layer to the pose on an encoder's features",
 }
+"""Sub-commands, each with its line in `handssl --help`. The module of that name in
+`handssl.commands` has `configure(parser)`, which adds the arguments and sets the default `run`: a
+function of the parsed arguments that returns the exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parser(arguments).parse_args(arguments)
         keep_freed_memory()
-        status: int = parsed.run(parsed)
+        return int(parsed.run(parsed))
     except HandSSLError as error:
         Console(stderr=True).print(
             f"handssl: {error}", style="red", markup=False, highlight=False, soft_wrap=True
@@ -75,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print("handssl: interrupted; the same command continues")
         return 130
-    return status
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -84,11 +53,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"handssl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
-        subparser = commands.add_parser(name, help=command.summary, description=command.summary)
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary)
         # Only the one that is called: the others may import torch, which takes seconds.
         if name in arguments[:1]:
-            importlib.import_module(command.module).configure(subparser)
+            importlib.import_module(f"handssl.commands.{name}").configure(subparser)
     return parser
 
 

@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -12,24 +12,11 @@ from handssl.errors import HandSSLError
 from search.config.compose import compose_config
 from search.config.help import print_help, yaml_lines
 
-ConfigT = TypeVar("ConfigT")
-ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
-
-
-class Command(Protocol[ConfigT_contra]):
-    """Runs a checked configuration; returns the exit status."""
-
-    def __call__(
-        self, config: ConfigT_contra, *, console: Console, verbose: bool, overrides: Sequence[str]
-    ) -> int:
-        """Run it."""
-        ...
-
 
 def main(
     name: str,
-    schema: type[ConfigT],
-    run: Command[ConfigT],
+    schema: type[Any],
+    run: Callable[..., int],
     description: str,
     argv: Sequence[str] | None = None,
 ) -> int:
@@ -38,7 +25,8 @@ def main(
     Args:
         name: Of the file.
         schema: The dataclass of the configuration.
-        run: The command.
+        run: The command: a function of the configuration and the keywords console, verbose and
+            overrides, which returns the exit status.
         description: First paragraph of `--help`.
         argv: The command line; None is this process's.
     """

@@ -21,8 +21,7 @@ from handssl.errors import DataError
 from handssl.evaluation.features import LabelledFeatures, extract_features
 from handssl.evaluation.lifting import Evaluated, evaluate_pose
 from handssl.evaluation.released import train_released
-from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge
-from handssl.evaluation.robust import fit_robust
+from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge, fit_robust
 from handssl.training.randomness import stream
 
 SOLVERS: Final = ("exact", "robust", "released")

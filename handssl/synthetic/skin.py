@@ -74,20 +74,6 @@ class SkinStyle:
     cloth_stripes: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Baked:
-    palmar: Singles
-    crease: Singles
-    wrinkle: Singles
-    red: Singles
-    nail: Singles
-    nail_edge: Singles
-    vein: Singles
-    noises: Singles
-    along_arm_m: Singles
-    outward: Singles
-
-
 def draw_skin(generator: np.random.Generator, *, sleeve_share: float) -> SkinStyle:
     """A random person's skin, fair to dark; `sleeve_share` of them wear a sleeve."""
     position = np.clip(generator.beta(1.2, 1.4), 0, 1) * (len(_TONES_SRGB) - 1)
@@ -123,10 +109,10 @@ def dressed_surface(rig: Rig, style: SkinStyle) -> Singles:
     if style.sleeve_m is None:
         return rig.vertices
     baked = _bake()
-    inside = baked.along_arm_m - np.float32(style.sleeve_m)
-    folds = 1 + 0.35 * np.sin(90 * inside + 4 * baked.outward[:, 0]) * (inside > 0.01)
+    inside = baked["along_arm_m"] - np.float32(style.sleeve_m)
+    folds = 1 + 0.35 * np.sin(90 * inside + 4 * baked["outward"][:, 0]) * (inside > 0.01)
     offset = 0.004 * smooth_step(inside / 0.004) * folds + 0.02 * np.clip(inside, 0, 0.3)
-    surface: Singles = rig.vertices + baked.outward * offset[:, None].astype(np.float32)
+    surface: Singles = rig.vertices + baked["outward"] * offset[:, None].astype(np.float32)
     return surface
 
 
@@ -135,32 +121,35 @@ def albedo(style: SkinStyle) -> tuple[Singles, Singles]:
     baked = _bake()
     tone = style.tone.astype(np.float32)
     palm = tone + np.float32(0.10) * (1 - tone) * np.array([1.1, 0.8, 0.75], np.float32)
-    share = (baked.palmar * np.float32(style.palm_lightness))[:, None]
+    share = (baked["palmar"] * np.float32(style.palm_lightness))[:, None]
     colour = tone + share * (palm - tone)
     mottle = np.einsum(
         "nk,k->n",
-        baked.noises,
+        baked["noises"],
         style.noise_mix.astype(np.float32) * np.float32(0.05 * style.mottling),
     )
     colour *= 1 + mottle[:, None] * np.array([0.7, 1.0, 1.1], np.float32)
-    colour *= 1 - (style.redness * baked.red)[:, None] * np.array([0, 0.16, 0.17], np.float32)
-    dark = style.creases * (baked.crease + style.wrinkles * baked.wrinkle) + 0.45 * baked.nail_edge
+    colour *= 1 - (style.redness * baked["red"])[:, None] * np.array([0, 0.16, 0.17], np.float32)
+    dark = (
+        style.creases * (baked["crease"] + style.wrinkles * baked["wrinkle"])
+        + 0.45 * baked["nail_edge"]
+    )
     colour *= 1 - np.minimum(dark, 1.4)[:, None] * np.array([0.26, 0.36, 0.38], np.float32)
-    vein = np.float32(style.veins) * baked.vein
+    vein = np.float32(style.veins) * baked["vein"]
     colour *= 1 - vein[:, None] * np.array([0.16, 0.08, 0.03], np.float32)
-    nail = (np.float32(0.85) * baked.nail)[:, None]
+    nail = (np.float32(0.85) * baked["nail"])[:, None]
     colour += nail * (style.nail.astype(np.float32) - colour)
     if style.sleeve_m is not None:
-        inside = baked.along_arm_m - np.float32(style.sleeve_m)
+        inside = baked["along_arm_m"] - np.float32(style.sleeve_m)
         stripes = np.sin(2 * np.pi * style.cloth_stripes * inside)
-        weave = 1 + 0.15 * stripes + 0.06 * baked.noises[:, 0]
+        weave = 1 + 0.15 * stripes + 0.06 * baked["noises"][:, 0]
         cloth = style.cloth.astype(np.float32) * weave[:, None].astype(np.float32)
         colour += smooth_step(inside / 0.002)[:, None] * (cloth - colour)
-    return np.clip(colour, 0.01, 1), baked.nail
+    return np.clip(colour, 0.01, 1), baked["nail"]
 
 
 @cache
-def _bake() -> _Baked:
+def _bake() -> dict[str, Singles]:
     """Fields that are the same for all hands, at every vertex."""
     rig = load_rig()
     points = rig.vertices.astype(np.float64)
@@ -218,7 +207,7 @@ def _bake() -> _Baked:
         "along_arm_m": z,
         "outward": axis,
     }
-    return _Baked(**{name: values.astype(np.float32) for name, values in fields.items()})
+    return {name: values.astype(np.float32) for name, values in fields.items()}
 
 
 def _palm_lines(points: Floats, palmar: Floats) -> Floats:

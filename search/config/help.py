@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_type_hints
 
@@ -61,13 +62,7 @@ def describe_options(config: Any, prefix: str = "") -> Iterator[Option]:
 
 
 def print_help(console: Console, description: str, config: Any) -> None:
-    """Print the text of `--help`.
-
-    Args:
-        console: Where to print.
-        description: Its first paragraph.
-        config: The configuration, whose values are shown.
-    """
+    """Print the text of `--help`: a description, the groups, and the keys with their values."""
 
     def show(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
@@ -101,16 +96,8 @@ def _attributes(cls: type) -> dict[str, str]:
     meanings: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
-        name = ""
-        for line in section.splitlines():
-            entry, _, text = line.removeprefix("    ").partition(": ")
-            if line.startswith(" " * 8) and name:
-                meanings[name] += " " + line.strip()
-            elif line.startswith("    ") and entry.isidentifier():
-                name = entry
-                meanings[name] = text
-            elif line.strip():
-                break
+        entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+        meanings |= {name: " ".join(text.split()) for name, text in entries}
     return meanings
 
 

@@ -1,6 +1,7 @@
 """Renamed keys and values: the command line refuses the old ones, a study.json is upgraded."""
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -33,25 +34,16 @@ RENAMED_VALUES: Final[Mapping[tuple[str, str], str]] = {
 
 
 def check_renamed(key: str, value: str = "") -> None:
-    """Refuse an old key, or an old value of a key.
-
-    Args:
-        key: Dotted key.
-        value: Its value on the command line.
+    """Refuse an old dotted key, or an old value of a key.
 
     Raises:
         ConfigError: With the present name.
     """
-    parts = key.split(".")
     for old, new in RENAMED_KEYS.items():
-        pattern = old.split(".")
-        if len(pattern) <= len(parts) and all(
-            part in ("*", name) for part, name in zip(pattern, parts, strict=False)
-        ):
-            names = iter(name for part, name in zip(pattern, parts, strict=False) if part == "*")
-            present = ".".join(next(names) if part == "*" else part for part in new.split("."))
-            rest = "".join(f".{name}" for name in parts[len(pattern) :])
-            raise ConfigError(f"{key} was renamed: use {present}{rest}")
+        pattern = re.escape(old).replace(r"\*", r"([^.]+)")
+        if match := re.match(rf"{pattern}(?=\.|$)", key):
+            present = match.expand(new.replace("*", r"\1"))
+            raise ConfigError(f"{key} was renamed: use {present}{key[match.end() :]}")
     if (key, value) in RENAMED_VALUES:
         raise ConfigError(f"{key}={value} was renamed: use {key}={RENAMED_VALUES[key, value]}")
 
@@ -72,12 +64,9 @@ def upgrade_config(config: Mapping[str, Any]) -> dict[str, Any]:
         *parents, old_name = old.split(".")
         *targets, new_name = new.split(".")
         # `options` merges into its parent; every other key is renamed, at most into another part.
-        merges = len(targets) < len(parents)
-        for parent in list(_matching(upgraded, parents)):
-            if old_name not in parent:
-                continue
+        for parent in [p for p in _matching(upgraded, parents) if old_name in p]:
             value = parent.pop(old_name)
-            if merges:
+            if len(targets) < len(parents):
                 parent.update(value)
             elif targets == parents:
                 parent[new_name] = value

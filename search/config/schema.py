@@ -4,9 +4,8 @@
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
@@ -14,10 +13,11 @@ from handssl.checked import check_fields
 from handssl.errors import require
 from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
 from handssl.objectives import OBJECTIVE_CONFIGS
+from handssl.records import flatten
 from handssl.training import PretrainConfig
 from search.config.metric import AT_RUNGS
-from search.config.objectives import applies
 from search.config.search import ExecutionConfig, SearchConfig
+from search.config.typed import applies, to_dict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,37 +263,27 @@ class Config(CommonConfig):
     def __post_init__(self) -> None:
         CommonConfig.__post_init__(self)
         self._check_metrics()
+        keys = flatten(to_dict(self.trial.pretrain))
         for key in self.search.ranges:
             require(
-                _is_key(key, self.trial.pretrain),
+                key in keys
+                or key.startswith("magnitudes.")
+                or (
+                    key.startswith("objective.")
+                    and any(applies(key, name, OBJECTIVE_CONFIGS) for name in OBJECTIVE_CONFIGS)
+                ),
                 f"search.space must name keys of trial.pretrain, but got search.space.{key}",
             )
 
     def _check_metrics(self) -> None:
         """Refuse a metric that no record will hold."""
-        for key, metric in (
-            ("metric", self.search.metric),
-            ("second_metric", self.search.second_metric),
-        ):
-            if metric.name not in AT_RUNGS:
-                names = diagnosed(self.trial.diagnostics)
-                augmentations = ",".join(self.trial.diagnostics.augmentations)
-                require(
-                    metric.name in names,
-                    f"search.{key}.name must be one of {', '.join((*AT_RUNGS, *names))}, the last "
-                    f"{len(names)} of them with trial.diagnostics.augmentations="
-                    f"[{augmentations}], but got name={metric.name}",
-                )
-
-
-def _is_key(key: str, config: Any) -> bool:
-    """Whether a dotted key names a value in nested dataclasses; a mapping has any key."""
-    if key.startswith("objective."):
-        return any(applies(key, objective, OBJECTIVE_CONFIGS) for objective in OBJECTIVE_CONFIGS)
-    for part in key.split("."):
-        if isinstance(config, Mapping):
-            return True
-        if not is_dataclass(config) or part not in {entry.name for entry in fields(config)}:
-            return False
-        config = getattr(config, part)
-    return not is_dataclass(config)
+        names = diagnosed(self.trial.diagnostics)
+        augmentations = ",".join(self.trial.diagnostics.augmentations)
+        for key in ("metric", "second_metric"):
+            name = getattr(self.search, key).name
+            require(
+                name in (*AT_RUNGS, *names),
+                f"search.{key}.name must be one of {', '.join((*AT_RUNGS, *names))}, the last "
+                f"{len(names)} of them with trial.diagnostics.augmentations=[{augmentations}], "
+                f"but got name={name}",
+            )

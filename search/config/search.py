@@ -1,5 +1,6 @@
 """Configuration of a search: its space, its sampler, and the execution of its trials."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal
@@ -7,9 +8,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from handssl.augment import AUGMENTATIONS, Composition
-from handssl.checked import check_fields
+from handssl.checked import OneOf, check_fields
 from handssl.errors import ConfigError, require
 from search.config.metric import AT_RUNGS, ENCODER_STEPS, SearchMetric
+from search.config.typed import from_dict
+
+_Augmentation = Annotated[str, OneOf(*AUGMENTATIONS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +41,13 @@ class Range:
                 f"low={self.low}, high={self.high}",
             )
             return
+        low, high = self.low, self.high
         require(
-            self.low is not None and self.high is not None and self.low < self.high,
-            f"low must be < high, but got low={self.low} and high={self.high}",
+            low is not None and high is not None and low < high,
+            f"low must be < high, but got low={low} and high={high}",
         )
         require(
-            not self.log or (self.low or 0) > 0,
-            f"low must be > 0 with log=true, but got low={self.low}",
+            not self.log or (low or 0) > 0, f"low must be > 0 with log=true, but got low={low}"
         )
 
 
@@ -69,12 +73,10 @@ class EarlyStopping:
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """Epochs, before the last, at which a trial may be stopped."""
-        epochs_of_rungs = []
-        rung = self.grace_epochs
-        while self.name != "none" and rung < epochs:
-            epochs_of_rungs.append(rung)
-            rung *= self.reduction
-        return tuple(epochs_of_rungs)
+        if self.name == "none":
+            return ()
+        rungs = (self.grace_epochs * self.reduction**power for power in itertools.count())
+        return tuple(itertools.takewhile(lambda rung: rung < epochs, rungs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +150,9 @@ class SearchConfig(ExecutionConfig):
     trials: Annotated[int, Ge(1)] = 100
     metric: SearchMetric = field(default_factory=SearchMetric)
     second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
-    augmentations: tuple[str, ...] = ("translate", "scale", "color_jitter", "rotate")
+    augmentations: tuple[_Augmentation, ...] = ("translate", "scale", "color_jitter", "rotate")
     second_view: str | None = None
-    single_augmentations: tuple[str, ...] = ()
+    single_augmentations: tuple[_Augmentation, ...] = ()
     include: tuple[str, ...] = ()
     objectives: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: {
@@ -168,12 +170,6 @@ class SearchConfig(ExecutionConfig):
     def __post_init__(self) -> None:
         ExecutionConfig.__post_init__(self)
         names = self.augmentations
-        for key in ("augmentations", "single_augmentations"):
-            for name in getattr(self, key):
-                require(
-                    name in AUGMENTATIONS,
-                    f"search.{key} must be among {', '.join(AUGMENTATIONS)}, but got {name}",
-                )
         require(
             0 < len(names) == len(set(names)),
             f"search.augmentations must name at least one, each once, but got {list(names)}",
@@ -194,15 +190,15 @@ class SearchConfig(ExecutionConfig):
                 self.kind == "grid" or not value,
                 f"search.{key} must be [] unless search.kind=grid, but got {key}={list(value)}",
             )
+        reasons = {
+            "grid": "a grid is exhaustive, use search=random or tpe",
+            "nsga2": "no trial is stopped early by two metrics",
+        }
+        stopping = self.early_stopping.name
         require(
-            self.kind != "grid" or self.early_stopping.name == "none",
-            "search.early_stopping.name must be none for search.kind=grid, but got "
-            f"name={self.early_stopping.name}; a grid is exhaustive, use search=random or tpe",
-        )
-        require(
-            self.kind != "nsga2" or self.early_stopping.name == "none",
-            "search.early_stopping.name must be none for search.kind=nsga2, but got "
-            f"name={self.early_stopping.name}; no trial is stopped early by two metrics",
+            self.kind not in reasons or stopping == "none",
+            f"search.early_stopping.name must be none for search.kind={self.kind}, but got "
+            f"name={stopping}; {reasons.get(self.kind)}",
         )
         self._check_metrics()
 
@@ -257,14 +253,7 @@ def _ranges(space: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Range]
         if not parts & set(value):
             yield from _ranges(value, f"{prefix}{key}.")
             continue
-        require(
-            set(value) <= parts,
-            f"search.space.{prefix}{key} may have {', '.join(sorted(parts))}, but got "
-            f"{', '.join(sorted(value))}",
-        )
-        choices = value.get("choices")
-        arguments = {**value, "choices": None if choices is None else tuple(choices)}
         try:
-            yield f"{prefix}{key}", Range(**arguments)
+            yield f"{prefix}{key}", from_dict(Range, value)
         except ConfigError as error:
             raise ConfigError(f"search.space.{prefix}{key}: {error}") from error

@@ -22,20 +22,18 @@ _Shares = Annotated[tuple[Annotated[float, Gt(0), Le(1)], ...], MinLen(1)]
 MODES: Final = ("supervised", "frozen", "unfrozen")
 
 
-def _interhand() -> DataConfig:
-    return DataConfig(
-        name="synthetic_interhand",
-        root="data/synthetic-interhand",
-        store="data/stores/synthetic-interhand",
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSets:
     """The two data sets, each as `data` of run_grid.py."""
 
     FH: DataConfig = field(default_factory=DataConfig)
-    IH: DataConfig = field(default_factory=_interhand)
+    IH: DataConfig = field(
+        default_factory=lambda: DataConfig(
+            name="synthetic_interhand",
+            root="data/synthetic-interhand",
+            store="data/stores/synthetic-interhand",
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Between dataclasses and JSON-ready dictionaries.
+"""Between dataclasses and JSON-ready dictionaries; the keys and the overrides of objectives.
 
 pydantic converts the values, since OmegaConf's structured configurations know neither `Literal`
 nor `slots`.
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from handssl.errors import ConfigError
-from handssl.objectives import ObjectiveConfig, config_class, from_schema_1
+from handssl.objectives import OBJECTIVE_CONFIGS, ObjectiveConfig, config_class, from_schema_1
 from search.config.renamed import check_renamed
 
 T = TypeVar("T")
@@ -27,8 +27,8 @@ _BOUNDS = {
 """pydantic's names of the bounds that stand beside a field."""
 
 
-def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Values as an instance of a (nested) dataclass.
+def from_dict(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """Values as an instance of a (nested) dataclass; `prefix` begins the keys of messages.
 
     Raises:
         ConfigError: Naming the key, its value and the valid ones.
@@ -38,10 +38,6 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
         >>> from_dict(OptimizerConfig, {"name": "lamb", "base_lr": "0.001"}).base_lr
         0.001
     """
-    return _build(cls, values, "")
-
-
-def _build(cls: type[T], values: Mapping[str, Any], prefix: str) -> T:
     kind: Any = cls
     if kind is ObjectiveConfig:
         values = from_schema_1(values)
@@ -79,17 +75,15 @@ def to_dict(config: Any) -> dict[str, Any]:
         >>> to_dict(EncoderConfig(name="resnet34"))
         {'name': 'resnet34', 'weights': 'random'}
     """
+    return cast("dict[str, Any]", _plain(config))
 
-    def convert(value: Any) -> Any:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        if isinstance(value, Mapping):
-            return {str(key): convert(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [convert(item) for item in value]
-        return value
 
-    return cast("dict[str, Any]", convert(config))
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def unknown_key(key: str, valid: Iterable[str]) -> str:
@@ -129,7 +123,52 @@ def _nested(hint: Any, value: Any, prefix: str) -> Any:
         return {key: _nested(member, item, f"{prefix}{key}.") for key, item in value.items()}
     for candidate in (hint, *get_args(hint)):
         if candidate is ObjectiveConfig:
-            return _build(candidate, value, prefix)
+            return from_dict(candidate, value, prefix)
         if dataclasses.is_dataclass(candidate):
             return _prepared(candidate, value, prefix)
     return value
+
+
+def override_objective(
+    base: ObjectiveConfig, overrides: Mapping[str, Any], key: str
+) -> ObjectiveConfig:
+    """An objective with some values changed; another name keeps the values of keys in common.
+
+    `key` is where the overrides are configured, such as "search.objectives.care".
+
+    Raises:
+        ConfigError: A key that the objective does not have, or a refused value.
+    """
+    try:
+        fields = dataclasses.fields(config_class(overrides.get("name", base.name)))
+        names = [field.name for field in fields if hasattr(base, field.name)]
+        inherited = {name: getattr(base, name) for name in names}
+        return from_dict(ObjectiveConfig, inherited | dict(overrides))
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error
+
+
+def applies(key: str, objective: str, assigned: Iterable[str]) -> bool:
+    """Whether a dotted key of trial.pretrain means anything for an objective.
+
+    A mixed objective has its own keys and those of the objectives that augmentations are
+    assigned to.
+
+    Example:
+        >>> applies("objective.temperature", "relative", [])
+        False
+        >>> applies("objective.temperature", "mixed", ["contrastive"])
+        True
+    """
+    group, _, name = key.partition(".")
+    if group != "objective":
+        return True
+    if objective != "mixed":
+        return _has(objective, name)
+    shared = any(_has(other, name) for other in OBJECTIVE_CONFIGS if other != "mixed")
+    return any(_has(other, name) for other in assigned) or (not shared and _has("mixed", name))
+
+
+def _has(objective: str, name: str) -> bool:
+    kind = OBJECTIVE_CONFIGS.get(objective)
+    return kind is not None and name in {field.name for field in dataclasses.fields(kind)}

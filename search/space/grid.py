@@ -1,4 +1,4 @@
-"""Every point of a space of choices: the exhaustive search."""
+"""Points that no sampler chooses: all of a space of choices, the corners of a sampled one."""
 
 import dataclasses
 import fnmatch
@@ -8,9 +8,10 @@ from typing import Any
 
 from handssl.augment import AUGMENTATIONS, Composition, Regressable, compositions
 from handssl.errors import ConfigError
-from search.config.search import SearchConfig
+from search.config.search import Range, SearchConfig
 from search.space.point import Point
 from search.space.sample import (
+    ASSIGNABLE,
     REQUIRED_KIND,
     assignable_objectives,
     has_augmentation,
@@ -53,12 +54,9 @@ def grid(search: SearchConfig) -> list[Point]:
 
 
 def matching(points: Sequence[Point], patterns: Sequence[str], key: str) -> list[Point]:
-    """The points that match a pattern "OBJECTIVE COMPOSITION", in their order.
+    """The points that match a pattern "OBJECTIVE COMPOSITION", where * is any text, in order.
 
-    Args:
-        points: The points.
-        patterns: Patterns, in which * stands for any text.
-        key: The key of the patterns in the configuration, for the message.
+    `key` is the key of the patterns in the configuration, for the message.
 
     Raises:
         ConfigError: A pattern matches no point.
@@ -99,7 +97,7 @@ def _assignments(composition: Composition) -> Iterator[str]:
         [f"{a.symbol}:{kind}" for kind in assignable_objectives(a.name)]
         for a in composition.augmentations
     ]
-    yield from ("+".join(assigned) for assigned in itertools.product(*choices))
+    yield from map("+".join, itertools.product(*choices))
 
 
 def _combinations(
@@ -110,3 +108,42 @@ def _combinations(
     keys = [key for key in search.ranges if varies(key, kind, parsed)]
     for values in itertools.product(*(search.ranges[key].choices or () for key in keys)):
         yield tuple(zip(keys, values, strict=True))
+
+
+def corner_points(search: SearchConfig) -> list[Point]:
+    """Corner points of a sampled search space: if these are valid, every point is.
+
+    They have all augmentations, under every objective, at both limits of one range each time. The
+    other ranges take their middle or first choice. A mixed objective gets each assignment for all
+    augmentations that can take it.
+    """
+    return list(dict.fromkeys(_corner_points(search)))
+
+
+def _corner_points(search: SearchConfig) -> Iterator[Point]:
+    middles = {key: _middle(range_) for key, range_ in search.ranges.items()}
+    corners = [middles]
+    for key, range_ in search.ranges.items():
+        limits = (range_.low, range_.high) if range_.choices is None else range_.choices
+        corners += [{**middles, key: limit} for limit in limits]
+    for label, objective, values in itertools.product(
+        sorted(search.objectives), ASSIGNABLE, corners
+    ):
+        kind, names = kind_of(search, label), list(search.augmentations)
+        if kind == "mixed":
+            for index, name in enumerate(names):
+                valid = assignable_objectives(name)
+                names[index] += f":{objective if objective in valid else valid[0]}"
+        composition = notation(Composition.parse("+".join(names)), second_view(search))
+        parsed = Composition.parse(composition)
+        varying = tuple((key, values[key]) for key in values if varies(key, kind, parsed))
+        yield Point(objective=label, composition=composition, values=varying)
+
+
+def _middle(range_: Range) -> Any:
+    if range_.choices is not None:
+        return range_.choices[0]
+    assert range_.low is not None
+    assert range_.high is not None
+    total = range_.low + range_.high
+    return total // 2 if isinstance(total, int) else total / 2

@@ -1,23 +1,23 @@
 """How a point of the search space is sampled.
 
-One function, `sample_point`, walks the space and asks a suggester for each decision. Optuna's
-trial is a suggester; so is a fixed trial, which gives the parameters of a known point. The walk
-itself excludes points that no objective can use: a decision with a single valid answer is not
-asked.
+One function, `sample_point`, walks the space and asks a trial of Optuna for each decision; a fixed
+trial gives the parameters of a known point. The walk itself excludes points that no objective can
+use: a decision with a single valid answer is not asked.
 """
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from optuna.distributions import BaseDistribution, CategoricalChoiceType
-from optuna.trial import FixedTrial
+from optuna.distributions import BaseDistribution
+from optuna.trial import BaseTrial, FixedTrial
 
 from handssl.augment import AUGMENTATIONS, Composition, Geometric, Regressable
 from handssl.errors import ConfigError
-from search.config.objectives import applies
 from search.config.search import Range, SearchConfig
+from search.config.typed import applies
 from search.space.point import Point
 
 ASSIGNABLE: Final = ("contrastive", "relative", "equivariant")
@@ -27,29 +27,7 @@ REQUIRED_KIND: Final[Mapping[str, type]] = {"relative": Regressable, "equivarian
 """With these objectives, one of the views must have an augmentation of that kind."""
 
 
-class Suggester(Protocol):
-    """Decides each parameter of a point; `optuna.Trial` is one."""
-
-    def suggest_categorical(
-        self, name: str, choices: Sequence[CategoricalChoiceType]
-    ) -> CategoricalChoiceType:
-        """One of the choices."""
-        ...
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """A number in [low, high]."""
-        ...
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """A whole number in [low, high]."""
-        ...
-
-
-def sample_point(suggester: Suggester, search: SearchConfig) -> Point:
+def sample_point(suggester: BaseTrial, search: SearchConfig) -> Point:
     """Walk the space, asking for each decision."""
     label = str(suggester.suggest_categorical("objective", sorted(search.objectives)))
     kind, second = kind_of(search, label), second_view(search)
@@ -83,7 +61,7 @@ def has_augmentation(view: Composition, kind: type) -> bool:
     return any(isinstance(augmentation, kind) for augmentation in view.augmentations)
 
 
-def _sample_subset(suggester: Suggester, names: Sequence[str], required: type) -> Composition:
+def _sample_subset(suggester: BaseTrial, names: Sequence[str], required: type) -> Composition:
     """A subset that the objective can use; augmentations of the required kind are asked last."""
 
     def is_required(name: str) -> bool:
@@ -100,7 +78,7 @@ def _sample_subset(suggester: Suggester, names: Sequence[str], required: type) -
     return Composition.parse("+".join(chosen))
 
 
-def _sample_assignment(suggester: Suggester, names: Sequence[str]) -> Composition:
+def _sample_assignment(suggester: BaseTrial, names: Sequence[str]) -> Composition:
     """An objective or none for each augmentation; at least one has an objective."""
     chosen: list[str] = []
     for position, name in enumerate(names):
@@ -117,31 +95,24 @@ def _sample_assignment(suggester: Suggester, names: Sequence[str]) -> Compositio
 
 def assignable_objectives(name: str) -> list[str]:
     """The objectives that a mixed objective can assign to an augmentation."""
-    return [objective for objective in ASSIGNABLE if _parses(f"{name}:{objective}")]
-
-
-def _parses(composition: str) -> bool:
-    try:
-        Composition.parse(composition)
-    except ConfigError:
-        return False
-    return True
+    valid = []
+    for objective in ASSIGNABLE:
+        with contextlib.suppress(ConfigError):
+            Composition.parse(f"{name}:{objective}")
+            valid.append(objective)
+    return valid
 
 
 def notation(first: Composition, second: Composition | None) -> str:
     """The notation of a pair of views with its assignments: "T:relative+CJ:contrastive"."""
-    views = [
-        "+".join(
-            augmentation.symbol if objective is None else f"{augmentation.symbol}:{objective}"
-            for augmentation, objective in zip(view.augmentations, view.objectives, strict=True)
-        )
-        for view in (first, second)
-        if view is not None
-    ]
-    return "/".join(views)
+    text = "+".join(
+        augmentation.symbol if objective is None else f"{augmentation.symbol}:{objective}"
+        for augmentation, objective in zip(first.augmentations, first.objectives, strict=True)
+    )
+    return text if second is None else f"{text}/{notation(second, None)}"
 
 
-def _sample_value(suggester: Suggester, key: str, range_: Range) -> Any:
+def _sample_value(suggester: BaseTrial, key: str, range_: Range) -> Any:
     if range_.choices is not None:
         return suggester.suggest_categorical(key, range_.choices)
     low, high = range_.low, range_.high
@@ -165,20 +136,17 @@ def parameters_of(
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
     """A point as Optuna's parameters with their distributions, as if it had been sampled.
 
-    Args:
-        point: The point.
-        search: The space.
-        partial: Omit parameters of the space that the point does not set.
+    `partial` omits parameters of the space that the point does not set.
 
     Raises:
         ValueError: The point lies outside the space.
     """
     names = tuple(dict.fromkeys((*search.augmentations, *search.single_augmentations)))
-    composition = Composition.parse(point.composition)
+    assignment = Composition.parse(point.composition).assignment
     answers: dict[str, Any] = {"objective": point.objective, **dict(point.values)}
     for name in names:
-        assigned = composition.assignment.get(name, "off")
-        answers |= {name: name in composition.names}
+        assigned = assignment.get(name, "off")
+        answers[name] = name in assignment
         answers |= {f"assign {name}": assigned, f"assign {name} (only)": assigned}
     # Optuna must be given a value for each question, so the omitted ones get any valid value.
     omitted = search.ranges.keys() - answers.keys() if partial else set()
@@ -196,8 +164,7 @@ def parameters_of(
     values = tuple((key, value) for key, value in nearest.values if key not in omitted)
     if dataclasses.replace(nearest, values=values, repeat=point.repeat) != point:
         raise ValueError(f"{point} is not in the space; the nearest is {nearest}")
-
-    def without_omitted(by_name: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in by_name.items() if name not in omitted}
-
-    return without_omitted(trial.params), without_omitted(trial.distributions)
+    parameters, distributions = trial.params, trial.distributions
+    for key in omitted & parameters.keys():
+        del parameters[key], distributions[key]
+    return parameters, distributions

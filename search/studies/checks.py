@@ -19,8 +19,7 @@ from search.config.metric import AT_RUNGS
 from search.config.renamed import upgrade_config
 from search.config.search import SearchConfig
 from search.config.typed import to_dict
-from search.space.corners import corner_points
-from search.space.grid import grid
+from search.space.grid import corner_points, grid
 from search.storage import s3
 from search.trials.pretrain import PretrainTrial
 from search.trials.resolve import Resolver

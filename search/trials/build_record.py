@@ -8,6 +8,7 @@ from typing import Any
 from handssl import records
 from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
+from handssl.evaluation import Evaluated
 from handssl.records import OBJECTIVE, Failure, Record, Rung, Status
 from handssl.training import EpochReport
 from search.config.metric import SearchMetric
@@ -86,6 +87,12 @@ def record_of(
         finished_at=records.now(),
         **job.context,
     )
+
+
+def write_errors(folder: Folder, name: str, result: Evaluated) -> None:
+    """Write the validation errors, joint by joint, in the trial's folder."""
+    error_cm = result.error_cm.astype("float32")
+    records.write_npz(folder.local_path / name, error_cm=error_cm, group=result.groups)
 
 
 def write_record(folder: Folder, record: Record) -> None:

@@ -1,5 +1,6 @@
-"""The study's images: generated where they are embedded, converted to a store, opened."""
+"""The study's images: generated if they are synthetic, converted to a store, opened."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from search.storage.folder import absolute_uri, local_store, upload_store
 from search.trials.images import Images
 
 _STAGES = {"shards": "converting to a store", "decode": "decoding pixels"}
+_GENERATORS: dict[str, tuple[Callable[..., object], str]] = {
+    "synthetic": (generate_freihand, "versions"),
+    "synthetic_interhand": (generate_interhand, "cameras"),
+}
+"""The generators of synthetic hands, with their parameter that `data.versions` sets."""
+_FORMATS = {"synthetic": "freihand", "synthetic_interhand": "interhand"}
+"""The layouts in which synthetic hands are written."""
 
 
 def open_data(
@@ -25,7 +33,7 @@ def open_data(
     runner: JobRunner | None = None,
     announce: Callable[[Forecast], None] | None = None,
 ) -> Store:
-    """The store of a configured data set; built, and for embedded data generated, if missing.
+    """The store of a configured data set; built, and for synthetic hands generated, if missing.
 
     Args:
         config: Which data set.
@@ -36,32 +44,22 @@ def open_data(
     Raises:
         DataError: The raw data is missing or broken, or does not fit the store.
     """
-    if config.name == "joined":
-        with progress_bars(console) as advance:
-            return open_store(local_store(config.store), source_px=config.source_px).prepare(
-                progress=lambda stage, done, total: advance(_STAGES[stage], done, total)
-            )
-    root, out = Path(config.root), local_store(config.store, missing_ok=True)
+    out = local_store(config.store, missing_ok=config.name != "joined")
     with progress_bars(console) as advance:
 
-        def generated(done: int, total: int) -> None:
-            advance("generating hands", done, total)
+        def converted(stage: str, done: int, total: int) -> None:
+            advance(_STAGES[stage], done, total)
 
-        if config.name == "synthetic":
-            generate_freihand(
-                root,
+        if config.name == "joined":
+            return open_store(out, source_px=config.source_px).prepare(progress=converted)
+        if config.name in _GENERATORS:
+            generate, versions = _GENERATORS[config.name]
+            generate(
+                Path(config.root),
                 poses=config.poses,
                 seed=config.seed,
-                versions=config.versions,
-                progress=generated,
-            )
-        elif config.name == "synthetic_interhand":
-            generate_interhand(
-                root,
-                poses=config.poses,
-                seed=config.seed,
-                cameras=config.versions,
-                progress=generated,
+                progress=functools.partial(advance, "generating hands"),
+                **{versions: config.versions},
             )
         store = open_or_build_store(
             _raw_folder(config),
@@ -70,15 +68,15 @@ def open_data(
             source_px=config.source_px,
             runner=runner,
             announce=announce,
-            progress=lambda stage, done, total: advance(_STAGES[stage], done, total),
+            progress=converted,
         )
     upload_store(config.store)
     skipped = store.info["skipped"]
     if skipped:
         file, reason = skipped[0]
         console.print(
-            f"note: {len(skipped)} images of {root} could not be used and were skipped; the "
-            f"first, {file}: {reason}",
+            f"note: {len(skipped)} images of {Path(config.root)} could not be used and were "
+            f"skipped; the first, {file}: {reason}",
             style="yellow",
             markup=False,
         )
@@ -103,7 +101,7 @@ def expected_size(config: DataConfig) -> Forecast:
 def _raw_folder(config: DataConfig) -> RawFolder:
     return RawFolder(
         root=config.root,
-        dataset=_format(config),
+        dataset=_FORMATS.get(config.name, config.name),
         splits=config.splits,
         annotator=config.annotator,
         strict=config.strict,
@@ -112,10 +110,3 @@ def _raw_folder(config: DataConfig) -> RawFolder:
 
 def _options(config: DataConfig) -> StoreOptions:
     return StoreOptions(name=config.name, boxes=config.boxes, boxes_file=config.boxes_file)
-
-
-def _format(config: DataConfig) -> str:
-    """The layout of the raw folder; embedded hands are written in that of what they look like."""
-    return {"synthetic": "freihand", "synthetic_interhand": "interhand"}.get(
-        config.name, config.name
-    )

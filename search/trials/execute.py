@@ -4,6 +4,7 @@
 can loop over it. In a process group, every worker runs it; the first one probes and writes.
 """
 
+import functools
 import itertools
 import time
 from collections.abc import Iterator
@@ -30,9 +31,9 @@ def execute(job: Job, *, device: str) -> Iterator[Report]:
         # A worker was lost between its record and its last report.
         yield _last_report(job, finished)
         return
-    started_at, stopwatch = records.now(), _Stopwatch()
-    writes = distributed.rank() == 0
+    stopwatch, writes = _Stopwatch(), distributed.rank() == 0
     rows: list[dict[str, Any]] = []
+    record_as = functools.partial(record_of, job, rows=rows, started_at=records.now())
     try:
         execution = job.trial.start(folder, device=device)
         log = folder.local_path / "metrics.jsonl"
@@ -50,16 +51,14 @@ def execute(job: Job, *, device: str) -> Iterator[Report]:
                 records.append_jsonl(log, row)
                 folder.put("checkpoint.pt", "metrics.jsonl")
             yield {"trial": job.trial.id, "done": False, "rung": OBJECTIVE in row, **row}
-        record = record_of(job, "finished", rows, started_at=started_at)
+        record = record_as("finished")
         if writes:
             trained = time.perf_counter()
             outcome = execution.finish(folder)
             finish_s = {"probe": time.perf_counter() - trained, "total": stopwatch.lap()}
-            record = record_of(
-                job, "finished", rows, outcome=outcome, finish_s=finish_s, started_at=started_at
-            )
+            record = record_as("finished", outcome=outcome, finish_s=finish_s)
     except NonFiniteLossError as error:
-        record = record_of(job, "failed", rows, started_at=started_at, error=error)
+        record = record_as("failed", error=error)
     if writes:
         write_record(folder, record)
     yield _last_report(job, record)

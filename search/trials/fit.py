@@ -4,9 +4,8 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from handssl import records
 from handssl.data import Store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.errors import ConfigError
@@ -23,23 +22,21 @@ from handssl.records import Kind
 from handssl.training import EpochReport
 from handssl.training.randomness import random_parameters
 from search.config.typed import from_dict
-from search.space.point import Point
 from search.storage.folder import Folder
-from search.trials.build_record import epoch_row
+from search.trials.build_record import epoch_row, write_errors
 from search.trials.images import Images
 from search.trials.pretrain import ENCODER_FILE
-from search.trials.trial import Outcome
+from search.trials.trial import Outcome, Trial
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FitTrial:
+class FitTrial(Trial):
     """A fit, fully determined.
 
+    Its seed is the same for all fits to the same data with the same repeat, so that they see the
+    same labels, and differences between them are paired.
+
     Attributes:
-        id, hash, point, stage: See `Trial`.
-        seed: The same for all fits to the same data with the same repeat, so that they see the
-            same labels, and differences between them are paired.
-        pretraining: Id of the trial whose encoder it starts from; None starts without one.
         fit: Data set that it is fitted to.
         evaluate: Data sets that it is evaluated on; the metrics of the first are the record's.
         split: Split that it is evaluated on.
@@ -48,15 +45,9 @@ class FitTrial:
             `imagenet`, and are replaced by those of the pretraining.
         probe: The linear probe; None for training.
         config: Its configuration, for the record.
-        transfer: Its data sets and mode, for the record.
     """
 
-    id: str
-    hash: str
-    seed: int
-    point: Point
-    stage: int = 1
-    pretraining: str | None
+    kind: ClassVar[Kind] = "fit"
     fit: str
     evaluate: tuple[str, ...]
     split: str
@@ -64,12 +55,6 @@ class FitTrial:
     finetune: FinetuneConfig | None
     probe: ProbeConfig | None
     config: Mapping[str, Any]
-    transfer: Mapping[str, Any]
-
-    @property
-    def kind(self) -> Kind:
-        """It fits."""
-        return "fit"
 
     @property
     def epochs(self) -> int:
@@ -86,7 +71,7 @@ class FitTrial:
         return dict(self.config)
 
     def hyperparameters(self) -> dict[str, Any]:
-        """The few settings by which TensorBoard compares fits."""
+        """Its part of the transfer tables."""
         return {key: self.transfer[key] for key in ("pretrain", "fit", "mode", "label_fraction")}
 
     def encoder_file(self, trials: Path) -> Path | None:
@@ -94,7 +79,7 @@ class FitTrial:
         return trials / self.pretraining / ENCODER_FILE if self.pretraining else None
 
     def start(self, folder: Folder, *, device: str) -> "_Execution":
-        """Start, or continue from the checkpoint in the folder."""
+        """See `Trial`."""
         return _Execution(self, folder.local_path, device)
 
 
@@ -120,13 +105,15 @@ class _Execution:
         return epoch_row(epoch, encoder_steps=epoch.step)
 
     def finish(self, folder: Folder) -> Outcome:
-        results = self._probed() if self._run is None else self._evaluated(self._run.model)
-        for index, (name, result) in enumerate(results.items()):
-            records.write_npz(
-                folder.local_path / (f"errors-{name}.npz" if index else "errors.npz"),
-                error_cm=result.error_cm.astype("float32"),
-                group=result.groups,
-            )
+        results: dict[str, Evaluated] = {}
+        if self._run is None:
+            model, results[self._trial.evaluate[0]] = self._probed()
+        else:
+            model = self._run.model
+        for index, name in enumerate(self._trial.evaluate):
+            if name not in results:
+                results[name] = evaluate_model(model, self._test(name), device=self._device)
+            write_errors(folder, f"errors-{name}.npz" if index else "errors.npz", results[name])
         evaluations = {name: result.metrics for name, result in results.items()}
         return Outcome(metrics=evaluations[self._trial.evaluate[0]], evaluations=evaluations)
 
@@ -148,20 +135,14 @@ class _Execution:
                 checkpoint.unlink()
         return start()
 
-    def _probed(self) -> dict[str, Evaluated]:
+    def _probed(self) -> tuple[PoseModel, Evaluated]:
+        """The encoder with the probe's layer, and the probe's result on the first data set."""
         trial = self._trial
         assert trial.probe is not None
         with random_parameters(trial.seed, "finetune", "parameters"):
             encoder = build_encoder(self._encoder)
-        first, *others = trial.evaluate
-        result = linear_probe(
-            encoder,
-            self._train,
-            self._test(first),
-            trial.probe,
-            device=self._device,
-            seed=trial.seed,
-        )
+        data = self._train, self._test(trial.evaluate[0])
+        result = linear_probe(encoder, *data, trial.probe, device=self._device, seed=trial.seed)
         model = PoseModel(
             encoder,
             name=self._encoder.name,
@@ -170,15 +151,7 @@ class _Execution:
             head="linear",
         )
         model.set_layer(result.layer)
-        return {first: result} | self._evaluated(model, others)
-
-    def _evaluated(
-        self, model: PoseModel, names: tuple[str, ...] | list[str] | None = None
-    ) -> dict[str, Evaluated]:
-        return {
-            name: evaluate_model(model, self._test(name), device=self._device)
-            for name in (self._trial.evaluate if names is None else names)
-        }
+        return model, result
 
     def _test(self, name: str) -> Store:
         return self._trial.images[name].open().split(self._trial.split)

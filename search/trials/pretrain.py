@@ -1,70 +1,45 @@
 """A trial that pretrains an encoder, probes it and diagnoses its features."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
-from handssl import distributed, records
+from handssl import distributed
 from handssl.encoders import EncoderConfig, export_encoder
-from handssl.evaluation import (
-    DiagnosticsConfig,
-    ProbeConfig,
-    ProbeResult,
-    diagnose,
-    linear_probe,
-)
+from handssl.evaluation import DiagnosticsConfig, ProbeConfig, ProbeResult, diagnose, linear_probe
 from handssl.objectives import ContrastiveConfig
 from handssl.records import Kind
 from handssl.training import EpochReport, PretrainConfig, Pretraining
 from search.config.typed import to_dict
-from search.space.point import Point
 from search.storage.folder import Folder
-from search.trials.build_record import epoch_row
+from search.trials.build_record import epoch_row, write_errors
 from search.trials.images import Images
-from search.trials.trial import Outcome
+from search.trials.trial import Outcome, Trial
 
 ENCODER_FILE = "encoder.safetensors"
 """The encoder's weights, beside the record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainTrial:
-    """A pretraining, fully determined.
+class PretrainTrial(Trial):
+    """A pretraining, fully determined; its seed derives from its hash (D9).
 
     Attributes:
-        id, hash, seed, point, stage: See `Trial`; the seed derives from the hash, so that no two
-            trials share one (D9).
         rungs: Epochs, besides the last, after which the probe runs too.
         pretrain: The pretraining.
         probe: The linear probe of its features.
         diagnostics: Further measures of its features.
         images: Its images, training and validation.
         keep_encoder: Leave the encoder's weights beside the record.
-        transfer: Data sets of a pretraining for transfer tables; empty elsewhere.
     """
 
-    id: str
-    hash: str
-    seed: int
-    point: Point
-    stage: int = 1
+    kind: ClassVar[Kind] = "pretrain"
     rungs: tuple[int, ...] = ()
     pretrain: PretrainConfig
     probe: ProbeConfig
     diagnostics: DiagnosticsConfig
     images: Images
     keep_encoder: bool = False
-    transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def kind(self) -> Kind:
-        """It pretrains."""
-        return "pretrain"
-
-    @property
-    def pretraining(self) -> None:
-        """It starts from no other trial."""
-        return None
 
     @property
     def encoder(self) -> EncoderConfig:
@@ -85,14 +60,14 @@ class PretrainTrial:
         }
 
     def hyperparameters(self) -> dict[str, Any]:
-        """The few settings by which TensorBoard compares trials."""
+        """Learning rate and temperature."""
         values = {"lr": self.pretrain.optimizer.base_lr}
         if isinstance(self.pretrain.objective, ContrastiveConfig):
             values["temperature"] = self.pretrain.objective.temperature
         return values
 
     def start(self, folder: Folder, *, device: str) -> "_Execution":
-        """Start, or continue from the checkpoint in the folder."""
+        """See `Trial`."""
         return _Execution(self, folder, device)
 
 
@@ -136,11 +111,7 @@ class _Execution:
         diagnostics = diagnose(
             encoder, self._val, trial.diagnostics, device=self._device, seed=trial.seed
         )
-        records.write_npz(
-            folder.local_path / "errors.npz",
-            error_cm=result.error_cm.astype("float32"),
-            group=result.groups,
-        )
+        write_errors(folder, "errors.npz", result)
         if trial.keep_encoder:
             path = folder.local_path / ENCODER_FILE
             export_encoder(encoder, path, size_px=trial.pretrain.size_px)
@@ -148,11 +119,7 @@ class _Execution:
 
     def _linear_probe(self) -> ProbeResult:
         trial = self._trial
+        data = self._train, self._val
         return linear_probe(
-            self._run.encoder,
-            self._train,
-            self._val,
-            trial.probe,
-            device=self._device,
-            seed=trial.seed,
+            self._run.encoder, *data, trial.probe, device=self._device, seed=trial.seed
         )

@@ -9,10 +9,9 @@ from handssl.evaluation import ProbeConfig
 from handssl.objectives import ObjectiveConfig, hash_form
 from handssl.records import canonical_hash, flatten, seed_from
 from handssl.training import PretrainConfig
-from search.config.objectives import override_objective
 from search.config.schema import StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
-from search.config.typed import from_dict, to_dict
+from search.config.typed import from_dict, override_objective, to_dict
 from search.space.point import Point
 from search.trials.images import Images
 from search.trials.pretrain import PretrainTrial
@@ -47,16 +46,11 @@ class Resolver:
             ConfigError: The point's values make no valid configuration.
         """
         overrides = dict(self.objectives[point.objective])
-        others = flatten(overrides.pop("pretrain", {}))
+        fixed = {"composition": point.composition, "epochs": self.study.epochs}
         pretrain = override_pretrain(
             self.trial.pretrain,
+            values=fixed | flatten(overrides.pop("pretrain", {})) | dict(point.values),
             objective=overrides,
-            values={
-                "composition": point.composition,
-                "epochs": self.study.epochs,
-                **others,
-                **dict(point.values),
-            },
             key=f"search.objectives.{point.objective}",
         )
         digest = pretrain_hash(
@@ -84,8 +78,7 @@ class Resolver:
 
     def resolve_all(self, points: Iterable[Point]) -> list[PretrainTrial]:
         """`resolve` for each point; points that give the same trial are one."""
-        trials = map(self.resolve, points)
-        return list({trial.hash: trial for trial in trials}.values())
+        return list({trial.hash: trial for trial in map(self.resolve, points)}.values())
 
 
 def rungs_of(search: SearchConfig, early_stopping: EarlyStopping, epochs: int) -> tuple[int, ...]:
@@ -96,13 +89,9 @@ def rungs_of(search: SearchConfig, early_stopping: EarlyStopping, epochs: int) -
 def override_pretrain(
     base: PretrainConfig, *, objective: Mapping[str, Any], values: Mapping[str, Any], key: str
 ) -> PretrainConfig:
-    """A pretraining that differs from another in some values.
+    """A pretraining with other values of its objective and, by dotted key, of the rest.
 
-    Args:
-        base: The other pretraining.
-        objective: Values of its objective.
-        values: Other values, by dotted key.
-        key: Where the overrides are configured, for messages.
+    `key` is where the overrides are configured, for messages.
 
     Raises:
         ConfigError: A key does not exist, or a value is refused.
@@ -129,14 +118,7 @@ def pretrain_hash(
     """The identity of a pretraining: everything that decides its numbers, and nothing else.
 
     Workers, devices and folders are left out, since the same trial elsewhere is the same trial.
-
-    Args:
-        pretrain: The pretraining.
-        probe: Its probe.
-        fingerprint: That of the images.
-        study: Images and seed.
-        repeat: Number of the point's repeat.
-        base: The objective that the pretraining's overrides, `trial.pretrain.objective`.
+    `base` is the objective that was overridden, `trial.pretrain.objective`.
     """
     settings = to_dict(pretrain) | {"objective": hash_form(pretrain.objective, base)}
     del settings["checkpoint_every"]

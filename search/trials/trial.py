@@ -5,8 +5,9 @@ and observers use this interface only.
 """
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from handssl.encoders import EncoderConfig
 from handssl.records import Kind
@@ -55,70 +56,51 @@ class Execution(Protocol):
         ...
 
 
-class Trial(Protocol):
-    """One trial, fully determined."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Trial(ABC):
+    """One trial, fully determined.
+
+    Attributes:
+        kind: Whether it pretrains or fits.
+        id: Name of its folder: readable, unique in the study, the same in every run of it.
+        hash: Identity of the computation: configuration, data, seed of the study, repeat.
+        seed: Derived from the identity (D9).
+        point: Position in the search space.
+        stage: 1 for the search, 2 for the best points with new seeds.
+        pretraining: Id of the trial whose encoder it starts from; None starts without one.
+        transfer: Data sets and mode in the transfer tables; empty elsewhere.
+    """
+
+    kind: ClassVar[Kind]
+    id: str
+    hash: str
+    seed: int
+    point: Point
+    stage: int = 1
+    pretraining: str | None = None
+    transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def id(self) -> str:
-        """Name of its folder: readable, unique in the study, the same in every run of it."""
-        ...
-
-    @property
-    def hash(self) -> str:
-        """Identity of the computation: configuration, data, seed of the study, repeat."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Derived from the identity (D9)."""
-        ...
-
-    @property
-    def point(self) -> Point:
-        """Position in the search space."""
-        ...
-
-    @property
-    def stage(self) -> int:
-        """1 for the search, 2 for the best points with new seeds."""
-        ...
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it pretrains or fits."""
-        ...
-
-    @property
+    @abstractmethod
     def encoder(self) -> EncoderConfig:
-        """Its encoder."""
-        ...
+        """Its encoder: the architecture, and the weights if it starts without a pretraining."""
 
     @property
-    def transfer(self) -> Mapping[str, Any]:
-        """Data sets and mode in the transfer tables; empty elsewhere."""
-        ...
-
-    @property
-    def pretraining(self) -> str | None:
-        """Id of the trial whose encoder it starts from."""
-        ...
-
-    @property
+    @abstractmethod
     def epochs(self) -> int:
         """Epochs in all; 0 if nothing is trained."""
-        ...
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """Its configuration, for the record."""
-        ...
 
+    @abstractmethod
     def hyperparameters(self) -> dict[str, Any]:
         """The few settings by which TensorBoard compares trials."""
-        ...
 
+    @abstractmethod
     def start(self, folder: Folder, *, device: str) -> Execution:
         """Start, or continue from the checkpoint in the folder."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,11 @@ from handssl.errors import ConfigError, DataError
 from handssl.evaluation.finetune import Finetuning, evaluate_model, layer_groups
 from handssl.evaluation.finetune_config import FinetuneConfig
 from handssl.evaluation.pose_model import PoseModel
+from handssl.training import OptimizerConfig
 
 TINY = EncoderConfig(name="resnet10t")
 HRNET = EncoderConfig(name="hrnet_w18_small")
+FAST = OptimizerConfig(name="adam", base_lr=2e-3, weight_decay=0.0, warmup_epochs=0.0)
 
 
 def config(**changes: object) -> FinetuneConfig:
@@ -60,9 +62,19 @@ def test_only_a_frozen_encoder_stays_as_it_was(hands: Store, mode: str) -> None:
     assert (moved == {"head.weight", "head.bias"}) == (mode == "frozen")
 
 
-def test_training_images_are_learned(hands: Store) -> None:
-    some = hands.select(np.arange(16))
-    run = Finetuning(config(epochs=25, batch_size=16, composition=""), some, seed=0)
+@pytest.mark.parametrize(
+    ("images", "changes"),
+    [
+        (16, {"epochs": 25}),
+        (4, {"epochs": 30, "encoder": HRNET, "size_px": 64, "optimizer": FAST}),
+    ],
+    ids=["linear", "heatmap"],
+)
+def test_training_images_are_learned(
+    hands: Store, images: int, changes: dict[str, object]
+) -> None:
+    some = hands.select(np.arange(images))
+    run = Finetuning(config(batch_size=images, composition="", **changes), some, seed=0)
     before = run.evaluate(some).metrics["pa_mpjpe_cm"]
     losses = [report.loss for report in run]
     assert losses[-1] < 0.5 * losses[0]

@@ -71,15 +71,6 @@ def test_contrastive_weights_go_strictly_into_the_heat_map_model(
     )
 
 
-def test_a_few_images_are_learned_by_heart(hands: Store) -> None:
-    some = hands.select(np.arange(4))
-    config = FinetuneConfig(
-        encoder=HRNET, size_px=64, epochs=30, batch_size=4, composition="", optimizer=FAST
-    )
-    losses = [report.loss for report in Finetuning(config, some, seed=0)]
-    assert losses[-1] < 0.25 * losses[0]
-
-
 def test_the_probe_reads_the_flattened_map(hands: Store) -> None:
     torch.manual_seed(0)
     encoder = build_encoder(HRNET)

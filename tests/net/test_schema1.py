@@ -6,21 +6,63 @@ of its own, in a copy of the fixture.
 
 import csv
 import json
+import lzma
 import math
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.net import collect
 from tests.net.compare import differences
 from tests.net.run import ROOT, Checkout, machine
-from tests.net.schema1 import CONTINUED, FIXTURE, STUDY, unpacked
+
+FIXTURE: Final = ROOT / "tests" / "fixtures" / "schema1"
+
+STUDY: Final = (
+    "results=results",
+    "study.name=search",
+    "data.root=raw",
+    "data.store=store",
+    "data.poses=10",
+    "data.versions=2",
+    "study.epochs=2",
+    "study.seed=27",  # with a pruned and a diverging trial among the first five
+    "search.kind=tpe",
+    "search.concurrent=1",
+    "search.early_stopping={name: asha, grace_epochs: 1, reduction: 2}",
+    "search.objectives.hot={name: contrastive, pretrain: {optimizer: {name: adam, base_lr: 1e30, "
+    "warmup_epochs: 0}}}",
+    "search.space.objective.temperature={low: 0.1, high: 1.0, log: true}",
+    "search.second_stage.seeds=1",
+    "trial.pretrain.encoder.name=timm:test_efficientnet",
+    "trial.pretrain.objective.hidden_dim=16",
+    "trial.pretrain.objective.projection_dim=8",
+    "trial.pretrain.size_px=32",
+    "trial.pretrain.batch_size=8",
+    "trial.probe.augmented_passes=1",
+    "cluster.cpus=1",
+    "cluster.dashboard=false",
+)
+"""A sampled search with early stopping; some of its trials diverge."""
+
+CONTINUED: Final = ("search.trials=7", "search.second_stage.best=1")
+"""Of the run that was killed in its first new trial, and that is to be run again."""
 
 EXPECTED: dict[str, Any] = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
 INTERRUPTED = next(FIXTURE.glob("results/search/trials/*/checkpoint.pt.xz")).parent.name
 
 same_machine = EXPECTED["machine"] == machine()
+
+
+def unpacked(folder: Path) -> Path:
+    """A copy of the fixture with its .xz files unpacked."""
+    shutil.copytree(FIXTURE, folder, dirs_exist_ok=True)
+    for path in list(folder.rglob("*.xz")):
+        path.with_suffix("").write_bytes(lzma.decompress(path.read_bytes()))
+        path.unlink()
+    return folder
 
 
 @pytest.fixture

@@ -61,25 +61,11 @@ def test_a_broken_record_names_its_study(tmp_path: Path) -> None:
         read_records(tmp_path / "nowhere")
 
 
-def _cpu_seconds(imports: str) -> tuple[float, list[str]]:
-    program = (
-        f"import sys, time; import {imports}; "
-        "print(time.process_time(), *[n for n in ('torch', 'ray', 'pandas', 'optuna')"
-        " if n in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    seconds, *modules = done.stdout.split()
-    return float(seconds), modules
-
-
 def test_records_import_nothing_heavy() -> None:
-    records_s = []
-    base_s = []
-    for _ in range(3):
-        seconds, modules = _cpu_seconds("handssl.records")
-        assert modules == []
-        records_s.append(seconds)
-        base_s.append(_cpu_seconds("pyarrow, pyarrow.parquet, numpy")[0])
-    assert min(records_s) - min(base_s) < 0.3
+    program = (
+        "import sys, handssl.records; "
+        "print([name for name in ('torch', 'ray', 'pandas', 'optuna') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

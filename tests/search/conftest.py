@@ -15,7 +15,7 @@ from search.space.grid import grid
 from search.studies.grid import resolver_of
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Job
-from tests.search.running import command, run_grid
+from tests.search.running import command, run_grid, six_trials
 
 SMALLEST = (
     "study.epochs=2",
@@ -62,15 +62,7 @@ def undisturbed(base: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def small(embedded: Path) -> Config:
     """The default search at the smallest fidelity, on that data set."""
-    return compose_config(
-        [
-            *SMALLEST,
-            f"data.root={embedded}/raw",
-            f"data.store={embedded}/store",
-            "data.poses=30",
-            "search.augmentations=[translate,rotate]",
-        ]
-    )
+    return compose_config(six_trials(embedded, SMALLEST))
 
 
 @pytest.fixture

@@ -31,19 +31,17 @@ _marks: dict[int, str] = {}
 T = TypeVar("T")
 
 
+def six_trials(embedded: Path, smallest: Sequence[str]) -> list[str]:
+    """Overrides of a study of six trials on synthetic hands."""
+    data = [f"data.root={embedded}/raw", f"data.store={embedded}/store", "data.poses=30"]
+    return [*smallest, *data, "search.augmentations=[translate,rotate]"]
+
+
 def command(embedded: Path, smallest: Sequence[str]) -> list[str]:
-    """The command of a study of six trials, but for its results folder."""
-    return [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        f"data.root={embedded}/raw",
-        f"data.store={embedded}/store",
-        "data.poses=30",
-        "study.name=small",
-        "search.augmentations=[translate,rotate]",
-        "cluster.dashboard=false",  # the train executor needs it, and takes seconds more
-    ]
+    """The command of that study, but for its results folder."""
+    dashboard = "cluster.dashboard=false"  # the train executor needs it, and takes seconds more
+    overrides = [*six_trials(embedded, smallest), "study.name=small", dashboard]
+    return [sys.executable, str(RUN_GRID), *overrides]
 
 
 def run_grid(base: list[str], results: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
@@ -135,6 +133,19 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def timeless(value: Any) -> Any:
+    """A record or reports without what two runs of the same trial may differ in."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in MAY_DIFFER}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def record_and_rows(folder: Path) -> tuple[Any, Any]:
+    """A trial's record and its reports without what two runs of it may differ in."""
+    record = records.read_record(folder / "record.json").to_dict()
+    return timeless(record), timeless(records.read_jsonl(folder / "metrics.jsonl"))
+
+
 def table(results: Path) -> list[dict[str, object]]:
     """trials.parquet without what two runs of the same study may differ in."""
     rows = pq.read_table(results / "small" / "trials.parquet").to_pylist()
@@ -144,10 +155,7 @@ def table(results: Path) -> list[dict[str, object]]:
 def curves(results: Path) -> dict[str, list[dict[str, Any]]]:
     """Each trial's reports without what two runs of it may differ in."""
     return {
-        path.parent.name: [
-            {key: value for key, value in row.items() if key not in MAY_DIFFER}
-            for row in records.read_jsonl(path)
-        ]
+        path.parent.name: timeless(records.read_jsonl(path))
         for path in sorted((results / "small" / "trials").glob("*/metrics.jsonl"))
     }
 

@@ -14,7 +14,7 @@ from handssl.errors import DataError
 from search.cli import main
 from search.cluster.build import build
 from search.config.schema import StoreConfig
-from tests.data.conftest import write_freihand
+from tests.data.raw_folders import write_freihand
 
 COMMAND = Path(__file__).resolve().parents[3] / "search" / "build_store.py"
 POSES = 640  # times four versions: five shards

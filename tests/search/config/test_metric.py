@@ -32,7 +32,7 @@ def test_the_default_is_what_the_study_ranks_by() -> None:
     assert list(search.metrics) == ["search.metric"]
     both = compose_config(["search=nsga2"]).search
     assert both.metrics == SearchConfig(kind="nsga2").metrics
-    assert [own.name for own in both.metrics.values()] == ["median_pje_cm", "encoder_steps"]
+    assert [each.name for each in both.metrics.values()] == ["median_pje_cm", "encoder_steps"]
 
 
 def test_less_cost_is_better_in_either_direction() -> None:
@@ -52,13 +52,10 @@ def test_what_is_missing_or_was_not_finite_has_no_value(metrics: dict[str, None]
     assert AUC.of(record(**metrics)) is None
 
 
-def test_diagnostics_may_be_asked_for_in_either_direction() -> None:
+def test_diagnostics_that_are_made_may_be_named_in_either_direction() -> None:
     for direction in ("minimize", "maximize"):
         override = f"search.metric={{name: invariance/rotate, direction: {direction}}}"
         assert compose_config([override]).search.metric.direction == direction
-
-
-def test_the_diagnostics_that_may_be_named_are_those_that_are_made() -> None:
     override = "search.metric={name: invariance/sobel, direction: maximize}"
     with pytest.raises(ConfigError, match=r"trial\.diagnostics\.augmentations=\[translate,scale"):
         compose_config([override])

@@ -18,8 +18,7 @@ from search.config.renamed import RENAMED_VALUES, upgrade_config
 from search.config.schema import CommonConfig, Config
 from search.config.transfer import TransferStudyConfig
 from search.config.typed import from_dict
-from search.space.corners import corner_points
-from search.space.grid import grid
+from search.space.grid import corner_points, grid
 from search.studies.grid import resolver_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

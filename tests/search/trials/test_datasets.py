@@ -13,7 +13,7 @@ from handssl.data import (
     read_freihand,
     write_joined,
 )
-from handssl.errors import ConfigError, DataError
+from handssl.errors import DataError
 from handssl.synthetic import generate_interhand
 from search.config.compose import compose_config
 from search.trials.datasets import open_data
@@ -37,12 +37,6 @@ def test_boxes_may_come_from_a_file(embedded: Path, tmp_path: Path, console: Con
     path.write_text(path.read_text().replace("100", "90"))
     with pytest.raises(DataError, match="boxes_digest"):
         open_data(config.data, console)
-
-
-@pytest.mark.parametrize("override", ["data.boxes=file", "data.boxes_file=boxes.json"])
-def test_a_file_of_boxes_and_its_kind_go_together(override: str) -> None:
-    with pytest.raises(ConfigError, match=r"data\.boxes=file and data\.boxes_file go together"):
-        compose_config([override])
 
 
 def test_a_combined_store_is_one_data_set(

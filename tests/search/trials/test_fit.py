@@ -1,8 +1,7 @@
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +19,9 @@ from search.trials.fit import FitTrial
 from search.trials.images import DataSetImages, Images
 from search.trials.pretrain import ENCODER_FILE
 from search.trials.trial import Job
+from tests.search.running import record_and_rows
 
-EMPTY = {"images_per_s", "started_at", "finished_at", "timings_s"}
 Make = Callable[..., Job]
-
-
-def timeless(value: Any) -> Any:
-    """Without what may differ between two runs of the same job."""
-    if isinstance(value, dict):
-        return {key: timeless(item) for key, item in value.items() if key not in EMPTY}
-    return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ def rows(embedded: Path, embedded_interhand: Path, transfer_overrides: tuple[str
         name: Images(stores=(f"{folder}/store",), source_px=(224,), count=60)
         for name, folder in (("FH", embedded), ("IH", embedded_interhand))
     }
-    stores = {name: open_store(own.stores[0]) for name, own in images.items()}
+    stores = {name: open_store(each.stores[0]) for name, each in images.items()}
     return RowResolver(
         transfer=config.transfer,
         trial=config.trial,
@@ -76,20 +68,17 @@ def finished(job: Job) -> Record:
 
 
 @pytest.mark.parametrize(
-    "kind",
-    ["supervised", "random_frozen", "contrastive_frozen", "contrastive_unfrozen"],
+    "kind", ["supervised", "random_frozen", "contrastive_frozen", "contrastive_unfrozen"]
 )
 def test_a_row_of_every_kind_ends_with_a_record_of_each_evaluation(job: Make, kind: str) -> None:
-    own = job(kind)
-    record = finished(own)
-    part = record.transfer
-    assert part["fit"] == "FH"
-    assert part["evaluate"] == ["IH", "FH"]
+    record = finished(made := job(kind))
+    assert record.transfer["fit"] == "FH"
+    assert record.transfer["evaluate"] == ["IH", "FH"]
     assert list(record.evaluations) == ["IH", "FH"]
     assert record.metrics == record.evaluations["IH"]
     assert (record.metrics[OBJECTIVE] or 0) > 0
     assert record.study == "small"
-    folder = Path(own.directory)
+    folder = Path(made.directory)
     assert not (folder / "checkpoint.pt").exists()
     for name, file in (("IH", "errors.npz"), ("FH", "errors-FH.npz")):
         with np.load(folder / file) as errors:
@@ -111,26 +100,15 @@ def test_the_layer_decay_changes_the_result_and_the_record_says_it(job: Make) ->
     assert decayed.metrics != plain.metrics
 
 
-def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make) -> None:
-    whole = finished(job("supervised", "whole"))
+def test_a_row_that_was_stopped_continues_with_the_same_numbers(job: Make, tmp_path: Path) -> None:
+    finished(job("supervised", "whole"))
     broken = job("supervised", "broken")
     list(itertools.islice(execute(broken, device="cpu"), 1))
     assert (Path(broken.directory) / "checkpoint.pt").exists()
-    again = finished_from(broken)
-    assert timeless(again.to_dict()) == timeless(whole.to_dict())
-    rows = [records.read_jsonl(Path(d) / "metrics.jsonl") for d in _folders(broken)]
-    assert timeless(rows[0]) == timeless(rows[1])
-
-
-def finished_from(job: Job) -> Record:
-    reports = list(execute(job, device="cpu"))
-    assert [report["epoch"] for report in reports] == [2, 2]
-    return records.read_record(Path(job.directory) / "record.json")
-
-
-def _folders(job: Job) -> Iterator[Path]:
-    parent = Path(job.directory).parent
-    return (parent / name for name in ("whole", "broken"))
+    assert [report["epoch"] for report in execute(broken, device="cpu")] == [2, 2]
+    assert record_and_rows(tmp_path / "trials/broken") == record_and_rows(
+        tmp_path / "trials/whole"
+    )
 
 
 def test_a_checkpoint_of_results_that_were_moved_begins_anew(job: Make, tmp_path: Path) -> None:
@@ -158,10 +136,8 @@ def test_a_row_whose_loss_turns_non_finite_fails_with_the_reason(job: Make) -> N
 def test_a_pretraining_joins_its_data_and_leaves_its_encoder(rows: Rows, tmp_path: Path) -> None:
     trial = rows.pretrainings[0]
     train = trial.images.open().split("train")
-    assert {str(group).split("/")[0] for group in train.groups} == {
-        "synthetic",
-        "synthetic_interhand",
-    }
+    sources = {str(group).split("/")[0] for group in train.groups}
+    assert sources == {"synthetic", "synthetic_interhand"}
     pretrain = Job(
         trial=trial,
         metric=SearchMetric(),

@@ -1,7 +1,5 @@
 import dataclasses
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,30 +12,9 @@ from search.trials.build_record import record_of
 from search.trials.execute import execute
 from search.trials.pretrain import PretrainTrial
 from search.trials.trial import Job
+from tests.search.running import record_and_rows
 
 STUDIED = ("translate", "scale", "color_jitter", "rotate")
-
-
-def without_times(value: Any) -> Any:
-    """A record or a report without what may differ between two runs of the same trial."""
-    timed = ("timings_s", "images_per_s", "started_at", "finished_at")
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in timed}
-    if isinstance(value, list):
-        return [without_times(item) for item in value]
-    return value
-
-
-def record_and_rows(job: Job) -> tuple[Any, Any]:
-    folder = Path(job.directory)
-    rows = records.read_jsonl(folder / "metrics.jsonl")
-    return without_times(records.read_record(folder / "record.json").to_dict()), without_times(
-        rows
-    )
-
-
-def moved(job: Job, folder: Path) -> Job:
-    return dataclasses.replace(job, directory=str(folder))
 
 
 def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: Job) -> None:
@@ -45,11 +22,8 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: Job) -> None:
     assert [report["epoch"] for report in reports] == [1, 2, 2]
     assert [report["done"] for report in reports] == [False, False, True]
     folder = Path(job.directory)
-    assert {path.name for path in folder.iterdir()} == {
-        "errors.npz",
-        "metrics.jsonl",
-        "record.json",
-    }
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"errors.npz", "metrics.jsonl", "record.json"}
     record = records.read_record(folder / "record.json")
     assert record.status == "finished"
     assert record.hash == job.trial.hash
@@ -79,78 +53,16 @@ def test_what_may_stop_a_trial_is_in_every_report_and_at_every_rung(job: Job) ->
     record = records.read_record(Path(job.directory) / "record.json")
     assert last["auc_50cm"] == record.metrics["auc_50cm"] != record.metrics[OBJECTIVE]
     rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
-    for held in (record.rungs, record_of(job, "pruned", rows).rungs):
-        assert [(own.epoch, own.metrics["auc_50cm"]) for own in held] == [(1, rung["auc_50cm"])]
-        assert held[0].metrics.keys() == {"auc_50cm", OBJECTIVE}
+    for (only,) in (record.rungs, record_of(job, "pruned", rows).rungs):
+        assert (only.epoch, only.metrics["auc_50cm"]) == (1, rung["auc_50cm"])
+        assert only.metrics.keys() == {"auc_50cm", OBJECTIVE}
 
 
 def test_two_runs_of_a_trial_give_the_same_record(job: Job, tmp_path: Path) -> None:
-    again = moved(job, tmp_path / "again")
+    again = dataclasses.replace(job, directory=str(tmp_path / "again"))
     list(execute(job, device="cpu"))
     list(execute(again, device="cpu"))
-    assert record_and_rows(job) == record_and_rows(again)
-
-
-@pytest.mark.parametrize("reports", [1, 2])
-def test_an_abandoned_trial_continues_to_the_same_record(
-    job: Job, tmp_path: Path, reports: int
-) -> None:
-    cut = moved(job, tmp_path / "cut")
-    list(execute(job, device="cpu"))
-    abandoned = execute(cut, device="cpu")
-    for _ in range(reports):
-        next(abandoned)
-    del abandoned
-    assert (tmp_path / "cut" / "checkpoint.pt").exists()
-    assert [report["epoch"] for report in execute(cut, device="cpu")] == [
-        *range(reports + 1, 3),
-        2,
-    ]
-    assert record_and_rows(job) == record_and_rows(cut)
-
-
-@pytest.mark.slow
-def test_reports_after_the_last_checkpoint_are_repeated_not_doubled(
-    job: Job, tmp_path: Path
-) -> None:
-    list(execute(job, device="cpu"))
-    cut = moved(job, tmp_path / "cut")
-    next(execute(cut, device="cpu"))
-    log = tmp_path / "cut" / "metrics.jsonl"
-    records.append_jsonl(log, {"epoch": 2, "loss": -1.0})
-    with log.open("a") as file:
-        file.write('{"epoch": 2, "lo')
-    list(execute(cut, device="cpu"))
-    assert record_and_rows(job) == record_and_rows(cut)
-
-
-def test_an_epoch_that_was_saved_but_not_reported_is_reported_on_resuming(
-    job: Job, tmp_path: Path
-) -> None:
-    # Killed after the checkpoint of epoch 1, a rung, and before its row.
-    list(execute(job, device="cpu"))
-    cut = moved(job, tmp_path / "cut")
-    next(execute(cut, device="cpu"))
-    (tmp_path / "cut" / "metrics.jsonl").unlink()
-    resumed = list(execute(cut, device="cpu"))
-    assert [report["epoch"] for report in resumed] == [1, 2, 2]
-    assert OBJECTIVE in resumed[0]
-    assert record_and_rows(job) == record_and_rows(cut)
-
-
-def test_a_trial_whose_record_is_there_is_not_run_again(job: Job) -> None:
-    *_, last = execute(job, device="cpu")
-    files = {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()}
-    assert list(execute(job, device="cpu")) == [last]
-    assert {path: path.stat().st_mtime_ns for path in Path(job.directory).iterdir()} == files
-
-
-def test_the_record_takes_away_what_a_killed_worker_left_half_written(job: Job) -> None:
-    folder = Path(job.directory)
-    folder.mkdir(parents=True)
-    (folder / ".x1y2.partial.checkpoint.pt").write_bytes(b"half")
-    list(execute(job, device="cpu"))
-    assert not list(folder.glob(".*"))
+    assert record_and_rows(Path(job.directory)) == record_and_rows(tmp_path / "again")
 
 
 def test_a_loss_that_is_not_finite_is_the_trials_result(job: Job, trial: PretrainTrial) -> None:
@@ -169,20 +81,3 @@ def test_a_loss_that_is_not_finite_is_the_trials_result(job: Job, trial: Pretrai
     assert record.error.details["last_finite_loss"] > 0
     assert {"encoder.layer1", "objective"} <= record.error.details["parameter_norms"].keys()
     assert "Traceback" in str(record.error.traceback)
-
-
-def test_a_traceback_as_text_is_taken_apart(job: Job) -> None:
-    error = "Traceback (most recent call last):\n  ...\nValueError: no: way\n"
-    record = record_of(job, "failed", [], error=error)
-    assert record.error == records.Failure(type="ValueError", message="no: way", traceback=error)
-    assert record.timings_s["total"] == 0
-    json.dumps(record.to_dict())
-
-
-def test_prose_in_place_of_a_traceback_is_the_message(job: Job) -> None:
-    prose = "The actor died.\n\tpid: 7\nThe worker has died. Exit type: SYSTEM_ERROR: no"
-    error = record_of(job, "failed", [], error=prose).error
-    assert error is not None
-    assert error.type == "unknown"
-    assert error.message == "The worker has died. Exit type: SYSTEM_ERROR: no"
-    assert error.traceback == prose

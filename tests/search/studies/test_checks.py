@@ -48,7 +48,7 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         (["trial.pretrain.batch_size=1"], "batch_size must be >= 2, but got batch_size=1"),
         (["trial.pretrain.size_px=225"], "source crops, 224, but got size_px=225"),
         (["trial.pretrain.composition=sobel:relative"], "but got sobel:relative"),
-        (["trial.pretrain.magnitudes.rotate.max_deg=181"], "rotate.max_deg=181"),
+        (["trial.pretrain.magnitudes.rotate.max_deg=181"], "but got max_deg=181"),
         (["trial.pretrain.magnitudes.flip.share=1"], 'augmentation="flip"'),
         (["trial.pretrain.magnitudes={{cutout.max_side_frac: 2}}"], "cutout.max_side_frac"),
         (
@@ -61,7 +61,7 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         ),
         (
             ["search=tpe", "search.space.magnitudes.rotate.max_deg={{low: 10.0, high: 200.0}}"],
-            "rotate.max_deg=200",
+            "but got max_deg=200",
         ),
         (["search.second_view=T/S"], "must be the composition of one view"),
         (["search.second_view=sobel:relative"], "but got sobel:relative"),

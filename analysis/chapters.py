@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TypeVar
 
 from analysis import figures, findings, tables
 from analysis.comparison import agreement, compare_columns, rank_column
@@ -12,7 +13,6 @@ from analysis.figures import Drawing
 from analysis.grid import Grid, GridColumn
 from analysis.hypothesis import DIAGNOSTICS, diagnosed_settings, links
 from analysis.lowshot import LowShot
-from analysis.notation import objective_base
 from analysis.records import Study
 from analysis.sampling import sampling
 from analysis.tables import Table
@@ -40,8 +40,11 @@ class Chapter:
     note: str = ""
 
 
-def _present(drawings: Iterable[Drawing | None]) -> tuple[Drawing, ...]:
-    return tuple(drawing for drawing in drawings if drawing is not None)
+_Item = TypeVar("_Item")
+
+
+def _present(items: Iterable[_Item | None]) -> tuple[_Item, ...]:
+    return tuple(item for item in items if item is not None)
 
 
 def chapters(
@@ -68,10 +71,7 @@ def chapters(
             key="ranking",
             title="Certainty of the ranking",
             tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}),),
-            drawings=_present(
-                figures.ranking_drawing(column, ranked, position)
-                for position, (column, ranked) in enumerate(rankings)
-            ),
+            drawings=_present(figures.ranking_drawing(*ranked) for ranked in rankings),
         ),
         _objectives(grid, uncertainty),
         _single(grid),
@@ -105,8 +105,8 @@ def _pairs(grid: Grid) -> list[tuple[GridColumn, GridColumn]]:
         variants = {column.variant for column in grid.columns if column.study is first.study}
         if first.study is not second.study and second.variant in variants:
             continue
-        forms = objective_base(first.variant) == objective_base(second.variant)
-        if second.variant == "contrastive" or (forms and (second, first) not in pairs):
+        forms = first.base == second.base and (second, first) not in pairs
+        if second.variant == "contrastive" or forms:
             pairs.append((first, second))
     return pairs
 
@@ -135,38 +135,29 @@ def _single(grid: Grid) -> Chapter:
 
 
 def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
-    items = [
-        item
-        for column in grid.columns
-        if (item := contribution(grid, uncertainty, column)) is not None
-    ]
+    items = _present(contribution(grid, uncertainty, column) for column in grid.columns)
+    pairs = [item for item in items if item.pairs]
     chapter_tables = [tables.shapley_table(items)] if items else []
-    if pairs := [item for item in items if item.pairs]:
-        chapter_tables.append(tables.interaction_table(pairs))
+    chapter_tables += [tables.interaction_table(pairs)] if pairs else []
     return Chapter(
         key="contributions",
         title="Contribution of each augmentation",
         sentences=tuple(findings.contribution_sentences(items)),
         tables=tuple(chapter_tables),
-        drawings=tuple(
-            figures.contribution_drawing(item, grid.columns.index(item.column)) for item in items
-        ),
+        drawings=tuple(map(figures.contribution_drawing, items)),
         note="Needs every non-empty subset of a set of augmentations under one objective. "
         "Compositions with assigned objectives do not count.",
     )
 
 
 def _agreement(grid: Grid) -> Chapter:
-    items = [item for column in grid.columns if (item := agreement(grid, column)) is not None]
+    items = _present(agreement(grid, column) for column in grid.columns)
     return Chapter(
         key="agreement",
         title="Agreement with the published ranking",
         sentences=tuple(findings.agreement_sentences(items)),
         tables=(tables.agreement_table(items),) if items else (),
-        drawings=_present(
-            figures.agreement_drawing(grid, item, grid.columns.index(item.column))
-            for item in items
-        ),
+        drawings=_present(map(figures.agreement_drawing, items)),
         note="Needs one of the paper's objectives.",
     )
 
@@ -203,7 +194,7 @@ def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) 
 
 def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
     searches = [item for item in efficiencies(studies) if item.steps]
-    sampled = [item for study in studies if (item := sampling(study)) is not None]
+    sampled = _present(map(sampling, studies))
     chapter_tables = [tables.efficiency_table(searches, price_per_hour)] if searches else []
     chapter_tables += [tables.importance_table(sampled)] if sampled else []
     drawings = [

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.comparison import published_scores
 from analysis.grid import Grid, GridColumn
 from analysis.notation import composition_tokens, full_factorial, is_subset
 from analysis.statistics import Interval, interactions, interval, shapley_values
@@ -37,14 +36,12 @@ class Contribution:
         players: The augmentations whose full factorial has finished.
         shapley: One effect per augmentation.
         pairs: One effect per pair of augmentations.
-        interval_sources: Sources of variation that all compositions share.
     """
 
     column: GridColumn
     players: tuple[str, ...]
     shapley: tuple[Effect, ...]
     pairs: tuple[Effect, ...]
-    interval_sources: str
 
 
 def _game(scores: Mapping[str, Any], players: tuple[str, ...]) -> dict[frozenset[str], Any]:
@@ -60,21 +57,20 @@ def contribution(grid: Grid, uncertainty: Uncertainty, column: GridColumn) -> Co
     if players is None:
         return None
     ours = _game({label: best.score for label, best in finished.items()}, players)
-    estimates = {label: uncertainty.of(column, label) for label in finished}
+    estimates = {label: uncertainty.of(column, label) for label in finished if is_subset(label)}
     draws = _game({label: d.median_cm for label, d in estimates.items() if d}, players)
-    complete = len(draws) == len(ours)
-    printed = _game(published_scores(column), players)
-    has_published = len(printed) == len(ours)
+    sources = common_sources(estimates.values())
+    printed = _game({k: v.median_pje_cm for k, v in column.published.items()}, players)
 
     def effects(compute: Any) -> tuple[Effect, ...]:
         values = compute(players, ours)
-        drawn = compute(players, draws) if complete else {}
-        theirs = compute(players, printed) if has_published else {}
+        drawn = compute(players, draws) if len(draws) == len(ours) else {}
+        theirs = compute(players, printed) if len(printed) == len(ours) else {}
         return tuple(
             Effect(
                 name=key if isinstance(key, str) else " × ".join(key),
                 value_cm=float(value),
-                interval=interval(drawn[key]) if key in drawn else None,
+                interval=interval(drawn[key], sources) if key in drawn else None,
                 published_cm=float(theirs[key]) if key in theirs else None,
             )
             for key, value in values.items()
@@ -85,7 +81,4 @@ def contribution(grid: Grid, uncertainty: Uncertainty, column: GridColumn) -> Co
         players=players,
         shapley=effects(shapley_values),
         pairs=effects(interactions),
-        interval_sources=common_sources(
-            draws for label, draws in estimates.items() if is_subset(label)
-        ),
     )

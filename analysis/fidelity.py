@@ -18,8 +18,17 @@ from analysis.grid import RANKED_BY, Setting, arrange
 from analysis.reading import read_study
 from analysis.records import Study
 from analysis.statistics import kendall, spearman
-from analysis.tables import Column, Entry, Table, to_console, write_table
-from analysis.tables.model import ONE_SEED, number, one_section, p_value, result, span
+from analysis.tables import Column, Table, to_console, write_table
+from analysis.tables.model import (
+    ONE_SEED,
+    columns,
+    number,
+    p_value,
+    result,
+    section,
+    span,
+    texts,
+)
 from handssl.errors import ConfigError, HandSSLError
 
 Row = tuple[str, str]
@@ -38,28 +47,19 @@ def rows_of(study: Study) -> Mapping[Row, Setting]:
 
 def errors_table(studies: Sequence[Study]) -> Table:
     """The errors of the rows, one column a study."""
-    columns = [rows_of(study) for study in studies]
+    settings = [rows_of(study) for study in studies]
+    rows = []
+    for row in dict.fromkeys(chain.from_iterable(settings)):
+        summaries = (s[row].summary(RANKED_BY) if row in s else None for s in settings)
+        rows.append((*texts(*row), *(result(summary, "–") for summary in summaries)))
     return Table(
         key="fidelity_errors",
         title="The same rows at several fidelities",
         columns=(
-            Column(name="Objective", numeric=False),
-            Column(name="Composition", numeric=False),
+            *columns("*Objective", "*Composition"),
             *(Column(name=study.name, unit="cm", better="↓") for study in studies),
         ),
-        sections=one_section(
-            [
-                [
-                    Entry(text=row[0]),
-                    Entry(text=row[1]),
-                    *(
-                        result(c[row].summary(RANKED_BY) if row in c else None, "–")
-                        for c in columns
-                    ),
-                ]
-                for row in dict.fromkeys(chain.from_iterable(columns))
-            ]
-        ),
+        sections=(section(rows),),
         caption=f"Median per-joint error. {'; '.join(map(_title, studies))}. "
         f"{ONE_SEED}: one seed.",
     )
@@ -92,8 +92,7 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
         rho, tau = spearman(x, y, generator), kendall(x, y, generator)
         lines.append(
             [
-                Entry(text=first.name),
-                Entry(text=second.name),
+                *texts(first.name, second.name),
                 number(rho.n, 0),
                 number(rho.value, absent="n/a"),
                 span(rho.interval),
@@ -101,16 +100,13 @@ def agreement_table(studies: Sequence[Study], seed: int = 0) -> Table:
                 number(tau.value, absent="n/a"),
             ]
         )
-    names = ("rows", "Spearman ρ", "95% interval", "p", "Kendall τ-b")
     return Table(
         key="fidelity_agreement",
         title="Agreement of the rankings at two fidelities",
-        columns=(
-            Column(name="One", numeric=False),
-            Column(name="Other", numeric=False),
-            *(Column(name=name) for name in names),
+        columns=columns(
+            "*One", "*Other", "rows", "Spearman ρ", "95% interval", "p", "Kendall τ-b"
         ),
-        sections=one_section(lines),
+        sections=(section(lines),),
         caption="Over the shared rows, means over seeds. Intervals: bootstrap over rows. p: "
         "permutation tests.",
     )

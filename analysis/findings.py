@@ -7,7 +7,7 @@ from analysis.contribution import Contribution
 from analysis.grid import Grid, GridColumn
 from analysis.hypothesis import ALL, WITHIN, Link
 from analysis.lowshot import Margin
-from analysis.notation import objective_base, objective_title
+from analysis.notation import objective_title, plural
 from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
 
@@ -19,6 +19,10 @@ _MIN_PAIRS = 8
 
 def _span(interval: Interval) -> str:
     return f"95% interval {interval.low:.2f} to {interval.high:.2f}"
+
+
+def _apart(difference_cm: float) -> str:
+    return f"{abs(difference_cm):.2f} cm {'above' if difference_cm > 0 else 'below'}"
 
 
 def best_sentences(
@@ -44,7 +48,7 @@ def best_sentences(
         if len(run) < len(rows := grid.rows(column)):
             text += f"; {len(run)} of {len(rows)} compositions are finished"
         text += "."
-        poses_only = best.interval_sources == "poses"
+        poses_only = best.interval is not None and best.interval.sources == "poses"
         if best.rank:
             text += f" It is the best in {best.rank.best:.0%} of the bootstrap draws"
             text += " of poses; another seed may change the ranking." if poses_only else "."
@@ -70,15 +74,13 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
         where = f" in {v.study}" if several else ""
         text = f"Relative with {v.targets} targets{where}, best against best: {v.relative} "
         gap = v.best
-        side = "above" if gap.difference_cm > 0 else "below"
-        text += f"is {abs(gap.difference_cm):.2f} cm {side} contrastive {v.contrastive}"
+        text += f"is {_apart(gap.difference_cm)} contrastive {v.contrastive}"
         text += f" ({_span(gap.interval)})" if gap.interval else ""
         text += f": {_judgement(gap, v.decided)}"
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
-                side = "above" if v.mean_cm > 0 else "below"
-                text += f"; on average over these, relative is {abs(v.mean_cm):.2f} cm {side}"
+                text += f"; on average over these, relative is {_apart(v.mean_cm)}"
                 text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
@@ -95,7 +97,7 @@ def _judgement(gap: Gap, winner: str) -> str:
         return "without repeats or errors per pose, the significance is unknown."
     if not gap.interval.excludes_zero:
         return "no significant difference."
-    if "seeds" not in gap.interval_sources:
+    if not gap.interval.decides:
         return f"this holds {_THESE}, so no winner is named."
     return "the sign changes when the other seeds choose the best, so no winner is named."
 
@@ -115,12 +117,9 @@ def _change(change: Change) -> str:
     gap = change.gap
     if gap.interval is None:
         return text
-    side = "above" if gap.difference_cm > 0 else "below"
-    text += (
-        f" The best relative error with standardised targets is {abs(gap.difference_cm):.2f} cm"
-    )
-    text += f" {side} that with released ones ({_span(gap.interval)})"
-    if "seeds" not in gap.interval_sources:
+    text += f" The best relative error with standardised targets is {_apart(gap.difference_cm)}"
+    text += f" that with released ones ({_span(gap.interval)})"
+    if "seeds" not in gap.interval.sources:
         return f"{text}, {_THESE}."
     return f"{text}{'.' if gap.lower else ': no significant difference.'}"
 
@@ -194,7 +193,7 @@ def agreement_sentences(agreements: Iterable[Agreement]) -> list[str]:
         rho = item.spearman
         if rho.value is None or rho.p is None:
             continue
-        published = f"published {objective_base(item.column.variant)} ranking"
+        published = f"published {item.column.base} ranking"
         if rho.n < _MIN_PAIRS:
             text = f"{rho.n} compositions are too few to compare with the {published}"
         elif not _certain(rho):
@@ -227,33 +226,28 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
                 names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in effects)
                 parts.append(f"{names} {verb}{'s' if len(effects) == 1 else ''} the error")
         text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
-        sentences.append(text + ("." if "seeds" in item.interval_sources else f", {_THESE}."))
+        certain = any(s.interval.decides for s in (*helps, *harms) if s.interval)
+        sentences.append(text + ("." if certain else f", {_THESE}."))
     return sentences
 
 
 def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
     """Whether a pretrained encoder beats the same encoder from random weights with few labels."""
     sentences = []
-    for m in margins:
-        if m.fraction == 1:
-            continue
-        model = m.title.removeprefix("+ ")
-        head = f"With {m.fraction:.0%} of the labels of {m.key.fit} ({m.study.name}), "
+    for m in (margin for margin in margins if margin.fraction != 1):
+        baseline = f"{m.against.lower()} from random weights"
+        if m.against == "Random initialisation (frozen)":
+            baseline = "the same probe of a random encoder"
+        text = f"With {m.fraction:.0%} of the labels of {m.curve.key.fit} ({m.curve.study.name}), "
         side = "below" if m.value_cm < 0 else "above"
-        numbers = f"{abs(m.value_cm):.2f} cm {side} {m.against.lower()} from random weights"
-        numbers = numbers.replace(
-            "random initialisation (frozen) from random weights",
-            "the same probe of a random encoder",
-        )
-        numbers += f" ({m.seeds} {'seed' if m.seeds == 1 else 'seeds'}"
-        numbers += f", {_span(m.interval)} over {m.interval_sources})" if m.interval else ")"
+        text += f"{m.curve.model} is {abs(m.value_cm):.2f} cm {side} {baseline}"
+        text += f" ({plural(m.seeds, 'seed')}"
+        text += f", {_span(m.interval)} over {m.interval.sources})" if m.interval else ")"
         if m.decided:
-            verb = "beats it" if m.value_cm < 0 else "is beaten by it"
-            sentences.append(f"{head}{model} is {numbers}: it {verb}.")
-        elif m.interval is None or "seeds" not in m.interval_sources:
-            sentences.append(
-                f"{head}{model} is {numbers}; significance is unknown without repeated seeds."
-            )
+            text += f": it {'beats it' if m.value_cm < 0 else 'is beaten by it'}."
+        elif m.interval is None or "seeds" not in m.interval.sources:
+            text += "; significance is unknown without repeated seeds."
         else:
-            sentences.append(f"{head}{model} is {numbers}: no significant difference.")
+            text += ": no significant difference."
+        sentences.append(text)
     return sentences

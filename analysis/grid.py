@@ -16,11 +16,13 @@ from analysis.notation import (
     composition_tokens,
     is_assignment,
     is_subset,
+    objective_base,
     objective_title,
     objective_variant,
     sort_compositions,
     sort_variants,
 )
+from analysis.published import COMPOSITIONS, Published
 from analysis.records import Record, Study
 from analysis.statistics import Summary, summarise
 
@@ -75,10 +77,14 @@ class Cell:
         failed, pruned: Number of such trials.
     """
 
-    best: Setting | None
-    settings: int
-    failed: int
-    pruned: int
+    best: Setting | None = None
+    settings: int = 0
+    failed: int = 0
+    pruned: int = 0
+
+    def summary(self, metric: str) -> Summary | None:
+        """Mean and standard deviation of a metric of the selected setting."""
+        return self.best.summary(metric) if self.best else None
 
     @property
     def state(self) -> str:
@@ -88,7 +94,7 @@ class Cell:
         return "failed" if self.failed else "pruned" if self.pruned else "not run"
 
 
-NOT_RUN = Cell(best=None, settings=0, failed=0, pruned=0)
+NOT_RUN = Cell()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +105,28 @@ class GridColumn:
         study: The study.
         variant: The objective variant.
         title: A heading; it includes the study's name where the variant alone is ambiguous.
+        position: Its index in the grid, which gives its colour.
     """
 
     study: Study = field(repr=False)
     variant: str
     title: str
+    position: int
 
     @property
     def key(self) -> tuple[str, str]:
         """(study name, variant)."""
         return self.study.name, self.variant
+
+    @property
+    def base(self) -> str:
+        """The objective without the options that change its meaning."""
+        return objective_base(self.variant)
+
+    @property
+    def published(self) -> Mapping[str, Published]:
+        """Label to the paper's result of a composition, empty for an unpublished objective."""
+        return COMPOSITIONS.get(self.base, {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +247,9 @@ def _columns(variants: Sequence[tuple[Study, str]]) -> tuple[GridColumn, ...]:
             study=study,
             variant=variant,
             title=objective_title(variant) + (f" · {study.name}" if named else ""),
+            position=position,
         )
-        for study, variant in variants
+        for position, (study, variant) in enumerate(variants)
     )
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from analysis.grid import RANKED_BY, Setting
 from analysis.records import Problem, Record, Study
-from analysis.statistics import Interval, Spread, interval, pooled_spread
-from analysis.transfer import TransferKey, evaluated, fraction_of, row_of
+from analysis.statistics import Interval, Spread, pooled_spread
+from analysis.transfer import TransferKey, settings_of
 from analysis.uncertainty import DRAWS, SEED, Draws, PoseBootstrap, with_seeds
 
 
@@ -47,7 +47,12 @@ class LabelCurve:
     @property
     def from_random(self) -> bool:
         """Whether the encoder starts from random weights."""
-        return _from_random(self.row)
+        return self.row == "supervised" or self.row.startswith("random:")
+
+    @property
+    def model(self) -> str:
+        """Its title without the paper's plus sign."""
+        return self.title.removeprefix("+ ")
 
     def at(self, fraction: float) -> Setting | None:
         """The runs at a share of the labels."""
@@ -59,32 +64,25 @@ class Margin:
     """The median error of a pretrained encoder minus that of the same from random weights.
 
     Attributes:
-        study: The study of both.
-        key: Encoder and data sets.
-        title: The pretrained row.
-        against: The row from random weights.
+        curve: The curve of the pretrained encoder.
+        against: Title of the row from random weights.
         fraction: Share of the labels.
         value_cm: Mean over the shared seeds; below zero the pretrained encoder is better.
         seeds: Number of shared seeds.
         interval: 95% interval of the mean, None where it is unknown.
-        interval_sources: `"poses and seeds"`, `"poses"`, `"seeds"` or "".
     """
 
-    study: Study = field(repr=False)
-    key: TransferKey
-    title: str
+    curve: LabelCurve = field(repr=False)
     against: str
     fraction: float
     value_cm: float
     seeds: int
     interval: Interval | None
-    interval_sources: str
 
     @property
     def decided(self) -> bool:
         """Whether the interval includes the spread between seeds and excludes zero."""
-        certain = self.interval is not None and self.interval.excludes_zero
-        return certain and "seeds" in self.interval_sources
+        return self.interval is not None and self.interval.decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,56 +113,46 @@ _Kind = tuple[TransferKey, bool, float]
 
 
 def _settings(study: Study) -> _Settings:
-    """Rows with more than one share of the labels: by row, then by share."""
-    groups: dict[tuple[TransferKey, str, str], dict[float, dict[str, list[Record]]]]
-    groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for record in (r for r in study.records if r.is_transfer):
-        for key, run in evaluated(record):
-            if RANKED_BY in run.metrics:
-                groups[key, *row_of(run)][fraction_of(run)][run.setting].append(run)
+    """Rows with more than one share of the labels: by row, then by share.
+
+    Where a row was run with several configurations, the one with the most seeds.
+    """
+    rows: dict[tuple[TransferKey, str, str], dict[float, list[Setting]]] = defaultdict(dict)
+    for (key, row, title, fraction), settings in settings_of(study, RANKED_BY).items():
+        rows[key, row, title][fraction] = settings
     return {
-        row: {
-            # Where a row was run with several configurations, the one with the most seeds.
-            fraction: max(
-                (
-                    Setting(records=tuple(sorted(records, key=lambda r: r.repeat)))
-                    for records in settings.values()
-                ),
-                key=lambda setting: setting.seeds,
-            )
-            for fraction, settings in sorted(fractions.items())
-        }
-        for row, fractions in groups.items()
+        row: {f: max(s, key=lambda s: s.seeds) for f, s in sorted(fractions.items())}
+        for row, fractions in rows.items()
         if len(fractions) > 1
     }
 
 
 def _interval(
     poses: Draws | None, mean_cm: float, seeds: int, spread: Spread | None
-) -> tuple[Interval | None, str]:
-    """Interval of a mean over seeds, and its sources of variation."""
+) -> Interval | None:
+    """Interval of a mean over seeds."""
     draws = poses
     if spread is not None:
         generator = np.random.default_rng(SEED + 1)
         scales = spread.scales(DRAWS, generator)
         shift = scales / math.sqrt(seeds) * generator.standard_normal(DRAWS)
         draws = with_seeds(poses, mean_cm, shift)
-    return (interval(draws.median_cm), draws.interval_sources) if draws else (None, "")
+    return draws.interval if draws else None
 
 
-def _curves(study: Study, settings: _Settings, bootstrap: PoseBootstrap) -> list[LabelCurve]:
+def _curves(study: Study, rows: _Settings, bootstrap: PoseBootstrap) -> list[LabelCurve]:
     groups: dict[_Kind, list[list[float]]] = defaultdict(list)
-    for (key, row, _), fractions in settings.items():
+    for (key, row, _), fractions in rows.items():
         for fraction, setting in fractions.items():
             groups[key, _frozen(row), fraction].append(setting.errors_cm)
     spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
     curves = []
-    for (key, row, title), fractions in sorted(settings.items(), key=lambda item: item[0]):
+    for (key, row, title), fractions in sorted(rows.items(), key=lambda item: item[0]):
         points = []
         for fraction, setting in fractions.items():
             poses = bootstrap.draws(study, setting.records)
             spread = spreads[key, _frozen(row), fraction]
-            span, _ = _interval(poses, setting.score, setting.seeds, spread)
+            span = _interval(poses, setting.score, setting.seeds, spread)
             points.append(FractionResult(fraction=fraction, setting=setting, interval=span))
         curves.append(LabelCurve(study=study, key=key, row=row, title=title, points=tuple(points)))
     return curves
@@ -172,10 +160,6 @@ def _curves(study: Study, settings: _Settings, bootstrap: PoseBootstrap) -> list
 
 def _frozen(row: str) -> bool:
     return row.rsplit(":", maxsplit=1)[-1].startswith("frozen")
-
-
-def _from_random(row: str) -> bool:
-    return row == "supervised" or row.startswith("random:")
 
 
 def _baseline(curve: LabelCurve, curves: Sequence[LabelCurve]) -> LabelCurve | None:
@@ -193,29 +177,24 @@ def _margins(curves: Sequence[LabelCurve], bootstrap: PoseBootstrap) -> list[Mar
         baseline = _baseline(curve, curves)
         for point in curve.points if baseline else ():
             setting = baseline.at(point.fraction) if baseline else None
-            shared = _shared(point.setting, setting) if setting else []
-            if baseline and shared:
+            if baseline and setting and (shared := _shared(point.setting, setting)):
                 differences = [a.metrics[RANKED_BY] - b.metrics[RANKED_BY] for a, b in shared]
-                groups[curve.key, curve.frozen, point.fraction].append(differences)
-                pairs.append((curve, baseline, point.fraction, shared, differences))
+                kind = curve.key, curve.frozen, point.fraction
+                groups[kind].append(differences)
+                pairs.append((kind, curve, baseline, shared, differences))
     spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
     margins = []
-    for curve, baseline, fraction, shared, differences in pairs:
+    for kind, curve, baseline, shared, differences in pairs:
         value = float(np.mean(differences))
-        spread = spreads[curve.key, curve.frozen, fraction]
         poses = _difference(curve.study, shared, bootstrap)
-        span, sources = _interval(poses, value, len(shared), spread)
         margins.append(
             Margin(
-                study=curve.study,
-                key=curve.key,
-                title=curve.title,
+                curve=curve,
                 against=baseline.title,
-                fraction=fraction,
+                fraction=kind[2],
                 value_cm=value,
                 seeds=len(shared),
-                interval=span,
-                interval_sources=sources,
+                interval=_interval(poses, value, len(shared), spreads[kind]),
             )
         )
     return margins
@@ -231,8 +210,7 @@ def _difference(
     study: Study, shared: Sequence[tuple[Record, Record]], bootstrap: PoseBootstrap
 ) -> Draws | None:
     """Draws over poses of first minus second, mean over the shared repeats."""
-    first = bootstrap.draws(study, [a for a, _ in shared])
-    second = bootstrap.draws(study, [b for _, b in shared])
+    first, second = (bootstrap.draws(study, runs) for runs in zip(*shared, strict=True))
     if first is None or second is None:
         return None
     return replace(first, median_cm=first.median_cm - second.median_cm)

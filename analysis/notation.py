@@ -161,6 +161,11 @@ def objective_title(variant: str) -> str:
     return f"{title} ({', '.join(rest)})" if rest else title
 
 
+def plural(count: int, noun: str) -> str:
+    """`"1 run"`, `"2 runs"`."""
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
 def sort_variants(variants: Iterable[str]) -> list[str]:
     """Variants in the paper's column order: relative, contrastive, then this project's."""
     order = {name: position for position, name in enumerate(_TITLES)}

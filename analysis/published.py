@@ -3,6 +3,7 @@
 Distances are in centimetres, areas under the curve are fractions. None means a printed dash.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,46 +15,41 @@ class Published:
     Attributes:
         mpjpe_cm: Mean per-joint error (the paper's MPJE), cm.
         median_pje_cm: Median per-joint error, cm.
-        reference: Its table in the paper.
     """
 
     mpjpe_cm: float
     median_pje_cm: float
-    reference: str = "table 5"
 
 
-def _table_5() -> dict[tuple[str, str], Published]:
-    rows = {
-        "CJ": (90.54, 81.21, 63.81, 25.18),
-        "CJ+S": (336.11, 69.67, 24.52, 13.05),
-        "CJ+S+Ro": (95.51, 89.30, 54.18, 26.86),
-        "CJ+Ro": (108.10, 98.82, 82.12, 46.11),
-        "S": (101.83, 79.55, 32.81, 15.94),
-        "S+Ro": (106.51, 99.71, 72.72, 50.59),
-        "Ro": (115.47, 106.21, 73.01, 54.21),
-        "T": (58.92, 36.60, 52.38, 21.02),
-        "T+CJ": (65.80, 33.00, 31.85, 14.86),
-        "T+CJ+S": (56.50, 23.39, 26.16, 12.05),
-        "T+CJ+S+Ro": (49.96, 31.37, 50.04, 24.96),
-        "T+CJ+Ro": (55.43, 41.62, 66.59, 34.76),
-        "T+S": (64.11, 23.31, 30.79, 14.67),
-        "T+S+Ro": (53.89, 34.26, 75.79, 54.42),
-        "T+Ro": (63.78, 51.33, 70.70, 52.85),
+_TABLE_5 = {  # relative mean and median, contrastive mean and median
+    "CJ": (90.54, 81.21, 63.81, 25.18),
+    "CJ+S": (336.11, 69.67, 24.52, 13.05),
+    "CJ+S+Ro": (95.51, 89.30, 54.18, 26.86),
+    "CJ+Ro": (108.10, 98.82, 82.12, 46.11),
+    "S": (101.83, 79.55, 32.81, 15.94),
+    "S+Ro": (106.51, 99.71, 72.72, 50.59),
+    "Ro": (115.47, 106.21, 73.01, 54.21),
+    "T": (58.92, 36.60, 52.38, 21.02),
+    "T+CJ": (65.80, 33.00, 31.85, 14.86),
+    "T+CJ+S": (56.50, 23.39, 26.16, 12.05),
+    "T+CJ+S+Ro": (49.96, 31.37, 50.04, 24.96),
+    "T+CJ+Ro": (55.43, 41.62, 66.59, 34.76),
+    "T+S": (64.11, 23.31, 30.79, 14.67),
+    "T+S+Ro": (53.89, 34.26, 75.79, 54.42),
+    "T+Ro": (63.78, 51.33, 70.70, 52.85),
+}
+
+COMPOSITIONS: Mapping[str, Mapping[str, Published]] = {
+    objective: {
+        label: Published(mpjpe_cm=row[first], median_pje_cm=row[first + 1])
+        for label, row in _TABLE_5.items()
     }
-    table = {}
-    for label, (relative_mean, relative_median, mean, median) in rows.items():
-        table["relative", label] = Published(mpjpe_cm=relative_mean, median_pje_cm=relative_median)
-        table["contrastive", label] = Published(mpjpe_cm=mean, median_pje_cm=median)
-    return table
+    for objective, first in (("relative", 0), ("contrastive", 2))
+}
+"""Objective to composition label to the published result of table 5.
 
-
-COMPOSITIONS: MappingProxyType[tuple[str, str], Published] = MappingProxyType(_table_5())
-"""(objective, composition label) to the published result, table 5 (table 1 is its best rows)."""
-
-FIGURE_3: MappingProxyType[tuple[str, str], Published] = MappingProxyType(
-    {key: value for key, value in COMPOSITIONS.items() if "+" not in key[1]}
-)
-"""Single augmentations. Figure 3 prints no numbers; table 5 gives four of its bars."""
+Table 1 is its best rows. Figure 3 prints no numbers; its single rows give four of the bars.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,20 +87,42 @@ class TransferTable:
     rows: tuple[TransferRow, ...]
 
 
-def _rows(
-    metrics: tuple[str, ...], *rows: tuple[str, str, tuple[float | None, ...]]
-) -> tuple[TransferRow, ...]:
+_RAW = ("mpjpe_cm", "median_pje_cm", "auc_50cm")
+_PA = ("pa_mpjpe_cm", "pa_median_pje_cm", "pa_auc_50cm")
+_RAW_FH = ("mpjpe_cm", "auc_5cm")  # the contest's range; its median is not published
+_PA_FH = ("pa_mpjpe_cm", "pa_auc_5cm")
+_RA = ("ra_mpjpe_cm", "ra_auc_50cm")
+
+_Values = tuple[float | None, ...]
+
+
+def _rows(metrics: tuple[str, ...], *rows: tuple[str, str, _Values]) -> tuple[TransferRow, ...]:
     return tuple(
         TransferRow(model=model, key=key, values=dict(zip(metrics, values, strict=True)))
         for model, key, values in rows
     )
 
 
-_RAW = ("mpjpe_cm", "median_pje_cm", "auc_50cm")
-_PA = ("pa_mpjpe_cm", "pa_median_pje_cm", "pa_auc_50cm")
-_RAW_FH = ("mpjpe_cm", "auc_5cm")  # the contest's range; its median is not published
-_PA_FH = ("pa_mpjpe_cm", "pa_auc_5cm")
-_RA = ("ra_mpjpe_cm", "ra_auc_50cm")
+def _hrnet(
+    table: tuple[int, str], sets: str, metrics: tuple[str, ...], ours: Sequence[_Values],
+    others: Mapping[str, _Values] = MappingProxyType({}),
+) -> TransferTable:  # fmt: skip
+    """HRNet, supervised and after contrastive pretraining; above it other systems."""
+    number, heading = table
+    fit, evaluate = sets.split()
+    rows = _rows(
+        metrics,
+        *((model, "", values) for model, values in others.items()),
+        ("HRNet", "supervised", ours[0]),
+        ("+ Contrastive", "unfrozen", ours[1]),
+    )
+    return TransferTable(
+        number=number, heading=heading, encoder="hrnet", fit=fit, evaluate=evaluate, rows=rows
+    )
+
+
+_FH, _IH = "FreiHAND", "InterHand2.6M"
+_FH_IH, _IH_FH = f"Fit on {_FH}, evaluated on {_IH}", f"Fit on {_IH}, evaluated on {_FH}"
 
 TRANSFER: tuple[TransferTable, ...] = (
     TransferTable(
@@ -116,97 +134,28 @@ TRANSFER: tuple[TransferTable, ...] = (
             ("+ Contrastive (unfrozen)", "unfrozen", (28.6, 26.4, 0.459)),
         ),
     ),
-    TransferTable(
-        number=3, heading="Fit on FreiHAND, evaluated on InterHand2.6M",
-        encoder="hrnet", fit="FH", evaluate="IH",
-        rows=_rows(
-            _PA,
-            ("HRNet", "supervised", (3.2, 2.5, 0.938)),
-            ("+ Contrastive", "unfrozen", (2.8, 2.1, 0.944)),
-        ),
+    _hrnet((3, _FH_IH), "FH IH", _PA, [(3.2, 2.5, 0.938), (2.8, 2.1, 0.944)]),
+    _hrnet((3, _IH_FH), "IH FH", _PA_FH, [(2.51, 0.515), (2.34, 0.550)]),
+    _hrnet((4, _FH), "FH FH", _PA_FH, [(1.08, 0.787), (0.95, 0.813)]),
+    _hrnet((4, _IH), "IH IH", _PA, [(1.30, 0.60, 0.976), (1.30, 0.60, 0.976)]),
+    _hrnet((6, _FH_IH), "FH IH", _RAW, [(16.70, 12.10, 0.695), (15.00, 10.5, 0.738)]),
+    _hrnet((6, _IH_FH), "IH FH", _RAW_FH, [(56.62, 0.01), (54.39, 0.02)]),
+    _hrnet((7, _IH), "IH IH", _RAW, [(5.40, 3.80, 0.890), (5.40, 3.50, 0.893)]),
+    _hrnet((7, _FH), "FH FH", _RAW_FH, [(9.66, 0.22), (8.02, 0.25)]),
+    _hrnet(
+        (8, ""), "FH FH", _PA_FH, [(1.08, 0.79), (0.95, 0.81)],
+        {
+            "Spurr et al. (2020)": (0.90, 0.82),
+            "Kulon et al. (2020a)": (0.84, 0.83),
+            "Li et al. (2020)": (0.80, 0.84),
+            "Pose2Mesh (Choi et al., 2020)": (0.77, None),
+            "I2L-MeshNet (Moon and Lee, 2020)": (0.74, None),
+            "PeCLR, ResNet-50 (released after the paper)": (0.71, None),
+            "PeCLR, ResNet-152 (released after the paper)": (0.66, None),
+        },
     ),
-    TransferTable(
-        number=3, heading="Fit on InterHand2.6M, evaluated on FreiHAND",
-        encoder="hrnet", fit="IH", evaluate="FH",
-        rows=_rows(
-            _PA_FH,
-            ("HRNet", "supervised", (2.51, 0.515)),
-            ("+ Contrastive", "unfrozen", (2.34, 0.550)),
-        ),
-    ),
-    TransferTable(
-        number=4, heading="FreiHAND", encoder="hrnet", fit="FH", evaluate="FH",
-        rows=_rows(
-            _PA_FH,
-            ("HRNet", "supervised", (1.08, 0.787)),
-            ("+ Contrastive", "unfrozen", (0.95, 0.813)),
-        ),
-    ),
-    TransferTable(
-        number=4, heading="InterHand2.6M", encoder="hrnet", fit="IH", evaluate="IH",
-        rows=_rows(
-            _PA,
-            ("HRNet", "supervised", (1.30, 0.60, 0.976)),
-            ("+ Contrastive", "unfrozen", (1.30, 0.60, 0.976)),
-        ),
-    ),
-    TransferTable(
-        number=6, heading="Fit on FreiHAND, evaluated on InterHand2.6M",
-        encoder="hrnet", fit="FH", evaluate="IH",
-        rows=_rows(
-            _RAW,
-            ("HRNet", "supervised", (16.70, 12.10, 0.695)),
-            ("+ Contrastive", "unfrozen", (15.00, 10.5, 0.738)),
-        ),
-    ),
-    TransferTable(
-        number=6, heading="Fit on InterHand2.6M, evaluated on FreiHAND",
-        encoder="hrnet", fit="IH", evaluate="FH",
-        rows=_rows(
-            _RAW_FH,
-            ("HRNet", "supervised", (56.62, 0.01)),
-            ("+ Contrastive", "unfrozen", (54.39, 0.02)),
-        ),
-    ),
-    TransferTable(
-        number=7, heading="InterHand2.6M", encoder="hrnet", fit="IH", evaluate="IH",
-        rows=_rows(
-            _RAW,
-            ("HRNet", "supervised", (5.40, 3.80, 0.890)),
-            ("+ Contrastive", "unfrozen", (5.40, 3.50, 0.893)),
-        ),
-    ),
-    TransferTable(
-        number=7, heading="FreiHAND", encoder="hrnet", fit="FH", evaluate="FH",
-        rows=_rows(
-            _RAW_FH,
-            ("HRNet", "supervised", (9.66, 0.22)),
-            ("+ Contrastive", "unfrozen", (8.02, 0.25)),
-        ),
-    ),
-    TransferTable(
-        number=8, heading="", encoder="hrnet", fit="FH", evaluate="FH",
-        rows=_rows(
-            _PA_FH,
-            ("Spurr et al. (2020)", "", (0.90, 0.82)),
-            ("Kulon et al. (2020a)", "", (0.84, 0.83)),
-            ("Li et al. (2020)", "", (0.80, 0.84)),
-            ("Pose2Mesh (Choi et al., 2020)", "", (0.77, None)),
-            ("I2L-MeshNet (Moon and Lee, 2020)", "", (0.74, None)),
-            ("PeCLR, ResNet-50 (released after the paper)", "", (0.71, None)),
-            ("PeCLR, ResNet-152 (released after the paper)", "", (0.66, None)),
-            ("HRNet", "supervised", (1.08, 0.79)),
-            ("+ Contrastive", "unfrozen", (0.95, 0.81)),
-        ),
-    ),
-    TransferTable(
-        number=9, heading="", encoder="hrnet", fit="IH", evaluate="IH",
-        rows=_rows(
-            _RA,
-            ("Moon et al. (2020)", "", (1.26, None)),
-            ("HRNet", "supervised", (1.50, 0.967)),
-            ("+ Contrastive", "unfrozen", (1.40, 0.968)),
-        ),
+    _hrnet(
+        (9, ""), "IH IH", _RA, [(1.50, 0.967), (1.40, 0.968)], {"Moon et al. (2020)": (1.26, None)}
     ),
 )  # fmt: skip
 """Tables 2 to 4 and 6 to 9, halves in the printed order."""

@@ -115,22 +115,37 @@ def evaluated(record: Record) -> list[tuple[TransferKey, Record]]:
     return copies
 
 
+def settings_of(
+    study: Study, metric: str = ""
+) -> dict[tuple[TransferKey, str, str, float], list[Setting]]:
+    """The runs of a study that have a metric, repeats grouped, in order of repeat.
+
+    The keys are the half of a table, key and title of the row, and the share of the labels.
+    """
+    groups: dict[tuple[TransferKey, str, str, float], dict[str, list[Record]]] = defaultdict(dict)
+    for record in (r for r in study.records if r.is_transfer):
+        for key, run in evaluated(record):
+            if not metric or metric in run.metrics:
+                cell = groups[key, *row_of(run), fraction_of(run)]
+                cell.setdefault(run.setting, []).append(run)
+    return {
+        cell: [
+            Setting(records=tuple(sorted(runs, key=lambda run: run.repeat)))
+            for runs in settings.values()
+        ]
+        for cell, settings in groups.items()
+    }
+
+
 def measured_rows(studies: Iterable[Study]) -> dict[TransferKey, list[MeasuredRow]]:
-    """All runs with all labels, repeats grouped, by the half of a table that they belong to."""
-    groups: dict[tuple[TransferKey, str, str, str], list[Record]] = defaultdict(list)
-    owners: dict[str, Study] = {}
-    for study in studies:
-        owners[study.name] = study
-        for record in (r for r in study.records if r.is_transfer):
-            for key, run in evaluated(record):
-                if fraction_of(run) == 1:
-                    groups[key, *row_of(run), study.name].append(run)
+    """All runs with all labels, by the half of a table that they belong to.
+
+    Where a row was run with several configurations, the one with the most seeds, then the best.
+    """
     rows: dict[TransferKey, list[MeasuredRow]] = defaultdict(list)
-    for (key, row, title, study_name), records in groups.items():
-        by_setting: dict[str, list[Record]] = defaultdict(list)
-        for record in records:
-            by_setting[record.setting].append(record)
-        settings = [Setting(records=tuple(group)) for group in by_setting.values()]
-        best = min(settings, key=lambda setting: (-setting.seeds, setting.score))
-        rows[key].append(MeasuredRow(key=row, title=title, setting=best, study=owners[study_name]))
+    for study in studies:
+        for (key, row, title, fraction), settings in settings_of(study).items():
+            if fraction == 1:
+                best = min(settings, key=lambda setting: (-setting.seeds, setting.score))
+                rows[key].append(MeasuredRow(key=row, title=title, setting=best, study=study))
     return rows

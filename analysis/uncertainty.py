@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.grid import Grid, GridColumn
 from analysis.joint_errors import JointErrors
 from analysis.records import Problem, Record, Study
-from analysis.statistics import pooled_spread, pose_counts, pose_medians
+from analysis.statistics import (
+    FloatArray,
+    IntArray,
+    Interval,
+    interval,
+    pooled_spread,
+    pose_counts,
+    pose_medians,
+)
 
 DRAWS = 1000
 SEED = 20260101
-FloatArray = npt.NDArray[np.floating[Any]]
 CellKey = tuple[tuple[str, str], str]
 
 
@@ -26,13 +31,18 @@ class Draws:
         median_cm: (DRAWS,) the median error.
         per_pose_cm: (poses,) median error of each pose, mean over seeds; None where unknown.
         poses: Names of the poses; cells with equal names share their draws of poses.
-        interval_sources: Sources of variation: `"poses and seeds"`, `"poses"` or `"seeds"`.
+        sources: Sources of variation: `"poses and seeds"`, `"poses"` or `"seeds"`.
     """
 
     median_cm: FloatArray
     per_pose_cm: FloatArray | None = None
     poses: tuple[str, ...] = ()
-    interval_sources: str
+    sources: str
+
+    @property
+    def interval(self) -> Interval:
+        """95% interval."""
+        return interval(self.median_cm, self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,7 @@ class PoseBootstrap:
 
     def __init__(self) -> None:
         self._files: dict[str, JointErrors] = {}
-        self._counts: dict[tuple[str, ...], npt.NDArray[np.integer[Any]]] = {}
+        self._counts: dict[tuple[str, ...], IntArray] = {}
 
     @property
     def problems(self) -> dict[str, tuple[Problem, ...]]:
@@ -84,7 +94,7 @@ class PoseBootstrap:
             median_cm=np.mean(per_seed, axis=0),  # (seeds, DRAWS) -> (DRAWS,)
             per_pose_cm=np.mean(per_pose, axis=0),  # (seeds, poses) -> (poses,)
             poses=poses,
-            interval_sources="poses",
+            sources="poses",
         )
 
 
@@ -97,14 +107,21 @@ def with_seeds(draws: Draws | None, mean_cm: float, shift_cm: FloatArray) -> Dra
         shift_cm: (DRAWS,) draws of the deviation of that mean.
     """
     if draws is None:
-        return Draws(median_cm=np.full(DRAWS, mean_cm) + shift_cm, interval_sources="seeds")
-    return replace(draws, median_cm=draws.median_cm + shift_cm, interval_sources="poses and seeds")
+        return Draws(median_cm=np.full(DRAWS, mean_cm) + shift_cm, sources="seeds")
+    return replace(draws, median_cm=draws.median_cm + shift_cm, sources="poses and seeds")
 
 
 def common_sources(draws: Iterable[Draws | None]) -> str:
     """Sources of variation that all draws share, "" for none or where draws are missing."""
-    parts = [set(d.interval_sources.split(" and ")) if d else set() for d in draws]
+    parts = [set(d.sources.split(" and ")) if d else set() for d in draws]
     return " and ".join(sorted(set.intersection(*parts))) if parts else ""
+
+
+def interval_between(first: Draws | None, second: Draws | None) -> Interval | None:
+    """95% interval of first minus second, draw by draw; None where either has no draws."""
+    if first is None or second is None:
+        return None
+    return interval(first.median_cm - second.median_cm, common_sources([first, second]))
 
 
 def estimate(grid: Grid) -> Uncertainty:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.grid import Grid, GridColumn, Setting
-from analysis.notation import objective_base
 from analysis.statistics import Interval, interval
-from analysis.uncertainty import Uncertainty, common_sources
+from analysis.uncertainty import Uncertainty, interval_between
 from handssl.errors import DataError
 
 
@@ -19,14 +18,12 @@ class Gap:
     Attributes:
         difference_cm: Best minus best, means over seeds.
         interval: 95% interval for the two chosen compositions; None where it is unknown.
-        interval_sources: Sources of variation that both sides share, as `"poses and seeds"`.
         held_out_cm: The difference when each seed's best is chosen by the other seeds, mean over
             seeds; None with one seed. It has no selection bias.
     """
 
     difference_cm: float
     interval: Interval | None
-    interval_sources: str
     held_out_cm: float | None
 
     @property
@@ -36,11 +33,7 @@ class Gap:
         It is certain if the interval includes the spread between seeds and excludes zero, and the
         held-out difference has the same sign.
         """
-        if (
-            self.interval is None
-            or not self.interval.excludes_zero
-            or "seeds" not in self.interval_sources
-        ):
+        if self.interval is None or not self.interval.decides:
             return 0
         sign = 1 if self.interval.low > 0 else -1
         same = self.held_out_cm is None or self.held_out_cm * sign > 0
@@ -98,9 +91,7 @@ class Change:
 def verdicts(grid: Grid, uncertainty: Uncertainty) -> list[Verdict]:
     """Contrastive against relative, for every target form, within one data set and fidelity."""
     result = []
-    for relative in grid.columns:
-        if objective_base(relative.variant) != "relative":
-            continue
+    for relative in (column for column in grid.columns if column.base == "relative"):
         others = [
             column
             for column in grid.columns
@@ -108,8 +99,7 @@ def verdicts(grid: Grid, uncertainty: Uncertainty) -> list[Verdict]:
             and column.study.comparable_key == relative.study.comparable_key
         ]
         others.sort(key=lambda column: column.study is not relative.study)
-        verdict = _verdict(grid, uncertainty, relative, others[0]) if others else None
-        if verdict is not None:
+        if others and (verdict := _verdict(grid, uncertainty, relative, others[0])):
             result.append(verdict)
     return result
 
@@ -119,19 +109,13 @@ def changes(grid: Grid, uncertainty: Uncertainty, verdicts: Iterable[Verdict]) -
     groups: dict[tuple[str, str], dict[str, Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault(verdict.columns[1].key, {}).setdefault(verdict.targets, verdict)
-    return [
-        Change(
-            released=forms["released"],
-            standardised=forms["standardised"],
-            gap=_gap(
-                grid,
-                uncertainty,
-                (forms["standardised"].columns[0], forms["released"].columns[0]),
-            ),
-        )
-        for forms in groups.values()
-        if {"released", "standardised"} <= forms.keys()
-    ]
+    result = []
+    for forms in groups.values():
+        if {"released", "standardised"} <= forms.keys():
+            released, standardised = forms["released"], forms["standardised"]
+            gap = _gap(grid, uncertainty, standardised.columns[0], released.columns[0])
+            result.append(Change(released=released, standardised=standardised, gap=gap))
+    return result
 
 
 def _verdict(
@@ -142,18 +126,17 @@ def _verdict(
         return None
     first, second = grid.finished(relative), grid.finished(contrastive)
     shared = [label for label in first if label in second]
-    pairs = [
-        (uncertainty.of(relative, name), uncertainty.of(contrastive, name)) for name in shared
-    ]
+    both = (relative, contrastive)
+    pairs = [[uncertainty.of(column, label) for column in both] for label in shared]
     gaps = [x.median_cm - y.median_cm for x, y in pairs if x is not None and y is not None]
     complete = bool(gaps) and len(gaps) == len(shared)
     total = sum(first[label].score - second[label].score for label in shared)
     return Verdict(
-        columns=(relative, contrastive),
+        columns=both,
         targets=[*relative.variant.split(":"), "standardised"][1],
         relative=ours[0],
         contrastive=theirs[0],
-        best=_gap(grid, uncertainty, (relative, contrastive)),
+        best=_gap(grid, uncertainty, relative, contrastive),
         mean_cm=total / max(1, len(shared)),
         mean_interval=interval(np.mean(gaps, axis=0)) if complete else None,
         wins=sum(second[label].score < first[label].score for label in shared),
@@ -161,25 +144,18 @@ def _verdict(
     )
 
 
-def _gap(grid: Grid, uncertainty: Uncertainty, columns: tuple[GridColumn, GridColumn]) -> Gap:
-    (first, ours), (second, theirs) = (_best(grid, column) for column in columns)
-    a, b = uncertainty.of(columns[0], first), uncertainty.of(columns[1], second)
-    held_out = [_held_out(grid.candidates(column)) for column in columns]
+def _gap(grid: Grid, uncertainty: Uncertainty, first: GridColumn, second: GridColumn) -> Gap:
+    ours, theirs = grid.best(first), grid.best(second)
+    if ours is None or theirs is None:
+        raise DataError(f"columns {first.title} and {second.title} must have finished runs")
+    a, b = (_held_out(grid.candidates(column)) for column in (first, second))
     return Gap(
-        difference_cm=ours.score - theirs.score,
-        interval=interval(a.median_cm - b.median_cm) if a and b else None,
-        interval_sources=common_sources([a, b]),
-        held_out_cm=None
-        if held_out[0] is None or held_out[1] is None
-        else held_out[0] - held_out[1],
+        difference_cm=ours[1].score - theirs[1].score,
+        interval=interval_between(
+            uncertainty.of(first, ours[0]), uncertainty.of(second, theirs[0])
+        ),
+        held_out_cm=None if a is None or b is None else a - b,
     )
-
-
-def _best(grid: Grid, column: GridColumn) -> tuple[str, Setting]:
-    best = grid.best(column)
-    if best is None:
-        raise DataError(f"column {column.title} must have a finished run, but got none")
-    return best
 
 
 def _held_out(candidates: Mapping[str, Setting]) -> float | None:

@@ -25,6 +25,9 @@ MUTED = "#5f6873"
 GRID = "#d5dae0"
 PAPER = "#ffffff"
 SERIES = ("#2563a8", "#c2570c", "#2f7d4f", "#7a4fb5", "#a33b6e", "#5b6b1a")
+MARKS = "osD^vP"
+ROW_IN = 0.27
+"""Height of a row of values, inches."""
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"} | {
     colour: f"--s{position}" for position, colour in enumerate(SERIES, start=1)
 }
@@ -90,17 +93,26 @@ class Drawing:
         self.tips[gid] = text
 
 
-def new_figure(
-    width_in: float, height_in: float, columns: int = 1, *, sharey: bool = False
-) -> tuple[Figure, list[Axes]]:
-    """A figure with axes side by side, in the report's style, without pyplot's global state."""
+def new_drawing(
+    size_in: tuple[float, float], *, panels: int = 1, key: str, title: str, alt: str, caption: str
+) -> tuple[Drawing, list[Axes]]:
+    """A drawing (width, height) and its axes side by side, which share the axis of errors.
+
+    It has the report's style and does not use pyplot's global state.
+    """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        figure = Figure(figsize=size_in, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, columns, sharey=sharey, squeeze=False)
+        axes = figure.subplots(1, panels, sharey=panels > 1, squeeze=False)
     for ground in (figure, *axes[0]):
         ground.patch.set_gid(_GROUND)
-    return figure, list(axes[0])
+    drawing = Drawing(key=key, title=title, alt=alt, caption=caption, figure=figure)
+    return drawing, list(axes[0])
+
+
+def series(position: int) -> str:
+    """The colour of a series; they repeat after six."""
+    return SERIES[position % len(SERIES)]
 
 
 def slug(*parts: str) -> str:

@@ -6,11 +6,11 @@ dashed.
 
 import re
 from itertools import groupby
+from typing import Any
 
-from analysis.figures.canvas import INK, SERIES, Drawing, new_figure, slug
+from analysis.figures.canvas import INK, MARKS, Drawing, new_drawing, series, slug
 from analysis.lowshot import LabelCurve, LowShot
 
-_MARKS = "osD^vP"
 _MODE = re.compile(r" \((?:un)?frozen[^()]*\)$")
 
 
@@ -22,37 +22,33 @@ def low_shot_drawings(results: LowShot) -> list[Drawing]:
 
 def _drawing(curves: list[LabelCurve]) -> Drawing:
     key, study = curves[0].key, curves[0].study
-    figure, (axes,) = new_figure(6.8, 4.6)
-    names = [curve.title.removeprefix("+ ") for curve in curves]
-    drawing = Drawing(
+    drawing, (axes,) = new_drawing(
+        (6.8, 4.6),
         key=f"lowshot_{slug(study.name, key.encoder, key.fit, key.evaluate)}",
         title=f"Few labels: {key.encoder}, fitted to {key.fit}, evaluated on {key.evaluate}",
         alt="Line chart of the median error over the share of the labels; "
         + "; ".join(
-            f"{name}: "
+            f"{curve.model}: "
             + ", ".join(f"{p.setting.score:.2f} cm at {p.fraction:.0%}" for p in curve.points)
-            for name, curve in zip(names, curves, strict=True)
+            for curve in curves
         ),
         caption=f"Median error (cm), mean over seeds, against the share of the labels of "
         f"{key.fit} in the fit; bars: 95% interval over validation poses and, where rows were "
         f"repeated, seeds. {study.summary}",
-        figure=figure,
     )
-    pretrained = [_MODE.sub("", name) for name in names]
-    both = zip(pretrained, curves, strict=True)
-    series = list(dict.fromkeys(title for title, curve in both if not curve.from_random))
-    for position, (name, curve) in enumerate(zip(names, curves, strict=True)):
-        style = -1 if curve.from_random else series.index(pretrained[position])
-        colour = INK if style < 0 else SERIES[style % len(SERIES)]
+    pretrained = [_MODE.sub("", curve.model) for curve in curves if not curve.from_random]
+    styles = {name: style for style, name in enumerate(dict.fromkeys(pretrained))}
+    for position, curve in enumerate(curves):
+        style = -1 if curve.from_random else styles[_MODE.sub("", curve.model)]
+        colour = INK if style < 0 else series(style)
         nudge = 1.04 ** (position - (len(curves) - 1) / 2)  # keeps the bars side by side
         x = [point.fraction * nudge for point in curve.points]
         y = [point.setting.score for point in curve.points]
-        dashes, mark = "--" if curve.frozen else "-", _MARKS[style % len(_MARKS)]
-        axes.plot(
-            x, y, dashes, color=colour, linewidth=1.5, marker=mark, markersize=4.5, label=name
-        )
+        dashes, mark = "--" if curve.frozen else "-", MARKS[style % len(MARKS)]
+        look: Any = {"linewidth": 1.5, "marker": mark, "markersize": 4.5, "label": curve.model}
+        axes.plot(x, y, dashes, color=colour, **look)
         for at, value, point in zip(x, y, curve.points, strict=True):
-            text = f"{name}, {point.fraction:.0%} of the labels: {value:.2f} cm"
+            text = f"{curve.model}, {point.fraction:.0%} of the labels: {value:.2f} cm"
             if point.interval is not None:
                 low, high = point.interval.low, point.interval.high
                 axes.vlines(at, low, high, color=colour, linewidth=1.2)
@@ -65,12 +61,6 @@ def _drawing(curves: list[LabelCurve]) -> Drawing:
     axes.minorticks_off()
     axes.set_xlabel("share of the labels")
     axes.set_ylabel("median PJE (cm)")
-    figure.legend(
-        fontsize=8,
-        frameon=False,
-        labelcolor=INK,
-        loc="outside lower center",
-        ncols=2,
-        handlelength=3.2,
-    )
+    legend: Any = {"fontsize": 8, "frameon": False, "labelcolor": INK, "handlelength": 3.2}
+    drawing.figure.legend(loc="outside lower center", ncols=2, **legend)
     return drawing

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.efficiency import Efficiency
-from analysis.figures.canvas import GRID, INK, MUTED, SERIES, Drawing, new_figure, slug
+from analysis.figures.canvas import GRID, INK, MUTED, Drawing, new_drawing, series, slug
 from analysis.sampling import Sampling
 
 _PANELS = 3
@@ -21,8 +21,8 @@ def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Dra
     searches = [s for s in searches if any(best is not None for best in s.best_cm)]
     if not searches:
         return None
-    figure, (axes,) = new_figure(6.4, 3.6)
-    drawing = Drawing(
+    drawing, (axes,) = new_drawing(
+        (6.4, 3.6),
         key="efficiency" + (f"_{position + 1}" if position else ""),
         title="Best so far against encoder steps",
         alt="Line chart of the best median error so far; "
@@ -31,16 +31,14 @@ def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Dra
         ),
         caption="Lowest median error (cm) of the trials finished so far, against encoder steps "
         "summed over all trials, including pruned and failed ones. A dot marks every improvement.",
-        figure=figure,
     )
     for line, item in enumerate(searches):
-        colour = SERIES[line % len(SERIES)]
+        colour = series(line)
+        points = zip(item.steps, item.best_cm, item.names, (None, *item.best_cm), strict=False)
         improvements = [
             (done, best, name)
-            for i, (done, best, name) in enumerate(
-                zip(item.steps, item.best_cm, item.names, strict=True)
-            )
-            if best is not None and (i == 0 or best != item.best_cm[i - 1])
+            for done, best, name, before in points
+            if best is not None and best != before
         ]
         x = [done for done, _, _ in improvements] + [item.steps[-1]]
         y = [best for _, best, _ in improvements]
@@ -62,8 +60,9 @@ def dependence_drawing(sampling: Sampling) -> Drawing | None:
     curves = sampling.curves[:_PANELS]
     if not curves:
         return None
-    figure, panels = new_figure(0.6 + 2.6 * len(curves), 3.0, len(curves), sharey=True)
-    drawing = Drawing(
+    drawing, panels = new_drawing(
+        (0.6 + 2.6 * len(curves), 3.0),
+        panels=len(curves),
         key=f"dependence_{slug(sampling.study.name)}",
         title=f"{sampling.study.name}: dependence of the error on each number",
         alt="; ".join(
@@ -74,10 +73,9 @@ def dependence_drawing(sampling: Sampling) -> Drawing | None:
         caption="Partial dependence: predicted median error with all other parameters as in the "
         "trials; band: 10th to 90th percentile of the forest's trees; ticks below: values of the "
         f"trials. The {len(curves)} most important numbers.",
-        figure=figure,
     )
     for position, (curve, axes) in enumerate(zip(curves, panels, strict=True)):
-        colour = SERIES[position % len(SERIES)]
+        colour = series(position)
         axes.fill_between(curve.x, curve.low_cm, curve.high_cm, color=colour, alpha=0.18, lw=0)
         axes.plot(curve.x, curve.mean_cm, color=colour, linewidth=1.8)
         tried = curve.parameter.values[:: max(1, len(curve.parameter.values) // 150)]

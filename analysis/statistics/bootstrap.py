@@ -21,15 +21,21 @@ _CHUNK = 1_000_000  # weights in memory at a time: 4 MB, which fit a cache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A 95% interval."""
+    """A 95% interval, and its sources of variation: `"poses and seeds"`, `"poses"`, `"seeds"`."""
 
     low: float
     high: float
+    sources: str = ""
 
     @property
     def excludes_zero(self) -> bool:
         """Whether both ends have the same sign."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def decides(self) -> bool:
+        """Whether it includes the spread between seeds and excludes zero."""
+        return self.excludes_zero and "seeds" in self.sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +65,10 @@ class PoseErrors:
         return medians
 
 
-def interval(draws: FloatArray) -> Interval:
-    """Percentile interval of bootstrap draws."""
+def interval(draws: FloatArray, sources: str = "") -> Interval:
+    """Percentile interval of bootstrap draws, which vary by the sources."""
     low, high = np.percentile(draws, (2.5, 97.5))
-    return Interval(low=float(low), high=float(high))
+    return Interval(low=float(low), high=float(high), sources=sources)
 
 
 def pose_counts(poses: int, draws: int, generator: np.random.Generator) -> IntArray:

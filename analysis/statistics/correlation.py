@@ -5,19 +5,16 @@ objectives they may not, or the other way round (Simpson's paradox): `spearman_w
 differences between strata.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from analysis.statistics.bootstrap import Interval
+from analysis.statistics.bootstrap import FloatArray, IntArray, Interval
 
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 Scores = Callable[[FloatArray], FloatArray]
 """From (..., n) values to (..., width) scores about zero, whose cosine is the correlation."""
 
@@ -63,9 +60,8 @@ def kendall(x: Sequence[float], y: Sequence[float], generator: np.random.Generat
     """Kendall's τ-b: (concordant - discordant) / sqrt(untied pairs in x · untied pairs in y)."""
     first, second = np.triu_indices(len(x), k=1)
 
-    def signs(values: FloatArray) -> FloatArray:  # 0 for a tie: out of numerator and norm
-        result: FloatArray = np.sign(values[..., first] - values[..., second])
-        return result
+    def signs(values: FloatArray) -> Any:  # 0 for a tie: out of numerator and norm
+        return np.sign(values[..., first] - values[..., second])
 
     return _correlate(signs, x, y, [slice(0, len(x))], generator)
 
@@ -86,13 +82,11 @@ def spearman_within(
         members.setdefault(stratum, []).append(index)
     groups = [indices for indices in members.values() if len(indices) > 1]
     order = [index for indices in groups for index in indices]
-    stops = np.cumsum([len(indices) for indices in groups])
-    blocks = [slice(s - len(group), s) for s, group in zip(stops, groups, strict=True)]
+    sizes = [len(indices) for indices in groups]
+    blocks = [slice(stop - n, stop) for stop, n in zip(np.cumsum(sizes), sizes, strict=True)]
 
-    def scores(values: FloatArray) -> FloatArray:
-        sizes = np.repeat(list(map(len, groups)), list(map(len, groups)))
-        result: FloatArray = _centred_ranks(values, blocks) / sizes
-        return result
+    def scores(values: FloatArray) -> Any:
+        return _centred_ranks(values, blocks) / np.repeat(sizes, sizes)
 
     x, y = [x[index] for index in order], [y[index] for index in order]
     return _correlate(scores, x, y, blocks, generator, stratified=True)
@@ -104,10 +98,9 @@ def _centred_ranks(values: FloatArray, blocks: Sequence[slice]) -> FloatArray:
     return np.concatenate(parts, axis=-1)
 
 
-def _cosine(a: FloatArray, b: FloatArray) -> FloatArray:
+def _cosine(a: FloatArray, b: FloatArray) -> Any:
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio: FloatArray = (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
-    return ratio
+        return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
 
 
 def _correlate(
@@ -128,8 +121,8 @@ def _correlate(
     # `scipy.stats.permutation_test` draws other orders, so the published p-values would change.
     exact = n <= _EXACT and not stratified
     extreme = total = 0
-    draw = _orders_within if stratified else _random_orders
-    for orders in _all_orders(n) if exact else draw(blocks, len(first), generator):
+    every: Iterable[IntArray] = [np.array(list(permutations(range(n))))] if exact else ()
+    for orders in every or _orders(blocks, len(first), generator, stratified=stratified):
         permuted = _cosine(first, scores(b[orders]))  # (batch,)
         extreme += int((np.abs(permuted) >= abs(value) - 1e-12).sum())
         total += len(orders)
@@ -156,25 +149,16 @@ def _interval(
     return Interval(low=float(low), high=float(high))
 
 
-def _all_orders(n: int) -> Iterator[IntArray]:
-    yield np.array(list(permutations(range(n))))
-
-
-def _random_orders(
-    blocks: Sequence[slice], width: int, generator: np.random.Generator
+def _orders(
+    blocks: Sequence[slice], width: int, generator: np.random.Generator, *, stratified: bool
 ) -> Iterator[IntArray]:
-    """(batch, n) random orders of the pairs."""
+    """(batch, n) random orders of the pairs, within each block if `stratified`."""
     for count in _batches(_ORDERS, width):
-        yield np.argsort(generator.random((count, blocks[-1].stop)), axis=1)
-
-
-def _orders_within(
-    blocks: Sequence[slice], width: int, generator: np.random.Generator
-) -> Iterator[IntArray]:
-    """(batch, n) random orders of the pairs of each block, the blocks staying where they are."""
-    for count in _batches(_ORDERS, width):
-        parts = [np.tile(np.arange(k.start, k.stop), (count, 1)) for k in blocks]
-        yield np.concatenate([generator.permuted(part, axis=1) for part in parts], axis=1)
+        if stratified:
+            parts = [np.tile(np.arange(k.start, k.stop), (count, 1)) for k in blocks]
+            yield np.concatenate([generator.permuted(part, axis=1) for part in parts], axis=1)
+        else:
+            yield np.argsort(generator.random((count, blocks[-1].stop)), axis=1)
 
 
 def _batches(total: int, width: int) -> list[int]:

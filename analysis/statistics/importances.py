@@ -1,12 +1,10 @@
 """fANOVA importances, by Optuna's evaluator, and partial dependence, by scikit-learn's forest."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from analysis.statistics.bootstrap import FloatArray
 
 _TREES = 64
 _DEPTH = 64  # Optuna's

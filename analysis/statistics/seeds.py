@@ -3,12 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from analysis.statistics.bootstrap import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +49,8 @@ class Spread:
         sqrt(seeds), they are draws of the mean of that cell, and a difference of two cells follows
         Student's t exactly.
         """
-        scales: FloatArray = self.sd * np.sqrt(
-            self.freedom / generator.chisquare(self.freedom, size=count)
-        )
-        return scales
+        ratio: FloatArray = self.freedom / generator.chisquare(self.freedom, size=count)
+        return self.sd * np.sqrt(ratio)
 
 
 def pooled_spread(groups: Iterable[Sequence[float]]) -> Spread | None:

@@ -10,10 +10,6 @@ from itertools import combinations
 from math import comb
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.floating[Any]]
 Game = Mapping[frozenset[str], Any]
 """Coalition to its value: a number or an array of bootstrap draws."""
 

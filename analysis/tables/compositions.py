@@ -1,74 +1,68 @@
-"""Tables 1 and 5: errors of the augmentation compositions, ours beside the published."""
+"""Tables 1 and 5 and figure 3 as numbers: errors of the compositions, ours and published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from analysis.grid import Cell, Grid, GridColumn
-from analysis.notation import PAPER_ROWS, is_assignment, objective_base, objective_title
-from analysis.published import COMPOSITIONS
-from analysis.tables.model import ONE_SEED, Column, Entry, Table, number, one_section, result
+from analysis.grid import NOT_RUN, Cell, Grid, GridColumn
+from analysis.notation import PAPER_ROWS, TOKENS, is_assignment, objective_title, plural
+from analysis.published import COMPOSITIONS, Published
+from analysis.tables.model import ONE_SEED, Column, Entry, Table, columns, number, result, section
 
-METRICS = (("MPJE", "mpjpe_cm"), ("median PJE", "median_pje_cm"))
+METRICS = ("mpjpe_cm", "median_pje_cm")
+_NAMES = ("MPJE", "median PJE")
+_OURS = tuple(f"{name} (cm) ↓" for name in _NAMES)
+
+_REGRESSABLE = frozenset({"T", "CJ", "S", "Ro"})
+"""Tokens with parameters that the relative objective can predict."""
 
 
-def run_caption(grid: Grid, columns: Sequence[GridColumn]) -> str:
+def cell_state(column: GridColumn, token: str, cell: Cell) -> str:
+    """The cell's state; `"not regressable"` where the relative objective cannot be run."""
+    impossible = column.base == "relative" and token not in _REGRESSABLE
+    return "not regressable" if impossible and cell.state == "not run" else cell.state
+
+
+def run_caption(grid: Grid, tried: Sequence[GridColumn]) -> str:
     """Caption of the composition tables: fidelity, n, seeds, meaning of the marks."""
     sentences = []
-    for study in {column.study.name: column.study for column in columns}.values():
-        members = [column for column in columns if column.study is study]
+    for study in {column.study.name: column.study for column in tried}.values():
+        members = [column for column in tried if column.study is study]
         cells = [grid.cell(column, label) for column in members for label in grid.compositions]
-        seeds = sorted({cell.best.seeds for cell in cells if cell.best})
-        finished = sum(cell.best.seeds for cell in cells if cell.best)
+        best = [cell.best for cell in cells if cell.best]
+        seeds = sorted({setting.seeds for setting in best})
         data = study.section("data")
-        images = data.get("images_val")
         parts = [study.title]
         if data.get("name"):
             parts.append(f"data {data['name']}")
-        if isinstance(images, int):
+        if isinstance(images := data.get("images_val"), int):
             parts.append(f"evaluated on {images:,} validation images")
-        runs = f"{finished} finished run{'s' if finished != 1 else ''}"
+        parts.append(plural(sum(setting.seeds for setting in best), "finished run"))
         if seeds:
-            spread = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-            runs += f", {spread} seed{'s' if seeds[-1] != 1 else ''} a cell"
-        parts.append(runs)
-        repeated = sum(cell.best.first.stage > 1 for cell in cells if cell.best)
-        if repeated:
+            spread = f"{seeds[0]} to " if len(seeds) > 1 else ""
+            parts[-1] += f", {spread}{plural(seeds[-1], 'seed')} a cell"
+        if repeated := sum(setting.first.stage > 1 for setting in best):
             parts.append(
-                f"{repeated} cell{'s' if repeated != 1 else ''} from the second stage only, whose "
-                "seeds were not used for the selection; the others from the search"
+                f"{plural(repeated, 'cell')} from the second stage only, whose seeds were not "
+                "used for the selection; the others from the search"
             )
         if any(cell.settings > 1 for cell in cells):
             parts.append("each cell shows the best of several configurations (selection bias)")
         sentences.append("; ".join(parts) + ".")
     if not sentences:
         return "Nothing has been run yet."
-    if any(is_assignment(label) for column in columns for label in grid.rows(column)):
+    if any(is_assignment(label) for column in tried for label in grid.rows(column)):
         sentences.append(
             "The letter after a colon is the objective assigned to the augmentation: "
             "c contrastive, r relative, e equivariant."
         )
     sentences.append(f"Mean ± standard deviation over seeds; {ONE_SEED} one seed only.")
-    if any(_has_published(column.variant) for column in columns):
+    if any(column.published for column in tried):
         sentences.append("Published: table 5 of the paper (FreiHAND, ResNet-18).")
     return " ".join(sentences)
 
 
-def _ours(cell: Cell | None, metric: str, *, best: bool) -> Entry:
-    if cell is None:
-        return result(None, "not run")
-    return result(cell.best.summary(metric) if cell.best else None, cell.state, best=best)
-
-
-def _columns(title: str, *, published: bool) -> list[Column]:
-    columns = []
-    for name, _ in METRICS:
-        columns.append(Column(name=name, group=title, unit="cm", better="↓"))
-        if published:
-            columns.append(Column(name=f"{name}, published", group=title, unit="cm"))
-    return columns
-
-
-def _has_published(variant: str) -> bool:
-    return any(objective == objective_base(variant) for objective, _ in COMPOSITIONS)
+def _printed(published: Mapping[str, Published], label: str) -> list[Entry]:
+    """The published values of a composition, in the order of `METRICS`."""
+    return [number(getattr(published.get(label), metric, None)) for metric in METRICS]
 
 
 def composition_tables(grid: Grid) -> tuple[Table, ...]:
@@ -78,55 +72,46 @@ def composition_tables(grid: Grid) -> tuple[Table, ...]:
     objectives as not run.
     """
     assigning = [column for column in grid.columns if grid.assigns(column)]
-    result = []
+    tables = []
     if grid.plain or not assigning:
         title = "Table 5: hand pose error of each augmentation composition"
-        result.append(_table(grid, grid.plain, "table5_compositions", title, "Augmentation"))
+        tables.append(_table(grid, grid.plain, "table5_compositions", title, "*Augmentation"))
     if assigning:
         title = "Hand pose error with one objective assigned to each augmentation"
-        result.append(_table(grid, assigning, "assignments", title, "Assignment"))
-    return tuple(result)
+        tables.append(_table(grid, assigning, "assignments", title, "*Assignment"))
+    return tuple(tables)
 
 
 def _table(grid: Grid, tried: Sequence[GridColumn], key: str, title: str, first: str) -> Table:
-    headed: list[tuple[GridColumn | None, str, str]] = [
-        (column, column.variant, column.title) for column in tried
+    headed: list[tuple[GridColumn | None, str, Mapping[str, Published]]] = [
+        (column, column.title, column.published) for column in tried
     ]
     if not headed:
-        objectives = dict.fromkeys(objective for objective, _ in COMPOSITIONS)
-        headed = [(None, objective, objective_title(objective)) for objective in objectives]
-    columns = [Column(name=first, numeric=False)]
-    for _, variant, name in headed:
-        columns += _columns(name, published=_has_published(variant))
+        headed = [(None, objective_title(name), rows) for name, rows in COMPOSITIONS.items()]
+    heads: list[Column] = [*columns(first)]
+    for _, name, published in headed:
+        for metric in _NAMES:
+            heads += columns(f"{metric} (cm) ↓", group=name)
+            heads += columns(f"{metric}, published (cm)", group=name) if published else ()
     best = {column.key: (grid.best(column) or ("",))[0] for column in tried}
     labels = {label for column in tried for label in grid.rows(column)} or set(PAPER_ROWS)
     rows = []
-    for label in grid.compositions:
-        if label not in labels:
-            continue
+    for label in (label for label in grid.compositions if label in labels):
         row = [Entry(text=label)]
-        for column, variant, _ in headed:
-            cell = grid.cell(column, label) if column else None
-            printed = COMPOSITIONS.get((objective_base(variant), label))
-            for _, metric in METRICS:
-                row.append(
-                    _ours(cell, metric, best=column is not None and best[column.key] == label)
-                )
-                if _has_published(variant):
-                    row.append(number(getattr(printed, metric) if printed else None))
+        for column, _, published in headed:
+            cell = grid.cell(column, label) if column else NOT_RUN
+            is_best = column is not None and best[column.key] == label
+            for metric, printed in zip(METRICS, _printed(published, label), strict=True):
+                row.append(result(cell.summary(metric), cell.state, best=is_best))
+                row += [printed] if published else []
         rows.append(row)
     return Table(
         key=key,
         title=title,
-        columns=tuple(columns),
-        sections=one_section(rows),
+        columns=tuple(heads),
+        sections=(section(rows),),
         caption=run_caption(grid, tried),
     )
-
-
-def _published_best(objective: str) -> str:
-    rows = {label: value for (name, label), value in COMPOSITIONS.items() if name == objective}
-    return min(rows, key=lambda label: rows[label].median_pje_cm, default="")
 
 
 def best_table(grid: Grid) -> Table:
@@ -134,10 +119,8 @@ def best_table(grid: Grid) -> Table:
     rows = []
     for column in grid.columns:
         best = grid.best(column)
-        base = objective_base(column.variant)
-        label = _published_best(base)
-        printed = COMPOSITIONS.get((base, label))
-        summaries = [best[1].summary(metric) if best else None for _, metric in METRICS]
+        published = column.published
+        label = min(published, key=lambda name: published[name].median_pje_cm, default="")
         finished = grid.finished(column)
         tried = len(finished) if grid.assigns(column) else len(set(finished) & set(PAPER_ROWS))
         count = str(tried) if grid.assigns(column) else f"{tried} of {len(PAPER_ROWS)}"
@@ -146,23 +129,44 @@ def best_table(grid: Grid) -> Table:
             [
                 Entry(text=column.title),
                 Entry(text=best[0] if best else "not run", absent=best is None),
-                *(result(summary, state) for summary in summaries),
+                *(result(best[1].summary(m) if best else None, state) for m in METRICS),
                 Entry(text=count, value=tried),
                 Entry(text=label or "–", absent=not label),
-                *(number(getattr(printed, metric) if printed else None) for _, metric in METRICS),
+                *_printed(published, label),
             ]
         )
     return Table(
         key="table1_best",
         title="Table 1: the best augmentation composition of each objective",
         columns=(
-            Column(name="Objective", numeric=False),
-            Column(name="Best composition", numeric=False),
-            *(Column(name=name, unit="cm", better="↓") for name, _ in METRICS),
-            Column(name="Compositions run"),
-            Column(name="Best composition", group="Published", numeric=False),
-            *(Column(name=name, group="Published", unit="cm") for name, _ in METRICS),
+            *columns("*Objective", "*Best composition", *_OURS, "Compositions run"),
+            *columns("*Best composition", *(f"{n} (cm)" for n in _NAMES), group="Published"),
         ),
-        sections=one_section(rows),
+        sections=(section(rows),),
         caption=run_caption(grid, grid.columns),
+    )
+
+
+def ablation_table(grid: Grid) -> Table:
+    """Figure 3: all single augmentations of the project, run or not, without assignments."""
+    tried = {label for _, label in grid.cells if not is_assignment(label)}
+    singles = sorted(label for label in tried if "+" not in label and "/" not in label)
+    names = {token: name.replace("_", " ") for name, token in TOKENS.items()}
+    rows = []
+    for label in [*names, *(label for label in singles if label not in names)]:
+        row = [Entry(text=f"{names.get(label, label)} ({label})")]
+        for column in grid.plain:
+            cell = grid.cell(column, label)
+            state = cell_state(column, label, cell)
+            row += [result(cell.summary(metric), state) for metric in METRICS]
+            row.append(_printed(column.published, label)[1])
+        rows.append(row)
+    heads = [columns(*_OURS, "median, published (cm)", group=c.title) for c in grid.plain]
+    return Table(
+        key="figure3_single",
+        title="Figure 3 as numbers: each augmentation alone",
+        columns=(*columns("*Augmentation"), *(column for head in heads for column in head)),
+        sections=(section(rows),),
+        caption=run_caption(grid, grid.plain)
+        + " The paper's figure 3 prints no numbers; four of its bars are rows of its table 5.",
     )

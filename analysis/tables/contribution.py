@@ -1,30 +1,30 @@
-"""Shapley values and interactions of the augmentations."""
+"""Shapley values and interactions of the augmentations; diagnostics against the error."""
 
 from collections.abc import Iterable, Sequence
 
 from analysis.contribution import Contribution, Effect
-from analysis.tables.model import Column, Entry, Section, Table, signed, span
+from analysis.hypothesis import ALL, WITHIN, Link
+from analysis.notation import objective_title
+from analysis.tables.model import (
+    Entry,
+    Table,
+    columns,
+    number,
+    p_value,
+    section,
+    signed,
+    span,
+    texts,
+)
+
+_HEADINGS = ("ours (cm) ↓", "95% interval (cm)", "published (cm)")
 
 
-def _rows(effects: Sequence[Effect]) -> tuple[tuple[Entry, ...], ...]:
-    return tuple(
-        (
-            Entry(text=effect.name),
-            signed(effect.value_cm),
-            span(effect.interval),
-            signed(effect.published_cm, absent="–"),
-        )
-        for effect in effects
-    )
-
-
-def _columns(first: str) -> tuple[Column, ...]:
-    return (
-        Column(name=first, numeric=False),
-        Column(name="ours", unit="cm", better="↓"),
-        Column(name="95% interval", unit="cm"),
-        Column(name="published", unit="cm"),
-    )
+def _rows(effects: Sequence[Effect]) -> list[tuple[Entry, ...]]:
+    return [
+        (*texts(e.name), signed(e.value_cm), span(e.interval), signed(e.published_cm, absent="–"))
+        for e in effects
+    ]
 
 
 def shapley_table(contributions: Iterable[Contribution]) -> Table:
@@ -32,10 +32,8 @@ def shapley_table(contributions: Iterable[Contribution]) -> Table:
     return Table(
         key="shapley",
         title="Contribution of each augmentation",
-        columns=_columns("Augmentation"),
-        sections=tuple(
-            Section(title=c.column.title, rows=_rows(c.shapley)) for c in contributions
-        ),
+        columns=columns("*Augmentation", *_HEADINGS),
+        sections=tuple(section(_rows(c.shapley), c.column.title) for c in contributions),
         caption="Exact Shapley values of the full factorial, in cm of median error: a negative "
         "value lowers the error. The empty composition is not run, so the values are centred: "
         "they sum to zero, and only their differences have a meaning. Published: the same, "
@@ -48,9 +46,37 @@ def interaction_table(contributions: Iterable[Contribution]) -> Table:
     return Table(
         key="interactions",
         title="Interactions of two augmentations",
-        columns=_columns("Pair"),
-        sections=tuple(Section(title=c.column.title, rows=_rows(c.pairs)) for c in contributions),
+        columns=columns("*Pair", *_HEADINGS),
+        sections=tuple(section(_rows(c.pairs), c.column.title) for c in contributions),
         caption="Shapley interaction index, in cm of median error, over contexts with at least "
         "one other augmentation: negative means that both together lower the error by more than "
         "the sum of their single effects.",
+    )
+
+
+def link_table(links: Iterable[Link]) -> Table:
+    """Rank correlation of each diagnostic with the probe's median error."""
+    rows = [
+        (
+            *texts(link.diagnostic),
+            *texts(link.scope if link.scope in (ALL, WITHIN) else objective_title(link.scope)),
+            number(link.correlation.n, 0),
+            signed(link.correlation.value),
+            span(link.correlation.interval),
+            p_value(link.correlation.p),
+        )
+        for link in links
+    ]
+    return Table(
+        key="diagnostics",
+        title="Do the features' diagnostics predict the error?",
+        columns=columns("*Diagnostic", "*Among", "n", "Spearman ρ", "95% interval", "p"),
+        sections=(section(rows),),
+        caption="Rank correlation with the median error of the probe over n configurations (means "
+        "over seeds): negative means that a higher diagnostic goes with a lower error. Each "
+        "diagnostic is the mean over the recorded geometric augmentations, with an R² below 0 "
+        "counted as 0. Within the objectives: ranks are taken inside each objective, so "
+        "differences between objectives do not count. p: two-sided permutation test, not "
+        "corrected for the number of tests. This is an association: the composition may change "
+        "both.",
     )

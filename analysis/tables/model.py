@@ -1,6 +1,7 @@
 """A table: columns with units, sections of rows, a caption. `render` writes it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -31,9 +32,7 @@ class Column:
     @property
     def heading(self) -> str:
         """Name, unit and direction, as in `"MPJE (cm) ↓"`."""
-        return " ".join(
-            part for part in (self.name, self.unit and f"({self.unit})", self.better) if part
-        )
+        return " ".join(filter(None, (self.name, self.unit and f"({self.unit})", self.better)))
 
     @property
     def full_heading(self) -> str:
@@ -51,7 +50,6 @@ class Entry:
         sd, n: Standard deviation over seeds and number of seeds, where the value is a mean.
         high: Upper end of a range, where the value is the lower end.
         best: Whether it is the best of its column.
-        href: Target of its link in the report.
         absent: Whether the text replaces a number.
     """
 
@@ -61,8 +59,10 @@ class Entry:
     n: int | None = None
     high: float | None = None
     best: bool = False
-    href: str = ""
     absent: bool = False
+
+
+UNKNOWN = Entry(text="n/a", absent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +92,12 @@ class Table:
     caption: str
 
     def __post_init__(self) -> None:
-        for section in self.sections:
-            for row in section.rows:
-                if len(row) != len(self.columns):
-                    raise ConfigError(
-                        f"rows of table {self.key} must have {len(self.columns)} entries, "
-                        f"but got {len(row)}"
-                    )
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ConfigError(
+                    f"rows of table {self.key} must have {len(self.columns)} entries, "
+                    f"but got {len(row)}"
+                )
 
     @property
     def rows(self) -> tuple[tuple[Entry, ...], ...]:
@@ -112,9 +111,26 @@ class Table:
         return tuple((title, len(list(members))) for title, members in runs)
 
 
-def one_section(rows: Sequence[Sequence[Entry]]) -> tuple[Section, ...]:
-    """Rows without a heading."""
-    return (Section(rows=tuple(tuple(row) for row in rows)),)
+_HEADING = re.compile(r"(\*?)(.+?)(?: \(([^()]+)\))?(?: ([↓↑]))?")  # mark, name, unit, better
+
+
+def columns(*headings: str, group: str = "") -> tuple[Column, ...]:
+    """Columns from their headings as printed; a column of texts has a star before its name.
+
+    Example:
+        >>> [column.unit for column in columns("*Model", "error (cm) ↓", "P(best)")]
+        ['', 'cm', '']
+    """
+    parts = [match.groups("") for heading in headings if (match := _HEADING.fullmatch(heading))]
+    return tuple(
+        Column(name=name, group=group, unit=unit, better=better, numeric=not text)
+        for text, name, unit, better in parts
+    )
+
+
+def section(rows: Iterable[Sequence[Entry]], title: str = "") -> Section:
+    """Rows under one heading ("" for none)."""
+    return Section(title=title, rows=tuple(map(tuple, rows)))
 
 
 def number(value: float | None, digits: int = 2, *, absent: str = "–") -> Entry:
@@ -122,6 +138,11 @@ def number(value: float | None, digits: int = 2, *, absent: str = "–") -> Entr
     if value is None:
         return Entry(text=absent, absent=True)
     return Entry(text=f"{value:.{digits}f}", value=value)
+
+
+def texts(*names: str) -> tuple[Entry, ...]:
+    """Texts side by side."""
+    return tuple(Entry(text=name) for name in names)
 
 
 def result(summary: Summary | None, state: str, digits: int = 2, *, best: bool = False) -> Entry:
@@ -148,7 +169,7 @@ def signed(value: float | None, digits: int = 2, *, absent: str = "n/a") -> Entr
 def span(interval: Interval | None, digits: int = 2) -> Entry:
     """An interval as `[1.20, 1.45]`; it sorts by its lower end."""
     if interval is None:
-        return Entry(text="n/a", absent=True)
+        return UNKNOWN
     text = f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]".replace("-", "−")
     return Entry(text=text, value=interval.low, high=interval.high)
 
@@ -156,5 +177,5 @@ def span(interval: Interval | None, digits: int = 2) -> Entry:
 def p_value(p: float | None) -> Entry:
     """A p-value to three digits, below 0.001 as a bound."""
     if p is None:
-        return Entry(text="n/a", absent=True)
+        return UNKNOWN
     return Entry(text="<0.001" if p < 0.001 else f"{p:.3f}", value=p)

@@ -1,21 +1,24 @@
-"""Rankings with uncertainty, differences between objectives, agreement with the paper."""
+"""Rankings with uncertainty, differences between objectives, the verdict, the paper's ranking."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.comparison import Agreement, Difference, RankedComposition
-from analysis.grid import GridColumn
+from analysis.grid import RANKED_BY, GridColumn
 from analysis.statistics import Correlation
 from analysis.tables.model import (
-    Column,
+    UNKNOWN,
     Entry,
-    Section,
     Table,
-    one_section,
+    columns,
+    number,
     p_value,
     result,
+    section,
     signed,
     span,
+    texts,
 )
+from analysis.verdict import Verdict
 
 INTERVALS = (
     "95% intervals: validation poses are drawn with replacement, the same draws for every "
@@ -23,33 +26,28 @@ INTERVALS = (
     "added. Without repeats of any composition of an objective, they include poses only. A test "
     "over poses compares these trained encoders, one over seeds compares the compositions."
 )
+_DIFFERENCE = ("difference (cm)", "95% interval (cm)")
+_TESTS = ("p over poses", "p over seeds")
 
 
 def ranking_table(rankings: Mapping[str, Sequence[RankedComposition]]) -> Table:
     """Compositions of every column, best first; `rankings` is by column title."""
-    sections = [
-        Section(
-            title=title if ranked else f"{title}: nothing has finished yet",
-            rows=tuple(_row(i, entry) for i, entry in enumerate(ranked, start=1)),
+    sections = tuple(
+        section(
+            (_row(i, entry) for i, entry in enumerate(ranked, start=1)),
+            title if ranked else f"{title}: nothing has finished yet",
         )
         for title, ranked in rankings.items()
-    ]
+    )
     return Table(
         key="ranking",
         title="Ranking of the compositions, with its uncertainty",
         columns=(
-            Column(name="Composition", numeric=False),
-            Column(name="rank"),
-            Column(name="median PJE", unit="cm", better="↓"),
-            Column(name="95% interval", unit="cm"),
-            Column(name="P(best)"),
-            Column(name="95% of ranks"),
-            Column(name="difference", group="Behind the best", unit="cm"),
-            Column(name="95% interval", group="Behind the best", unit="cm"),
-            Column(name="p over poses", group="Behind the best"),
-            Column(name="p over seeds", group="Behind the best"),
+            *columns("*Composition", "rank", "median PJE (cm) ↓", "95% interval (cm)"),
+            *columns("P(best)", "95% of ranks"),
+            *columns(*_DIFFERENCE, *_TESTS, group="Behind the best"),
         ),
-        sections=tuple(sections),
+        sections=sections,
         caption=INTERVALS + " P(best): share of the draws in which the composition has the lowest "
         "error. p over poses: Wilcoxon's signed-rank test of the median errors per pose; p over "
         "seeds: Welch's t-test between seeds; both Holm-corrected over the compositions of an "
@@ -61,26 +59,27 @@ def ranking_table(rankings: Mapping[str, Sequence[RankedComposition]]) -> Table:
 
 def _row(position: int, ranked: RankedComposition) -> tuple[Entry, ...]:
     behind, rank = ranked.behind, ranked.rank
-    p_best = ranks = Entry(text="n/a", absent=True)
+    p_best = ranks = UNKNOWN
     if rank:
-        p_best = Entry(text=f"{rank.best:.2f}", value=rank.best)
+        p_best = number(rank.best)
         ranks = Entry(text=f"{rank.low} to {rank.high}", value=rank.low, high=rank.high)
-    differences = (Entry(text="–", absent=True),) * 4
-    if behind:
-        differences = (
-            signed(behind.value_cm),
-            span(behind.interval),
-            p_value(behind.p_poses),
-            p_value(behind.p_seeds),
-        )
     return (
         Entry(text=ranked.label),
-        Entry(text=str(position), value=position),
-        result(ranked.setting.summary("median_pje_cm"), "finished", best=behind is None),
+        number(position, 0),
+        result(ranked.setting.summary(RANKED_BY), "finished", best=behind is None),
         span(ranked.interval),
         p_best,
         ranks,
-        *differences,
+        *(_difference(behind) if behind else (number(None),) * 4),
+    )
+
+
+def _difference(difference: Difference) -> tuple[Entry, ...]:
+    return (
+        signed(difference.value_cm),
+        span(difference.interval),
+        p_value(difference.p_poses),
+        p_value(difference.p_seeds),
     )
 
 
@@ -88,72 +87,79 @@ def difference_table(
     pairs: Iterable[tuple[GridColumn, GridColumn, Sequence[Difference]]],
 ) -> Table:
     """First objective minus second, composition by composition."""
-    sections = [
-        Section(
-            title=f"{first.title} minus {second.title}",
-            rows=tuple(
-                (
-                    Entry(text=difference.label),
-                    signed(difference.value_cm),
-                    span(difference.interval),
-                    p_value(difference.p_poses),
-                    p_value(difference.p_seeds),
-                )
-                for difference in differences
-            ),
-        )
-        for first, second, differences in pairs
-    ]
+    sections = tuple(
+        section(((*texts(d.label), *_difference(d)) for d in rows), f"{a.title} minus {b.title}")
+        for a, b, rows in pairs
+    )
     return Table(
         key="objective_differences",
         title="Differences between objectives, composition by composition",
-        columns=(
-            Column(name="Composition", numeric=False),
-            Column(name="difference", unit="cm"),
-            Column(name="95% interval", unit="cm"),
-            Column(name="p over poses"),
-            Column(name="p over seeds"),
-        ),
-        sections=tuple(sections),
+        columns=columns("*Composition", *_DIFFERENCE, *_TESTS),
+        sections=sections,
         caption="Difference of the median errors; positive: the second objective has the lower "
         f"error. {INTERVALS} Tests as in the ranking, Holm-corrected over the compositions.",
     )
 
 
-def _correlation(correlation: Correlation) -> tuple[Entry, Entry, Entry]:
-    if correlation.value is None:
-        unknown = Entry(text="n/a", absent=True)
-        return unknown, unknown, unknown
-    return (
-        signed(correlation.value),
-        span(correlation.interval),
-        p_value(correlation.p),
+def verdict_table(verdicts: Iterable[Verdict]) -> Table:
+    """Relative minus contrastive, for each form of the relative targets."""
+    rows = [
+        (
+            *texts(f"{v.targets} ({v.study})", v.relative, v.contrastive),
+            signed(v.best.difference_cm),
+            span(v.best.interval),
+            signed(v.best.held_out_cm),
+            signed(v.mean_cm),
+            span(v.mean_interval),
+            Entry(text=f"{v.wins} of {v.shared}", value=v.wins),
+        )
+        for v in verdicts
+    ]
+    return Table(
+        key="verdict",
+        title="Contrastive against relative, by the form of the relative targets",
+        columns=(
+            *columns("*Relative targets"),
+            *columns("*relative", "*contrastive", group="Best composition"),
+            *columns(*_DIFFERENCE, "chosen by other seeds (cm)", group="Best against best"),
+            *columns(*_DIFFERENCE, group="Mean over compositions"),
+            *columns("contrastive lower in"),
+        ),
+        sections=(section(rows),),
+        caption="Relative minus contrastive, median error: positive means that contrastive has "
+        "the lower error. Intervals as in the ranking; they do not include the selection of the "
+        "best composition. Chosen by other seeds: the error at each seed of the composition that "
+        "is best on the other seeds, mean over seeds, which removes the selection bias. A winner "
+        "is named if the interval includes the spread between seeds and excludes zero, and this "
+        "difference has the same sign.",
     )
+
+
+def _correlation(correlation: Correlation) -> tuple[Entry, Entry, Entry]:
+    return signed(correlation.value), span(correlation.interval), p_value(correlation.p)
 
 
 def agreement_table(agreements: Iterable[Agreement]) -> Table:
     """Rank correlation of our medians with the published ones."""
     rows = [
-        [
+        (
             Entry(text=item.column.title),
-            Entry(text=str(item.spearman.n), value=item.spearman.n),
+            number(item.spearman.n, 0),
             *_correlation(item.spearman),
             *_correlation(item.kendall),
-        ]
+        )
         for item in agreements
     ]
-    columns = [Column(name="Objective", numeric=False), Column(name="compositions")]
-    for name in ("Spearman ρ", "Kendall τ-b"):
-        columns += [
-            Column(name="value", group=name),
-            Column(name="95% interval", group=name),
-            Column(name="p", group=name),
-        ]
+    values = ("value", "95% interval", "p")
     return Table(
         key="agreement",
         title="Agreement with the published ranking",
-        columns=tuple(columns),
-        sections=one_section(rows),
+        columns=(
+            *columns("*Objective", "compositions"),
+            *columns(*values, group="Spearman ρ"),
+            *columns(*values, group="Kendall τ-b"),
+        ),
+        sections=(section(rows),),
         caption="Rank correlation between our median errors and those of table 5, over the "
         "finished compositions. p: two-sided permutation test (9,999 random orders, all orders up "
         "to 7 compositions). Intervals: 2,000 bootstrap draws of the compositions.",

@@ -1,36 +1,32 @@
 """Trials by status, search efficiency, and importance of the hyperparameters."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from analysis.efficiency import Efficiency
 from analysis.grid import Grid
 from analysis.records import Study
 from analysis.sampling import Sampling
-from analysis.tables.model import Column, Entry, Section, Table, number, one_section
+from analysis.tables.model import Entry, Table, columns, number, section, texts
+
+_STATUSES = ("finished", "pruned", "failed")
 
 
 def coverage_table(grid: Grid, studies: Iterable[Study]) -> Table:
     """Number of finished, pruned and failed trials of each study and objective."""
     sections = []
     for study in studies:
-        rows = []
-        for column in grid.columns:
-            if column.study is not study:
-                continue
-            records = [r for r in study.records if r.variant == column.variant]
-            counts = [
-                sum(r.status == s for r in records) for s in ("finished", "pruned", "failed")
-            ]
-            rows.append((Entry(text=column.title), *(Entry(text=str(n), value=n) for n in counts)))
-        sections.append(Section(title=_progress_line(study), rows=tuple(rows)))
-    names = ("finished", "pruned", "failed")
+        counts = Counter[tuple[str, str]]((r.variant, r.status) for r in study.records)
+        rows = [
+            (*texts(column.title), *(number(counts[column.variant, s], 0) for s in _STATUSES))
+            for column in grid.columns
+            if column.study is study
+        ]
+        sections.append(section(rows, _progress_line(study)))
     return Table(
         key="coverage",
         title="Trials by status",
-        columns=(
-            Column(name="Objective", numeric=False),
-            *(Column(name=name, unit="trials") for name in names),
-        ),
+        columns=columns("*Objective", *(f"{status} (trials)" for status in _STATUSES)),
         sections=tuple(sections),
         caption="Failed and pruned trials are counted here and never part of a mean.",
     )
@@ -55,15 +51,13 @@ def efficiency_table(searches: Iterable[Efficiency], price_per_hour: float | Non
 
     Without a price there is no cost column.
     """
-    priced = price_per_hour is not None
     rows = []
     for item in searches:
         hours = None if item.total_s is None else item.total_s / 3600
         done = item.steps[-1] if item.steps else 0.0
         row = [
-            Entry(text=item.study.name),
-            Entry(text=item.sampler),
-            Entry(text=str(len(item.steps)), value=len(item.steps)),
+            *texts(item.study.name, item.sampler),
+            number(len(item.steps), 0),
             Entry(text=f"{done:,.0f}", value=done),
             number(item.best_cm[-1] if item.best_cm else None),
             _close(item.steps_to_close, done),
@@ -71,28 +65,25 @@ def efficiency_table(searches: Iterable[Efficiency], price_per_hour: float | Non
             number(None if item.goodput is None else 100 * item.goodput, 0),
         ]
         if price_per_hour is not None:
-            cost = None if hours is None else hours * price_per_hour
-            row.append(number(cost, absent="not recorded"))
+            price = None if hours is None else hours * price_per_hour
+            row.append(number(price, absent="not recorded"))
         rows.append(row)
-    columns = [
-        Column(name="Study", numeric=False),
-        Column(name="Sampler", numeric=False),
-        Column(name="trials", group="Search"),
-        Column(name="encoder steps", group="Search"),
-        Column(name="best median PJE", unit="cm", better="↓", group="Search"),
-        Column(name="steps to within 2%", group="Search", better="↓"),
-        Column(name="device hours", group="Cost"),
-        Column(name="time in the encoder", unit="%", better="↑", group="Cost"),
-    ]
+    search = ("trials", "encoder steps", "best median PJE (cm) ↓", "steps to within 2% ↓")
+    rate = "" if price_per_hour is None else f", at {price_per_hour:g} an hour"
+    cost = ("device hours", "time in the encoder (%) ↑", "cost")
     return Table(
         key="efficiency",
         title="Search efficiency of each study",
-        columns=(*columns, *([Column(name="cost", group="Cost")] if priced else [])),
-        sections=one_section(rows),
+        columns=(
+            *columns("*Study", "*Sampler"),
+            *columns(*search, group="Search"),
+            *columns(*(cost if price_per_hour is not None else cost[:2]), group="Cost"),
+        ),
+        sections=(section(rows),),
         caption="Best: the lowest error of a single trial, biased by selection. Within 2%: of the "
         "best of all studies here on the same data and fidelity; in brackets the share of the "
         "study's steps. Steps include those of pruned and failed trials. Device hours: sum of the "
-        "trials' wall times" + (f", at {price_per_hour:g} an hour." if priced else "."),
+        f"trials' wall times{rate}.",
     )
 
 
@@ -105,27 +96,19 @@ def _close(steps: float | None, done: float) -> Entry:
 def importance_table(samplings: Iterable[Sampling]) -> Table:
     """fANOVA: the share of the error's variance that each parameter explains alone."""
     sections = tuple(
-        Section(
-            title=f"{item.study.name}: {item.trials} finished trials",
-            rows=tuple(
-                (
-                    Entry(text=parameter.name),
-                    Entry(text=f"{100 * share:.1f}", value=100 * share),
-                    Entry(text=_range(parameter.values, parameter.choices)),
-                )
-                for parameter, share in item.importances
+        section(
+            (
+                (*texts(p.name), number(100 * share, 1), *texts(_range(p.values, p.choices)))
+                for p, share in item.importances
             ),
+            f"{item.study.name}: {item.trials} finished trials",
         )
         for item in samplings
     )
     return Table(
         key="importances",
         title="Importance of the parameters (fANOVA)",
-        columns=(
-            Column(name="Parameter", numeric=False),
-            Column(name="variance explained", unit="%"),
-            Column(name="tried", numeric=False),
-        ),
+        columns=columns("*Parameter", "variance explained (%)", "*tried"),
         sections=sections,
         caption="Share of the variance of the median error over the search space that the "
         "parameter explains alone (Hutter et al. 2014, Optuna's evaluator). The rest, up to 100%, "

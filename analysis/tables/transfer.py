@@ -5,7 +5,7 @@ from itertools import groupby
 
 from analysis.published import TRANSFER, TransferRow, TransferTable
 from analysis.records import Study
-from analysis.tables.model import ONE_SEED, Column, Entry, Section, Table, number, result
+from analysis.tables.model import ONE_SEED, Entry, Table, columns, number, result, section
 from analysis.transfer import MeasuredRow, TransferKey, encoder_name, measured_rows
 
 _TITLES = {
@@ -18,20 +18,20 @@ _TITLES = {
     9: "Table 9: InterHand2.6M, against other systems",
 }
 _NAMES = {
-    "mpjpe_cm": ("MPJE", "cm", "↓", 2),
-    "median_pje_cm": ("median PJE", "cm", "↓", 2),
+    "mpjpe_cm": ("MPJE", " (cm)", "↓", 2),
+    "median_pje_cm": ("median PJE", " (cm)", "↓", 2),
     "auc_50cm": ("AUC 0–50 cm", "", "↑", 3),
     "auc_5cm": ("AUC 0–5 cm", "", "↑", 3),
 }
-_PREFIXES = {"pa": "PA ", "ra": "RA "}
 
 
 def _column(metric: str) -> tuple[str, str, str, int]:
+    """Name, unit, direction and digits of a metric."""
     prefix, _, rest = metric.partition("_")
-    if prefix in _PREFIXES:
-        name, unit, better, digits = _NAMES[rest]
-        return _PREFIXES[prefix] + name, unit, better, digits
-    return _NAMES[metric]
+    if prefix not in ("pa", "ra"):
+        return _NAMES[metric]
+    name, unit, better, digits = _NAMES[rest]
+    return f"{prefix.upper()} {name}", unit, better, digits
 
 
 def transfer_tables(studies: Iterable[Study]) -> tuple[Table, ...]:
@@ -57,21 +57,20 @@ def _table(
     studies: Sequence[Study],
 ) -> Table:
     metrics = _metrics(halves)
-    columns = [Column(name="Model", numeric=False)]
+    heads = [*columns("*Model")]
     for metric in metrics:
         name, unit, better, _ = _column(metric)
-        columns.append(Column(name="ours", group=f"{name} {better}", unit=unit))
-        columns.append(Column(name="published", group=f"{name} {better}", unit=unit))
+        heads += columns(f"ours{unit}", f"published{unit}", group=f"{name} {better}")
     sections, used = [], []
     for half in halves:
         key = TransferKey(encoder=half.encoder, fit=half.fit, evaluate=half.evaluate)
         ours = runs.get(key, [])
         used += ours
-        sections.append(Section(title=half.heading, rows=tuple(_rows(half, ours, metrics))))
+        sections.append(section(_rows(half, ours, metrics), half.heading))
     return Table(
         key=f"table{table}_transfer",
         title=_TITLES[table],
-        columns=tuple(columns),
+        columns=tuple(heads),
         sections=tuple(sections),
         caption=_caption(used, studies),
     )

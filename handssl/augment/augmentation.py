@@ -72,13 +72,7 @@ class Augmentation(ABC):
         side_px: Float[Tensor, " batch"],
         source_px: int,
     ) -> dict[str, Tensor]:
-        """Parameters by name that depend on the view's crop too; none, unless overridden.
-
-        Args:
-            values: As `sample` returned them.
-            side_px: Side of the view's crop in source pixels.
-            source_px: Side of the source.
-        """
+        """Parameters by name that depend on the side of the view's crop in source pixels too."""
         return {}
 
 
@@ -122,11 +116,11 @@ class Regressable(ABC):
     neutral: ClassVar[tuple[float, ...]]
 
     @staticmethod
-    @abstractmethod
     def difference(
         values_i: Float[Tensor, "batch columns"], values_j: Float[Tensor, "batch columns"]
     ) -> Float[Tensor, "batch columns"]:
         """θ_ij = θ_j − θ_i of two views' parameters, column by column."""
+        return values_j - values_i
 
     @abstractmethod
     def difference_std(self) -> tuple[float, ...]:

@@ -94,13 +94,6 @@ class ColorJitter(Appearance, Regressable):
         torch.addcmul(summit, chroma, weight, value=-1, out=blue)
         return images.clamp_(0, 1)
 
-    @staticmethod
-    def difference(
-        values_i: Float[Tensor, "batch 4"], values_j: Float[Tensor, "batch 4"]
-    ) -> Float[Tensor, "batch 4"]:
-        """(h, s, α, β) of view j minus those of view i."""
-        return values_j - values_i
-
     def difference_std(self) -> tuple[float, ...]:
         """√2 · (high − low)/√12 per column."""
         return tuple((high - low) / math.sqrt(6) for low, high in self._ranges())

@@ -11,7 +11,7 @@ from handssl.augment.registry import (
     GEOMETRIC_ORDER,
     REGRESSABLE,
 )
-from handssl.errors import ConfigError
+from handssl.errors import ConfigError, require
 
 Assignment = Literal["contrastive", "relative", "equivariant"]
 
@@ -36,22 +36,21 @@ class Composition:
     shared_rows: int = 1
 
     def __post_init__(self) -> None:
-        if self.shared_rows < 1:
-            raise ConfigError(
-                f"shared_rows must be >= 1, but got shared_rows={self.shared_rows}; "
-                "1 shares nothing"
-            )
-        if len(self.objectives) != len(self.augmentations):
-            raise ConfigError(
-                "objectives must have one entry an augmentation, but got objectives="
-                f"{self.objectives}; use Composition.parse"
-            )
+        require(
+            self.shared_rows >= 1,
+            f"shared_rows must be >= 1, but got shared_rows={self.shared_rows}; 1 shares nothing",
+        )
+        require(
+            len(self.objectives) == len(self.augmentations),
+            "objectives must have one entry an augmentation, but got "
+            f"objectives={self.objectives}; use Composition.parse",
+        )
         for name in self.names:
-            if self.names.count(name) > 1:
-                raise ConfigError(
-                    f"composition must name each augmentation once, but got composition={self}; "
-                    f"drop one {name}"
-                )
+            require(
+                self.names.count(name) == 1,
+                f"composition must name each augmentation once, but got {'+'.join(self.names)}; "
+                f"drop one {name}",
+            )
         labels = list(AUGMENTATIONS)
         order = sorted(range(len(self.names)), key=lambda k: labels.index(self.names[k]))
         object.__setattr__(self, "augmentations", tuple(self.augmentations[k] for k in order))
@@ -78,11 +77,11 @@ class Composition:
             {'color_jitter': 'contrastive', 'rotate': 'relative'}
         """
         first, slash, second = text.partition("/")
-        if "/" in second:
-            raise ConfigError(
-                f'composition must have at most one "/", but got composition="{text}"; '
-                "a pair has two views"
-            )
+        require(
+            "/" not in second,
+            f'composition must have at most one "/", but got composition="{text}"; a pair has two '
+            "views",
+        )
         composition = _parse_view(first, text)
         return replace(composition, second=_parse_view(second, text)) if slash else composition
 
@@ -155,12 +154,11 @@ class Composition:
         for key, value in magnitudes.items():
             name, _, magnitude = key.partition(".")
             kind = _kind(name, key)
-            valid = [field.name for field in fields(kind)]
-            if magnitude not in valid:
-                raise ConfigError(
-                    f"magnitude must be one of {', '.join(f'{name}.{v}' for v in valid)}, but got "
-                    f'magnitude="{key}"'
-                )
+            valid = [f"{name}.{field.name}" for field in fields(kind)]
+            require(
+                key in valid,
+                f'magnitude must be one of {", ".join(valid)}, but got magnitude="{key}"',
+            )
             changes.setdefault(name, {})[magnitude] = float(value)
         for name, change in changes.items():
             AUGMENTATIONS[name](**change)

@@ -89,17 +89,10 @@ class Translate(Geometric, Regressable):
         matrix[:, :2, 2] = -values.double() * frame.source_px
         return matrix
 
-    @staticmethod
-    def difference(
-        values_i: Float[Tensor, "batch 2"], values_j: Float[Tensor, "batch 2"]
-    ) -> Float[Tensor, "batch 2"]:
-        """Shifts are fractions of each view's crop side (the key "translate")."""
-        return values_j - values_i
-
     def view_parameters(
         self, values: Float[Tensor, "batch 2"], side_px: Float[Tensor, " batch"], source_px: int
     ) -> dict[str, Tensor]:
-        """The shift as a fraction of the view's crop side, "translate"."""
+        """The shift as a fraction of the view's crop side, "translate", which is regressed."""
         return {self.name: values * source_px / side_px[:, None]}
 
     def difference_std(self) -> tuple[float, ...]:

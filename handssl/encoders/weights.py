@@ -22,6 +22,10 @@ from handssl.errors import ConfigError, DataError
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
+_UNREADABLE = (
+    *(RuntimeError, EOFError, OSError, ValueError, KeyError),
+    *(pickle.UnpicklingError, safetensors.SafetensorError),
+)
 _CONTAINERS = ("encoder", "state_dict", "model")
 _PREFIXES = ("module.", "encoder.", "backbone.", "backend_model.")
 _NUMBERED = re.compile(r"(?:features\.)?(\d+)\.(.+)")
@@ -109,15 +113,7 @@ def weights_file(path: Path) -> dict[str, Tensor]:
             content = safetensors.torch.load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-        safetensors.SafetensorError,
-    ) as error:
+    except _UNREADABLE as error:
         if isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path):
             raise DataError(
                 f"encoder.weights must hold tensors alone, but {path} has pickled Python objects "
@@ -129,12 +125,10 @@ def weights_file(path: Path) -> dict[str, Tensor]:
             f"({type(error).__name__}); copy or export it again"
         ) from error
     while isinstance(content, dict):
-        inner = next(
-            (content[key] for key in _CONTAINERS if isinstance(content.get(key), dict)), None
-        )
-        if inner is None:
+        inner = [content[key] for key in _CONTAINERS if isinstance(content.get(key), dict)]
+        if not inner:
             break
-        content = inner
+        content = inner[0]
     tensors = _tensors(content)
     if not tensors:
         raise DataError(f"encoder.weights must be a state dict of tensors, but {path} holds none")
@@ -190,16 +184,13 @@ def _named(weights: dict[str, Tensor], backbone: nn.Module) -> dict[str, Tensor]
         for key in weights
         if key not in backbone.state_dict() and (match := _NUMBERED.fullmatch(key))
     }
-    if not numbered:
-        return weights
-    names = [name for name, _ in backbone.named_children()]
-    named = {}
-    for key, tensor in weights.items():
-        if key in numbered and int(numbered[key][1]) < len(names):
-            named[f"{names[int(numbered[key][1])]}.{numbered[key][2]}"] = tensor
-        else:
-            named[key] = tensor
-    return named
+    names = {str(k): name for k, (name, _) in enumerate(backbone.named_children())}
+    renamed = {
+        key: f"{names[match[1]]}.{match[2]}"
+        for key, match in numbered.items()
+        if match[1] in names
+    }
+    return {renamed.get(key, key): tensor for key, tensor in weights.items()}
 
 
 def _tensors(content: object) -> dict[str, Tensor]:

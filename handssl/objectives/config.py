@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeVar
 from annotated_types import Ge, Gt
 
 from handssl.checked import OneOf, check_fields
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.objectives.targets import TARGETS
 
 
@@ -23,11 +23,11 @@ class ObjectiveConfig:
     name: str
 
     def __post_init__(self) -> None:
-        if OBJECTIVE_CONFIGS.get(self.name) is not type(self):
-            raise ConfigError(
-                f"name must be that of {type(self).__name__}, but got name={self.name!r}; use "
-                "objective_config(name)"
-            )
+        require(
+            OBJECTIVE_CONFIGS.get(self.name) is type(self),
+            f"name must be that of {type(self).__name__}, but got name={self.name!r}; use "
+            "objective_config(name)",
+        )
         check_fields(self)
 
 
@@ -66,11 +66,11 @@ class RelativeConfig(ObjectiveConfig):
 
     def __post_init__(self) -> None:
         ObjectiveConfig.__post_init__(self)
-        if self.rotation == "sincos" and self.targets == "released":
-            raise ConfigError(
-                "rotation must be angle for released targets, but got rotation=sincos; set "
-                "targets=standardised"
-            )
+        require(
+            self.rotation == "angle" or self.targets == "standardised",
+            "rotation must be angle for released targets, but got rotation=sincos; set "
+            "targets=standardised",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +156,10 @@ def config_class(name: str) -> type[ObjectiveConfig]:
     Raises:
         ConfigError: An unknown name.
     """
-    if name not in OBJECTIVE_CONFIGS:
-        raise ConfigError(
-            f"objective.name must be one of {', '.join(OBJECTIVE_CONFIGS)}, but got name={name!r}"
-        )
+    require(
+        name in OBJECTIVE_CONFIGS,
+        f"objective.name must be one of {', '.join(OBJECTIVE_CONFIGS)}, but got name={name!r}",
+    )
     return OBJECTIVE_CONFIGS[name]
 
 
@@ -176,11 +176,11 @@ def objective_config(name: str = "contrastive", **values: Any) -> ObjectiveConfi
     kind = config_class(name)
     valid = [field.name for field in dataclasses.fields(kind)]
     for key, value in values.items():
-        if key not in valid:
-            raise ConfigError(
-                f"objective.{key} must be a key of {name} ({', '.join(valid)}), but got "
-                f"{key}={value!r}"
-            )
+        require(
+            key in valid,
+            f"objective.{key} must be a key of {name} ({', '.join(valid)}), but got "
+            f"{key}={value!r}",
+        )
     return kind(**values)
 
 
@@ -199,12 +199,8 @@ def hash_form(config: ObjectiveConfig, base: ObjectiveConfig | None = None) -> d
         if layer is not None:
             flat |= {k: v for k, v in dataclasses.asdict(layer).items() if k in _SCHEMA_1}
     if isinstance(config, CareConfig):
-        defaults = CareConfig()
-        flat["options"] = {
-            name: getattr(config, name)
-            for name in ("chunk", "weight")
-            if getattr(config, name) != getattr(defaults, name)
-        }
+        options, defaults = {"chunk": config.chunk, "weight": config.weight}, CareConfig()
+        flat["options"] = {k: v for k, v in options.items() if v != getattr(defaults, k)}
     return flat
 
 
@@ -223,5 +219,4 @@ def from_schema_1(values: Mapping[str, Any], *, strict: bool = False) -> dict[st
         for key, value in values.items()
         if key in fields or (strict and key != "options" and value != _SCHEMA_1[key])
     }
-    options: Mapping[str, Any] = values["options"]
-    return {**reduced, **options}
+    return reduced | dict(values["options"])

@@ -62,14 +62,14 @@ class EquivariantObjective(ContrastiveObjective):
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
         """Projections of both views with their motion undone."""
         z_a, z_b = super().project(pair)
-        return self._undo(z_a, pair.a), self._undo(z_b, pair.b)
+        # Products of pixel coordinates need more than the 8 bits that autocast would leave them.
+        with torch.autocast(device_type=z_a.device.type, enabled=False):
+            return self._undo(z_a, pair.a), self._undo(z_b, pair.b)
 
     def _undo(self, z: Float[Tensor, "batch dim"], views: Views) -> Float[Tensor, "batch dim"]:
-        # Products of pixel coordinates need more than the 8 bits that autocast would leave them.
-        with torch.autocast(device_type=z.device.type, enabled=False):
-            if self.config.equivariance == "exact":
-                return undo_exact(z, views.parameters, views.matrix)
-            return undo_released(z, views.parameters, self.undone)
+        if self.config.equivariance == "exact":
+            return undo_exact(z, views.parameters, views.matrix)
+        return undo_released(z, views.parameters, self.undone)
 
 
 def undo_released(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from handssl.augment import Composition
-from handssl.errors import ConfigError
+from handssl.errors import require
 from handssl.objectives.config import (
     ContrastiveConfig,
     EquivariantConfig,
@@ -33,15 +33,13 @@ class MixedObjective(Objective):
     config: MixedConfig
 
     def __init__(self, config: MixedConfig, composition: Composition, feature_dim: int) -> None:
-        assigned = {
-            objective for view in composition.views for objective in view.assignment.values()
-        }
-        if None in assigned or not assigned:
-            raise ConfigError(
-                "composition must assign an objective to each augmentation for the mixed "
-                f'objective, but got composition="{composition}"; write for example '
-                '"rotate:relative+color_jitter:contrastive"'
-            )
+        assigned = {objective for view in composition.views for objective in view.objectives}
+        require(
+            bool(assigned) and None not in assigned,
+            "composition must assign an objective to each augmentation for the mixed objective, "
+            f'but got composition="{composition}"; write for example '
+            '"rotate:relative+color_jitter:contrastive"',
+        )
         parts: dict[str, PairObjective] = {}
         if config.mixture == "separate":
             kinds: dict[str, tuple[Callable[..., PairObjective], type[ObjectiveConfig]]] = {
@@ -65,9 +63,8 @@ class MixedObjective(Objective):
                     config.part(ContrastiveConfig), composition, feature_dim
                 )
             if "relative" in assigned:
-                restricted = composition.restrict("relative")
                 parts["relative"] = RelativeObjective(
-                    config.part(RelativeConfig), restricted, feature_dim
+                    config.part(RelativeConfig), composition.restrict("relative"), feature_dim
                 )
             pairs = [composition]
         super().__init__(config, pairs)
@@ -99,11 +96,4 @@ class MixedObjective(Objective):
 
 
 def _names(composition: Composition, objective: str) -> list[str]:
-    return sorted(
-        {
-            name
-            for view in composition.views
-            for name, assigned in view.assignment.items()
-            if assigned == objective
-        }
-    )
+    return sorted({name for view in composition.views for name in view.restrict(objective).names})

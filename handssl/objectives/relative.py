@@ -1,10 +1,12 @@
 """The relative objective: features of two views predict their relative parameters (eq. 2, 3)."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from handssl.augment import Composition, Parameters, Regressable, wrap_deg
+from handssl.augment import Composition, Regressable, wrap_deg
 from handssl.augment.registry import REGRESSABLE
 from handssl.distributed import mean_over_workers
 from handssl.errors import require
@@ -50,12 +52,9 @@ class RelativeObjective(PairObjective):
             f'but got composition="{composition}"; add one, or set objective.name=contrastive',
         )
         self.standard_deviations = _standard_deviations(composition)
-        self.heads = nn.ModuleDict(
-            {name: RelativeHead(feature_dim, self._target_dim(name)) for name in self.names}
-        )
-        self.log_sigma = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(())) for name in self.names}
-        )
+        heads = {name: RelativeHead(feature_dim, self._target_dim(name)) for name in self.names}
+        self.heads = nn.ModuleDict(heads)
+        self.log_sigma = nn.ParameterDict({n: nn.Parameter(torch.zeros(())) for n in self.names})
 
     def loss(self, pair: ViewPair) -> ObjectiveOutput:
         """Loss of a pair.
@@ -69,9 +68,16 @@ class RelativeObjective(PairObjective):
         targets have no σ in degrees.
         """
         h_i, h_j = pair.features_a, pair.features_b  # (B, D) each
-        targets = self._targets(pair.a.parameters, pair.b.parameters)
+        targets_of = partial(
+            relative_targets,
+            names=self.names,
+            targets=self.config.targets,
+            standard_deviations=self.standard_deviations,
+            rotation=self.config.rotation,
+        )
+        targets = targets_of(pair.a.parameters, pair.b.parameters)
         if self.config.targets == "standardised":
-            swapped = self._targets(pair.b.parameters, pair.a.parameters)
+            swapped = targets_of(pair.b.parameters, pair.a.parameters)
             # Both orders (i, j) and (j, i): 2B targets.
             targets = {name: torch.cat([one, swapped[name]]) for name, one in targets.items()}
             h_i, h_j = torch.cat([h_i, h_j]), torch.cat([h_j, h_i])
@@ -97,18 +103,6 @@ class RelativeObjective(PairObjective):
     def _target_dim(self, name: str) -> int:
         return 2 if self._as_sincos(name) else len(regressable_kind(name).neutral)
 
-    def _targets(
-        self, views_i: Parameters, views_j: Parameters
-    ) -> dict[str, Float[Tensor, "batch dim"]]:
-        return relative_targets(
-            views_i,
-            views_j,
-            self.names,
-            targets=self.config.targets,
-            standard_deviations=self.standard_deviations,
-            rotation=self.config.rotation,
-        )
-
     def _norm(self, residual: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
         if self.config.norm == "l1":
             return residual.abs().mean()
@@ -118,11 +112,8 @@ class RelativeObjective(PairObjective):
     def _unit(self, name: str) -> str:
         """The suffix of terms in physical units."""
         released = self.config.targets == "released"
-        return {
-            "rotate": "_deg",
-            "scale": "_margin" if released else "_ratio",
-            "translate": "_px" if released else "_frac",
-        }.get(name, "")
+        scale, shift = ("_margin", "_px") if released else ("_ratio", "_frac")
+        return {"rotate": "_deg", "scale": scale, "translate": shift}.get(name, "")
 
     def _spread(self, name: str) -> tuple[float, ...]:
         """A target of 1 in physical units, by column; scale's is a logarithm."""

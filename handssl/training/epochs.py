@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from handssl import distributed
 from handssl.data import Store
-from handssl.errors import ConfigError, NonFiniteLossError
+from handssl.errors import NonFiniteLossError, require
 from handssl.records import flatten
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
 from handssl.training.config import OptimizerConfig
@@ -170,9 +170,8 @@ class EpochLoop(Iterator[EpochReport], ABC):
         report = self._train_epoch(self.epoch + 1)
         self.history.append(report)
         last = report.epoch == self._config.epochs
-        if self._checkpoint is not None and (
-            last or report.epoch % self._config.checkpoint_every == 0
-        ):
+        due = last or report.epoch % self._config.checkpoint_every == 0
+        if self._checkpoint is not None and due:
             start = time.perf_counter()
             self.save(self._checkpoint)
             timings = {**report.timings_s, "checkpoint": time.perf_counter() - start}
@@ -183,16 +182,13 @@ class EpochLoop(Iterator[EpochReport], ABC):
     def save(self, path: Path) -> None:
         """Write a checkpoint from which the run continues exactly; all workers call this."""
         if distributed.rank() == 0:
-            save_checkpoint(
-                path,
-                {
-                    **self._weights(),
-                    "identity": json.dumps(self._identity(), sort_keys=True),
-                    "optimizer": self._optimizer.state_dict(),
-                    "scaler": self._scaler.state_dict(),
-                    "history": json.dumps([dataclasses.asdict(r) for r in self.history]),
-                },
-            )
+            state = {
+                "identity": json.dumps(self._identity(), sort_keys=True),
+                "optimizer": self._optimizer.state_dict(),
+                "scaler": self._scaler.state_dict(),
+                "history": json.dumps([dataclasses.asdict(r) for r in self.history]),
+            }
+            save_checkpoint(path, {**self._weights(), **state})
         distributed.barrier()
 
     def _identity(self) -> dict[str, Any]:
@@ -215,11 +211,11 @@ class EpochLoop(Iterator[EpochReport], ABC):
         theirs = flatten(self._upgrade_identity(json.loads(content["identity"])))
         ours = flatten(json.loads(json.dumps(self._identity())))
         for key in sorted(theirs.keys() | ours.keys()):
-            if theirs.get(key) != ours.get(key):
-                raise ConfigError(
-                    f"{key} must be that of the checkpoint {path}, {theirs.get(key)}, but got "
-                    f"{key.rpartition('.')[2]}={ours.get(key)}; delete it to start anew"
-                )
+            require(
+                theirs.get(key) == ours.get(key),
+                f"{key} must be that of the checkpoint {path}, {theirs.get(key)}, but got "
+                f"{key.rpartition('.')[2]}={ours.get(key)}; delete it to start anew",
+            )
         self._load_weights(content)
         self._optimizer.load_state_dict(content["optimizer"])
         self._scaler.load_state_dict(content["scaler"])

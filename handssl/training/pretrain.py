@@ -15,14 +15,14 @@ from handssl.data import Store
 from handssl.encoders import build_encoder
 from handssl.encoders.weights import preprocessing_of
 from handssl.errors import require
-from handssl.objectives import build_objective, from_schema_1
+from handssl.objectives import ObjectiveOutput, build_objective, from_schema_1
 from handssl.training.batches import Batches, worker_rows
 from handssl.training.batchnorm import synchronise_batchnorm
 from handssl.training.config import PretrainConfig
 from handssl.training.epochs import BackwardResult, EpochLoop
 from handssl.training.optim import build_optimizer
 from handssl.training.randomness import random_parameters
-from handssl.training.step import Step, StepOutput, data_parallel
+from handssl.training.step import Step, data_parallel
 from handssl.training.timing import Mark
 
 
@@ -113,22 +113,21 @@ class Pretraining(EpochLoop):
                 config.objective, config.parsed_composition(), encoder.feature_dim
             )
         self._pairs_per_batch = len(objective.pairs)
+        workers = distributed.world_size()
         self._batches = Batches(
             store=store,
             compositions=objective.pairs,
             seed=seed,
             size_px=config.size_px,
             batch_size=config.batch_size,
-            rows=worker_rows(
-                config.batch_size, rank=distributed.rank(), world_size=distributed.world_size()
-            ),
+            rows=worker_rows(config.batch_size, rank=distributed.rank(), world_size=workers),
             device=self._device,
             timer=self._timer,
             compiled=config.compile_views,
         )
         encoder = encoder.to(self._device).to(memory_format=torch.channels_last)
         self.model = Step(encoder, objective.to(self._device), self._timer)
-        if distributed.world_size() > 1:
+        if workers > 1:
             synchronise_batchnorm(self.model, self._device)
         self.model.train()
         self.encoder = self.model.encoder
@@ -150,8 +149,8 @@ class Pretraining(EpochLoop):
             (a._replace(images=a.images.to(dtype)), b._replace(images=b.images.to(dtype)))
             for a, b in self._batches.views(1, 0)
         ]
-        loss: Tensor = self.model(views).loss
-        return loss
+        output: ObjectiveOutput = self.model(views)[0]
+        return output.loss
 
     def _upgrade_identity(self, identity: dict[str, Any]) -> dict[str, Any]:
         config = identity["config"]
@@ -170,11 +169,9 @@ class Pretraining(EpochLoop):
         self.model.objective.load_state_dict(content["objective"])
 
     def _modules(self) -> dict[str, nn.Module]:
-        children = self.encoder.backbone.named_children()
-        return {
-            **{f"encoder.{name}": module for name, module in children},
-            "objective": self.model.objective,
-        }
+        children = dict(self.encoder.backbone.named_children())
+        encoder = {f"encoder.{name}": module for name, module in children.items()}
+        return {**encoder, "objective": self.model.objective}
 
     def _backward(self, epoch: int, index: int) -> BackwardResult:
         accumulation = self.config.accumulation
@@ -184,8 +181,8 @@ class Pretraining(EpochLoop):
             views = self._batches.views(epoch, index * accumulation + part)
             with self._local_gradients(part + 1 < accumulation):
                 with self._autocast():
-                    output: StepOutput = self._forward(views)
-                self._differentiate(output.loss / accumulation, output.features)
+                    output, features = self._forward(views)
+                self._differentiate(output.loss / accumulation, features)
             total += output.loss.detach().float() / accumulation
             terms.append(output.terms)
         return BackwardResult(loss=total, terms=terms)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +10,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from handssl.augment import Views
 from handssl.encoders import Encoder
-from handssl.objectives import Objective, ViewPair
+from handssl.objectives import Objective, ObjectiveOutput, ViewPair
 from handssl.training.timing import PartTimer
-
-
-class StepOutput(NamedTuple):
-    """Result of the forward pass of one batch.
-
-    Attributes:
-        loss: Scalar with gradient.
-        terms: Detached scalars by name.
-        features: (2B, D) features of each pair, with gradient.
-    """
-
-    loss: Tensor
-    terms: dict[str, Tensor]
-    features: list[Tensor]
 
 
 class Step(nn.Module):
@@ -46,8 +32,10 @@ class Step(nn.Module):
         self.objective = objective
         self._timer = timer
 
-    def forward(self, views: Sequence[tuple[Views, Views]]) -> StepOutput:
-        """Loss, terms and features for the pairs of views of one batch."""
+    def forward(
+        self, views: Sequence[tuple[Views, Views]]
+    ) -> tuple[ObjectiveOutput, list[Tensor]]:
+        """Loss and terms for the pairs of views of one batch, and (2B, D) features of each."""
         features, pairs = [], []
         for a, b in views:
             with self._timer("encoder"):
@@ -57,8 +45,7 @@ class Step(nn.Module):
             features_a, features_b = encoded.chunk(2)  # (B, D) each
             pairs.append(ViewPair(a=a, b=b, features_a=features_a, features_b=features_b))
         with self._timer("objective"):
-            output = self.objective(pairs)
-        return StepOutput(loss=output.loss, terms=output.terms, features=features)
+            return self.objective(pairs), features
 
 
 def data_parallel(module: nn.Module) -> DistributedDataParallel:

@@ -22,10 +22,7 @@ def loopback_only(*, enabled: bool) -> Iterator[dict[str, Any]]:
     On Linux, `ray.init` replaces 127.0.0.1 by the address of the machine and listens on every
     interface; the constant ENABLE_RAY_CLUSTER, which is false on macOS and Windows, prevents that.
     Its documented variable RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER is read when `ray` is imported,
-    before the configuration is known.
-
-    Args:
-        enabled: False for a cluster that is joined: nothing is changed then.
+    before the configuration is known. Nothing is changed for a cluster that is joined.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = before and not enabled

@@ -27,13 +27,7 @@ def start_trial(
 
     `Study.ask` would store the trial first and its parameters and attributes later, so a driver
     that is killed in between leaves a trial without them. `Study.add_trial` is one transaction,
-    but does not return the trial; it is found by its attributes.
-
-    Args:
-        study: The study.
-        params: Values of the parameters.
-        distributions: Distribution of each parameter.
-        user_attrs: Attributes, "hash" among them.
+    but does not return the trial; it is found by its attribute "hash".
     """
     study.add_trial(
         create_trial(

@@ -34,13 +34,7 @@ _OF_ROW = {
 
 
 class StudyMetrics:
-    """The metrics of one study, which its driver sets while Ray runs.
-
-    Args:
-        study: Name of the study.
-        metric: The metric that it optimises.
-        finished: Records of trials that have ended before.
-    """
+    """The metrics of one study, which its driver sets while Ray runs."""
 
     def __init__(self, study: str, metric: SearchMetric, finished: Iterable[Record] = ()) -> None:
         self._study = study

@@ -1,7 +1,7 @@
 """TensorBoard event files of a study: scalars, hyperparameters, and pictures of views."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ from handssl.records import Record
 from handssl.training import PretrainConfig
 from search.config.metric import SearchMetric
 from search.trials.build_record import rung_of
-from search.trials.trial import Job, Trial
+from search.trials.images import Images
+from search.trials.pretrain import PretrainTrial
+from search.trials.trial import Job
 
 _SHEET_IMAGES: Final = 4
 _MAX_QUEUE: Final = 1_000_000
@@ -32,14 +34,12 @@ class TensorBoardLog:
 
     Args:
         folder: Folder of the event files.
-        draw_views: Draws views of a trial, (H, W, 3) uint8; None for trials without views.
+        stores: The images, of which a pretraining gets a picture with views.
     """
 
-    def __init__(
-        self, folder: Path, draw_views: Callable[[Trial], NDArray[np.uint8] | None]
-    ) -> None:
+    def __init__(self, folder: Path, stores: Mapping[Images, Store]) -> None:
         self._folder = folder
-        self._draw_views = draw_views
+        self._stores = stores
         self._writers: dict[str, SummaryWriter] = {}
         self._epochs: dict[str, int] = {}
 
@@ -51,8 +51,8 @@ class TensorBoardLog:
         shutil.rmtree(self._folder / trial, ignore_errors=True)
         writer = SummaryWriter(str(self._folder / trial), max_queue=_MAX_QUEUE)
         self._writers[trial], self._epochs[trial] = writer, 0
-        picture = self._draw_views(job.trial)
-        if picture is not None:
+        if isinstance(job.trial, PretrainTrial) and job.trial.images in self._stores:
+            picture = view_sheet(job.trial.pretrain, self._stores[job.trial.images])
             writer.add_image("views", picture, 0, dataformats="HWC")
 
     def epochs(self, trial: str) -> int:

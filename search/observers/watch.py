@@ -132,16 +132,11 @@ class StudyWatch(Callback):
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
-        """A trial failed after its last retry.
-
-        Raises:
-            OSError: Its disk failed. The next trial would fail too, so the study stops.
-        """
+        """A trial failed after its last retry; a failed disk stops the study."""
         job = _job(trial)
         reason = _last_failure(trial)
-        disk_failure = environment_error_in_traceback(reason)
-        if disk_failure is not None:
-            raise disk_failure
+        if disk_failure := environment_error_in_traceback(reason):
+            raise disk_failure  # the next trial would fail too
         folder = cached_copy(job.directory)
         record = record_of(job, "failed", _rows(folder), error=reason)
         write_record(folder, record)

@@ -34,17 +34,11 @@ _DATABASE_ERRORS: Final = (
 
 
 class DiskBudget(NamedTuple):
-    """Bytes that a study needs on the disk of its results.
+    """Bytes that a study needs on the disk of its results: for what stays, and at a time."""
 
-    Attributes:
-        result_bytes: Records of all its trials, and encoders if trial.keep_encoder.
-        working_bytes: Checkpoints of the trials that run at the same time.
-        free_bytes: Free on that disk; None for results in a bucket.
-    """
-
-    result_bytes: int
-    working_bytes: int
-    free_bytes: int | None
+    result_bytes: int  # records of all trials, and encoders if trial.keep_encoder
+    working_bytes: int  # checkpoints of the trials that run at the same time
+    free_bytes: int | None  # None for results in a bucket
 
 
 def estimate_disk(

@@ -190,8 +190,7 @@ def _pretraining_cost(
         report = next(Pretraining(short, train.select(rows), seed=0, device=device))
         return report.timings_s["total"]
 
-    first_s = batches_s(1)
-    count = int(np.clip(budget_s / first_s, 1, 10))
+    count = int(np.clip(budget_s / batches_s(1), 1, 10))
     step_s = batches_s(count) / count * trial.pretrain.accumulation
     encoder = build_encoder(dataclasses.replace(trial.encoder, weights="random"))
     small_train = train.select(np.arange(min(len(train), 200)))
@@ -200,9 +199,8 @@ def _pretraining_cost(
     linear_probe(encoder, small_train, small_val, trial.probe)
     elapsed_s = time.perf_counter() - start
     passes = 1 + trial.probe.augmented_passes
-    views = passes * len(small_train) + len(small_val)
-    all_views = passes * len(train) + len(val)
-    return Cost(step_s=step_s, probe_s=elapsed_s / views * all_views)
+    share = (passes * len(small_train) + len(small_val)) / (passes * len(train) + len(val))
+    return Cost(step_s=step_s, probe_s=elapsed_s / share)
 
 
 def _finetuning_step_s(finetune: FinetuneConfig, train: Store, resources: TrialConfig) -> float:

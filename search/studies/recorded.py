@@ -36,15 +36,9 @@ _RECORD_FILE: Final = re.compile(r"(?P<study>.+)/(?P<record>trials/[^/]+/record\
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedStudy:
-    """Records of one study.
+    """Records of one study, by the trial's id: all of them, or the one that was asked for."""
 
-    Attributes:
-        uri: Its path or URI, without passwords.
-        description: Its `study.json`.
-        records: By the trial's id; all of them, or the one that was asked for.
-    """
-
-    uri: str
+    uri: str  # without passwords
     description: StudyDescription
     records: Mapping[str, Record]
 
@@ -59,10 +53,10 @@ class RecordedStudy:
         if len(matches) == 1:
             return self.records[matches[0]]
         if matches:
+            names = ", ".join([*matches[:3], *(["…"] if matches[3:] else [])])
             raise ConfigError(
                 f"trial must begin the name of one trial, but got trial={trial}, which "
-                f"{len(matches)} of {self.uri} begin with: {', '.join(matches[:3])}"
-                + (", …" if matches[3:] else "")
+                f"{len(matches)} of {self.uri} begin with: {names}"
             )
         near = difflib.get_close_matches(trial, self.records, n=1, cutoff=0)
         hint = f"; the nearest is {near[0]}" if near else ""

@@ -6,8 +6,6 @@ their checkpoint, failed ones are retried unless the failure is their result.
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
@@ -21,7 +19,7 @@ from search.cluster.tune import early_stopping, run_jobs
 from search.observers.display import Display
 from search.observers.optuna_study import OptunaMirror, without_password
 from search.observers.prometheus import StudyMetrics
-from search.observers.tensorboard import TensorBoardLog, view_sheet
+from search.observers.tensorboard import TensorBoardLog
 from search.observers.watch import StudyWatch
 from search.space.point import point_from
 from search.storage import s3
@@ -31,8 +29,7 @@ from search.storage.lock import study_lock
 from search.studies.checks import check_same_study
 from search.studies.plan import forecast_disk, print_plan
 from search.studies.study import Records, Session, Stage, Study, count_missing
-from search.trials.pretrain import PretrainTrial
-from search.trials.trial import Job, Trial
+from search.trials.trial import Job
 
 
 def run_study(study: Study, console: Console, *, verbose: bool = False) -> int:
@@ -86,9 +83,7 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
                 optuna=session.optuna,
                 display=display,
                 metrics=StudyMetrics(study.config.study.name, study.search.metric, before),
-                tensorboard=TensorBoardLog(
-                    folder.local_path / "tensorboard", lambda trial: _views(study, trial)
-                ),
+                tensorboard=TensorBoardLog(folder.local_path / "tensorboard", study.stores),
                 finished=session.records,
             )
             with display:
@@ -148,13 +143,6 @@ def _jobs(study: Study, stage: Stage, session: Session) -> Iterator[Job]:
                 scratch=absolute_uri(join_uri(study.uri, "ray")),
                 context={"study": study.description.name, **context},
             )
-
-
-def _views(study: Study, trial: Trial) -> NDArray[np.uint8] | None:
-    """A picture of the views that a trial pretrains on; None for a fit."""
-    if not isinstance(trial, PretrainTrial):
-        return None
-    return view_sheet(trial.pretrain, study.stores[trial.images])
 
 
 def _database(study: Study, folder: Folder) -> str:

@@ -51,8 +51,8 @@ def test_a_planted_margin_is_found_seed_by_seed_and_said(make_study: Make) -> No
     for margin in own.margins:
         assert margin.value_cm == pytest.approx(-3.96)
         assert margin.seeds == 3
-        assert margin.interval_sources == "poses and seeds"
         assert margin.interval is not None
+        assert margin.interval.sources == "poses and seeds"
         # Seeds lie 1 cm apart, yet the same in both: paired, they do not blur the margin.
         assert -4.6 < margin.interval.low < margin.interval.high < -3.3
     sentences = low_shot_sentences(own.margins)

@@ -24,7 +24,7 @@ def test_a_run_without_errors_takes_the_spread_of_the_repeated_ones(make_study: 
     uncertainty = estimate(grid)
     draws = uncertainty.of(grid.columns[0], "S")
     assert draws is not None
-    assert draws.interval_sources == "seeds"
+    assert draws.sources == "seeds"
     assert np.median(draws.median_cm) == pytest.approx(20.0, abs=0.2)
     assert np.percentile(draws.median_cm, 97.5) == pytest.approx(24.3, abs=0.8)  # 20 + 1·t(2)
 
@@ -46,7 +46,7 @@ def test_a_broken_error_file_is_reported_and_the_rest_goes_on(
 
 def test_seeds_shift_the_draws_over_poses_and_are_named_beside_them() -> None:
     shift = np.linspace(-1, 1, DRAWS)
-    poses = Draws(median_cm=np.full(DRAWS, 5.0), interval_sources="poses", poses=("a", "b"))
+    poses = Draws(median_cm=np.full(DRAWS, 5.0), sources="poses", poses=("a", "b"))
     both, seeds = with_seeds(poses, 4.0, shift), with_seeds(None, 4.0, shift)
     assert both.median_cm == pytest.approx(5.0 + shift)
     assert both.poses == ("a", "b")

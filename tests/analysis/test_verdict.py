@@ -119,12 +119,12 @@ def test_a_lucky_choice_is_unmasked_by_the_other_seeds(make_study: Make) -> None
 def test_a_gap_is_certain_only_by_all_three_rules(
     low: float, high: float, covers: str, held_out: float | None, lower: int
 ) -> None:
-    span = Interval(low=low, high=high)
-    gap = Gap(difference_cm=1.0, interval=span, interval_sources=covers, held_out_cm=held_out)
+    span = Interval(low=low, high=high, sources=covers)
+    gap = Gap(difference_cm=1.0, interval=span, held_out_cm=held_out)
     assert gap.lower == lower
-    turned = Interval(low=-high, high=-low)
+    turned = Interval(low=-high, high=-low, sources=covers)
     other = None if held_out is None else -held_out
-    gap = Gap(difference_cm=-1.0, interval=turned, interval_sources=covers, held_out_cm=other)
+    gap = Gap(difference_cm=-1.0, interval=turned, held_out_cm=other)
     assert gap.lower == -lower
 
 

@@ -22,35 +22,6 @@ def member(request: pytest.FixtureRequest) -> Augmentation:
     return AUGMENTATIONS[request.param]()
 
 
-RELEASED = {
-    "translate": {"max_px": 15.0},
-    "color_jitter": {
-        "min_hue": 0.01,
-        "max_hue": 1.0,
-        "min_saturation": 0.01,
-        "max_saturation": 1.0,
-        "min_alpha": 0.5,
-        "max_alpha": 1.0,
-        "min_beta": 5 / 255,
-        "max_beta": 20 / 255,
-    },
-    "scale": {"min_margin": 0.9, "max_margin": 1.5},
-    "rotate": {"max_deg": 45.0},
-    "color_drop": {"probability": 0.5},
-    "cutout": {"probability": 0.5, "max_side_frac": 0.16},
-    "gaussian_blur": {
-        "probability": 0.5,
-        "min_sigma_px": 0.1,
-        "max_sigma_px": 2.0,
-        "kernel_frac": 0.1,
-    },
-    "gaussian_noise": {"probability": 0.5, "sigma": 25 / 255},
-    "sobel": {"probability": 0.5},
-    "crop": {"min_area": 0.08, "max_area": 1.0, "max_ratio": 4 / 3},
-}
-"""The released code's ranges, crop's from SimCLR."""
-
-
 def draw(member: Augmentation, n: int, seed: int = 0) -> Float[Tensor, "n columns"]:
     generator = torch.Generator().manual_seed(seed)
     return member.sample(torch.rand((n, len(member.columns)), generator=generator))
@@ -61,10 +32,6 @@ def test_it_is_listed_under_its_own_name_and_symbol_and_acts_once(member: Augmen
     assert [kind.symbol for kind in AUGMENTATIONS.values()].count(member.symbol) == 1
     assert (*GEOMETRIC_ORDER, *APPEARANCE_ORDER).count(member.name) == 1
     assert (member.name in GEOMETRIC_ORDER) == isinstance(member, Geometric)
-
-
-def test_its_magnitudes_are_the_released_ones(member: Augmentation) -> None:
-    assert dataclasses.asdict(member) == RELEASED[member.name]
 
 
 def test_the_page_of_methods_lists_its_symbol_its_keys_and_their_defaults(
@@ -107,12 +74,6 @@ def test_it_samples_one_finite_row_of_named_columns_per_image(member: Augmentati
     assert values.dtype == torch.float32
     assert values.isfinite().all()
     assert len(torch.unique(values, dim=0)) > 1
-
-
-def test_the_rows_do_not_depend_on_each_other(member: Augmentation) -> None:
-    table = torch.rand((20, len(member.columns)), generator=torch.Generator().manual_seed(3))
-    alone = torch.cat([member.sample(row[None]) for row in table])
-    assert torch.equal(member.sample(table), alone)
 
 
 @pytest.mark.parametrize("split", [1, 2, 3, 5])

@@ -102,12 +102,11 @@ def test_shared_rows_repeat_and_stay_aligned_with_chunks() -> None:
     assert torch.equal(whole["rotate"], torch.cat(parts))
 
 
-def test_views_larger_than_the_source_are_refused(images: UInt8[Tensor, "6 3 64 64"]) -> None:
+def test_views_larger_than_the_source_and_images_not_of_uint8_are_refused(
+    images: UInt8[Tensor, "6 3 64 64"],
+) -> None:
     with pytest.raises(ConfigError, match=r"at most the source's side of 64 px, but got size=65"):
         make_views(images, ALL, torch.Generator(), size=65)
-
-
-def test_images_that_are_not_uint8_are_refused(images: UInt8[Tensor, "6 3 64 64"]) -> None:
     with pytest.raises(ConfigError, match=r"images_u8 must be uint8.*torch\.float32"):
         make_views(images.float(), ALL, torch.Generator(), size=32)
 

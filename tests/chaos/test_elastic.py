@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,15 @@ import psutil
 import pytest
 from ray._private.services import get_node_ip_address
 
-from tests.search.running import assert_complete, await_that, curves, run_grid, started
+from tests.search.running import (
+    assert_complete,
+    await_that,
+    command_has,
+    curves,
+    free_port,
+    run_grid,
+    started,
+)
 
 pytestmark = pytest.mark.long
 
@@ -37,18 +44,6 @@ def rows(results: Path) -> list[dict[str, object]]:
 
 def losses(results: Path) -> list[float]:
     return [loss for row in rows(results) for loss in row["losses"]]  # type: ignore[attr-defined]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
-
-
-def has(process: psutil.Process, text: str) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return any(text in part for part in process.cmdline())
-    return False
 
 
 @dataclass
@@ -112,7 +107,7 @@ class Cluster:
             child
             for node in self.nodes
             for child in psutil.Process(node.pid).children(recursive=True)
-            if has(child, "RayTrainWorker")
+            if command_has(child, "RayTrainWorker")
         ]
         for worker in workers:
             worker.suspend()
@@ -142,7 +137,7 @@ def cluster() -> Iterator[Cluster]:
             node.wait(20)
         # Only what this test started: its folder has a name of its own.
         for process in psutil.process_iter():
-            if process.pid != os.getpid() and has(process, str(cluster.folder)):
+            if process.pid != os.getpid() and command_has(process, str(cluster.folder)):
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGKILL)
         shutil.rmtree(cluster.folder, ignore_errors=True)

@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from handssl.data import build_store, open_store
 from handssl.data.raw.datasets import DATASETS
 from handssl.errors import DataError
 
-Mutation = Callable[[Path], object]
+Mutation = Callable[[Any], object]
 
 K, XYZ, SCALE = "training_K.json", "training_xyz.json", "training_scale.json"
 DATA, CAMERA, POSES = (
@@ -21,92 +23,81 @@ DATA, CAMERA, POSES = (
 )
 
 
-def _edit(name: str, change: Callable[[Any], Any]) -> Mutation:
+def later(function: Callable[..., Any]) -> Callable[..., Mutation]:
+    """Take all arguments but the first now, and the first, a folder or JSON value, later."""
+    return lambda *arguments, **options: lambda first: function(first, *arguments, **options)
+
+
+@later
+def _edit(root: Path, name: str, change: Callable[[Any], Any]) -> None:
     """Replace a JSON file's content by `change` of it, or change it in place."""
-
-    def mutate(root: Path) -> None:
-        content = json.loads((root / name).read_text())
-        result = change(content)
-        (root / name).write_text(json.dumps(content if result is None else result))
-
-    return mutate
+    content = json.loads((root / name).read_text())
+    result = change(content)
+    (root / name).write_text(json.dumps(content if result is None else result))
 
 
-def _drop(*keys: Any) -> Callable[[Any], None]:
+@later
+def _drop(content: Any, *keys: Any) -> None:
     """Remove an entry deep in a JSON value."""
-
-    def change(content: Any) -> None:
-        for key in keys[:-1]:
-            content = content[key]
-        content.pop(keys[-1])
-
-    return change
+    reduce(getitem, keys[:-1], content).pop(keys[-1])
 
 
-def _remove(name: str) -> Mutation:
-    def mutate(root: Path) -> None:
-        path = root / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    return mutate
-
-
-def _write(name: str, content: bytes) -> Mutation:
-    def mutate(root: Path) -> None:
-        path = root / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.write_bytes(content)
-
-    return mutate
-
-
-def _cut(name: str, share: float = 0.5) -> Mutation:
-    def mutate(root: Path) -> None:
-        content = (root / name).read_bytes()
-        (root / name).write_bytes(content[: int(len(content) * share)])
-
-    return mutate
-
-
-def _swap(first: str, second: str) -> Mutation:
-    def mutate(root: Path) -> None:
-        a, b = (root / first).read_bytes(), (root / second).read_bytes()
-        (root / first).write_bytes(b)
-        (root / second).write_bytes(a)
-
-    return mutate
-
-
-def _set(*keys: Any, to: Any) -> Callable[[Any], None]:
+@later
+def _set(content: Any, *keys: Any, to: Any) -> None:
     """Set an entry deep in a JSON value."""
-
-    def change(content: Any) -> None:
-        for key in keys[:-1]:
-            content = content[key]
-        content[keys[-1]] = to(content[keys[-1]]) if callable(to) else to
-
-    return change
+    parent = reduce(getitem, keys[:-1], content)
+    parent[keys[-1]] = to(parent[keys[-1]]) if callable(to) else to
 
 
-def _scaled(factor: float) -> Callable[[Any], Any]:
-    return lambda content: (np.array(content) * factor).tolist()
+@later
+def _scaled(content: Any, factor: float) -> Any:
+    return (np.array(content) * factor).tolist()
 
 
-def _all(*mutations: Mutation) -> Mutation:
-    def mutate(root: Path) -> None:
-        for each in mutations:
-            each(root)
+@later
+def _remove(root: Path, name: str) -> None:
+    path = root / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    return mutate
+
+@later
+def _write(root: Path, name: str, content: bytes) -> None:
+    path = root / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.write_bytes(content)
+
+
+@later
+def _cut(root: Path, name: str, share: float = 0.5) -> None:
+    path = root / name
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+
+@later
+def _swap(root: Path, first: str, second: str) -> None:
+    a, b = (root / first).read_bytes(), (root / second).read_bytes()
+    (root / first).write_bytes(b)
+    (root / second).write_bytes(a)
+
+
+@later
+def _all(root: Path, *mutations: Mutation) -> None:
+    for mutate in mutations:
+        mutate(root)
 
 
 def _folder(name: str) -> Mutation:
     return _all(_remove(name), lambda root: (root / name).mkdir())
 
 
-def _rename(old: str, new: str) -> Mutation:
-    return lambda root: (root / old).rename(root / new)
+@later
+def _rename(root: Path, old: str, new: str) -> None:
+    (root / old).rename(root / new)
+
+
+def _other_hands(poses: Any) -> Any:
+    return (np.array(poses) * np.array([1.2, 0.8, 1.3, 0.7, 1.0, 1.1])[:, None, None]).tolist()
 
 
 def _interacting(content: Any) -> None:
@@ -138,21 +129,9 @@ FREIHAND: list[tuple[str, Mutation, str | int]] = [
     ("one pose too few in xyz", _edit(XYZ, lambda c: c[:-1]), "5 poses"),
     ("one pose too many in K", _edit(K, lambda c: c + c[:1]), "6 poses"),
     ("one pose too few in scale", _edit(SCALE, lambda c: c[:-1]), "5 poses"),
-    (
-        "all labels one pose short",
-        _all(*(_edit(name, lambda c: c[:-1]) for name in (K, XYZ, SCALE))),
-        "not a multiple of the 5",
-    ),
-    (
-        "poses of other hands",
-        _edit(
-            XYZ,
-            lambda c: (
-                np.array(c) * np.array([1.2, 0.8, 1.3, 0.7, 1.0, 1.1])[:, None, None]
-            ).tolist(),
-        ),
-        "contradict",
-    ),
+    ("all labels one pose short", _all(*(_edit(n, lambda c: c[:-1]) for n in (K, XYZ, SCALE))),
+     "not a multiple of the 5"),
+    ("poses of other hands", _edit(XYZ, _other_hands), "contradict"),
     ("one pose of another hand", _edit(XYZ, _set(2, to=_scaled(1.2))), 4),
     ("a missing image", _remove(f"{RGB}/00000023.jpg"), "23 images"),
     ("a missing image in the middle", _remove(f"{RGB}/00000007.jpg"), "00000007.jpg"),
@@ -174,7 +153,7 @@ FREIHAND: list[tuple[str, Mutation, str | int]] = [
     ("a hand behind the camera", _edit(XYZ, _set(1, to=_scaled(-1.0))), 4),
     ("still being generated", _write("synthetic.partial.json", b"{}"), "only partly generated"),
     ("xyz in millimetres", _all(_edit(XYZ, _scaled(1000)), _remove(SCALE)), "not in metres"),
-]
+]  # fmt: skip
 
 INTERHAND: list[tuple[str, Mutation, str | int]] = [
     ("no annotations", _remove("annotations"), "annotations/train"),

@@ -9,7 +9,6 @@ import torch
 import torchvision
 
 from handssl.encoders import ENCODERS, EncoderConfig, build_encoder
-from handssl.encoders.backbones import Backbone
 from handssl.encoders.weights import load_backbone, weights_file
 from handssl.errors import ConfigError, DataError
 
@@ -22,19 +21,18 @@ def released() -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "resnet34", "resnet10t", "timm:mobilenetv3_small_050"]
+    ("name", "feature_dim"),
+    [
+        *(("resnet18", 512), ("resnet34", 512), ("resnet50", 2048), ("resnet152", 2048)),
+        *(("resnet10t", 512), ("timm:mobilenetv3_small_050", 1024)),
+    ],
 )
-def test_every_encoder_gives_one_feature_vector_an_image(name: str) -> None:
-    encoder = build_encoder(EncoderConfig(name=name)).eval()
-    with torch.no_grad():
-        features = encoder(torch.rand(2, 3, 32, 32))
-    assert features.shape == (2, encoder.feature_dim)
-
-
-@pytest.mark.parametrize(("name", "feature_dim"), [("resnet50", 2048), ("resnet152", 2048)])
-def test_large_encoders_have_their_width(name: str, feature_dim: int) -> None:
+def test_every_encoder_gives_one_feature_vector_an_image(name: str, feature_dim: int) -> None:
     with torch.device("meta"):
-        assert ENCODERS[name].build()[1] == feature_dim
+        encoder = build_encoder(EncoderConfig(name=name)).eval()
+        features = encoder(torch.rand(2, 3, 32, 32))
+    assert features.shape == (2, feature_dim)
+    assert encoder.feature_dim == feature_dim
 
 
 def test_features_equal_torchvisions_own_before_the_classifier(
@@ -53,17 +51,24 @@ def test_features_equal_torchvisions_own_before_the_classifier(
         assert torch.allclose(encoder(images), model.eval()((images - mean) / std), atol=1e-6)
 
 
-@pytest.mark.parametrize("form", ["plain", "nested", "prefixed", "checkpoint", "safetensors"])
+FORMS = ("plain", "nested", "prefixed", "checkpoint", "safetensors", "fine-tuned by PeCLR")
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_weights_are_found_in_every_usual_form(
     released: dict[str, torch.Tensor], tmp_path: Path, form: str
 ) -> None:
     path = tmp_path / ("w.safetensors" if form == "safetensors" else "w.pt")
     headless = {k: v for k, v in released.items() if not k.startswith("fc.")}
+    # PeCLR's has a pose layer of 64 outputs, and a network for the root beside the encoder.
+    posed = {**headless, "fc.weight": torch.zeros(64, 512), "fc.bias": torch.zeros(64)}
+    peclr = {f"backend_model.{k}": v for k, v in posed.items()}
     content = {
         "plain": released,
         "nested": {"state_dict": released, "epoch": 3},
         "prefixed": {"model": {f"module.encoder.{k}": v for k, v in released.items()}},
         "checkpoint": {"schema": 1, "encoder": headless, "history": "[]"},
+        FORMS[-1]: {"state_dict": {**peclr, "zroot_ref.zroot_ref.0.weight": torch.zeros(8, 64)}},
     }
     if form == "safetensors":
         safetensors.torch.save_file({k: v.clone() for k, v in released.items()}, path)
@@ -90,32 +95,6 @@ def test_numbered_children_get_their_names(
         assert torch.equal(value, released[name]), name
     with pytest.raises(DataError, match=r"layer1\.2\.bn1\.bias"):
         build_encoder(EncoderConfig(name="resnet34", weights=str(tmp_path / "peclr.pth")))
-
-
-@pytest.mark.parametrize("form", ["released", "fine-tuned"])
-def test_peclrs_released_files_load(
-    released: dict[str, torch.Tensor], tmp_path: Path, form: str
-) -> None:
-    """The pretrained file is torchvision's; the fine-tuned one has a pose layer of 64 outputs."""
-    state = dict(released)
-    if form == "fine-tuned":
-        pose = {"fc.weight": torch.zeros(64, 512), "fc.bias": torch.zeros(64)}
-        state = {f"backend_model.{key}": value for key, value in (state | pose).items()}
-        state["zroot_ref.zroot_ref.0.weight"] = torch.zeros(128, 64)
-    torch.save({"state_dict": state}, tmp_path / "peclr.pth")
-    encoder = build_encoder(EncoderConfig(weights=str(tmp_path / "peclr.pth")))
-    for name, value in encoder.backbone.state_dict().items():
-        assert torch.equal(value, released[name]), name
-
-
-def test_files_with_pickled_objects_are_refused_with_the_way_out(
-    released: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    """Checkpoints of training frameworks hold settings as objects, which could run code."""
-    path = tmp_path / "epoch=99.ckpt"
-    torch.save({"state_dict": released, "hyper_parameters": Path("settings")}, path)
-    with pytest.raises(DataError, match=r"tensors alone.*not run here.*\['state_dict'\]"):
-        build_encoder(EncoderConfig(weights=str(path)))
 
 
 @pytest.mark.parametrize("form", ["checkpoint", "safetensors"])
@@ -154,51 +133,6 @@ def test_weights_of_another_architecture_are_refused_with_the_keys(
         load_backbone(module, wider, source="w.pt")
 
 
-def test_files_that_are_missing_cut_short_or_hold_no_tensors_are_refused(
-    released: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match="must be random, imagenet or an existing file"):
-        weights_file(tmp_path / "none.pt")
-    path = tmp_path / "w.pt"
-    torch.save(released, path)
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(DataError, match="must be a whole file of weights"):
-        weights_file(path)
-    short = tmp_path / "w.safetensors"
-    short.write_bytes(b"12345678901")
-    with pytest.raises(DataError, match="must be a whole file of weights"):
-        weights_file(short)
-    torch.save({"epoch": 3}, path)
-    with pytest.raises(DataError, match="holds none"):
-        weights_file(path)
-
-
-def test_imagenet_weights_that_cannot_be_had_are_refused_with_the_ways_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def offline(*_: object, **__: object) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", offline)
-    with pytest.raises(ConfigError, match=r"'imagenet'.*no network.*encoder\.weights=random"):
-        build_encoder(EncoderConfig(weights="imagenet"))
-
-
-def test_imagenet_weights_are_loaded_through_torchvision(
-    monkeypatch: pytest.MonkeyPatch, released: dict[str, torch.Tensor]
-) -> None:
-    asked = []
-
-    def fetch(url: str, *_: object, **__: object) -> dict[str, torch.Tensor]:
-        asked.append(url)
-        return released
-
-    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", fetch)
-    encoder = build_encoder(EncoderConfig(weights="imagenet"))
-    assert "resnet18" in asked[0]
-    assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], released["conv1.weight"])
-
-
 def test_timm_backbones_are_timms_own() -> None:
     torch.manual_seed(0)
     encoder = build_encoder(EncoderConfig(name="timm:resnet10t"))
@@ -221,6 +155,44 @@ def test_impossible_settings_are_refused(setting: dict[str, str], message: str) 
         EncoderConfig(**setting)
 
 
-def test_the_registry_lists_backbones() -> None:
-    assert {"resnet18", "resnet34", "resnet50", "resnet152", "resnet10t"} <= ENCODERS.keys()
-    assert all(isinstance(backbone, Backbone) for backbone in ENCODERS.values())
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "must be random, imagenet or an existing file, but got weights=.*w.pt"),
+        (b"PK cut short", "must be a whole file of weights, but .*w.pt"),
+        ({"epoch": 3}, "w.pt holds none"),
+        # Checkpoints of training frameworks hold settings as objects, which could run code.
+        ({"settings": Path("settings")}, r"tensors alone.*not run here.*\['state_dict'\]"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_files_that_hold_no_readable_weights_are_refused(
+    tmp_path: Path, content: object, message: str, suffix: str
+) -> None:
+    path = tmp_path / f"w{suffix}"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        path = tmp_path / "w.pt"
+        torch.save(content, path)
+    with pytest.raises(DataError, match=message.replace("w.pt", path.name)):
+        weights_file(path)
+
+
+def test_imagenet_weights_come_through_torchvision_or_are_refused_with_the_ways_out(
+    monkeypatch: pytest.MonkeyPatch, released: dict[str, torch.Tensor]
+) -> None:
+    asked = []
+
+    def fetch(url: str, *_: object, **__: object) -> dict[str, torch.Tensor]:
+        asked.append(url)
+        if len(asked) > 1:
+            raise URLError("no network")
+        return released
+
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", fetch)
+    encoder = build_encoder(EncoderConfig(weights="imagenet"))
+    assert "resnet18" in asked[0]
+    assert torch.equal(encoder.backbone.state_dict()["conv1.weight"], released["conv1.weight"])
+    with pytest.raises(ConfigError, match=r"'imagenet'.*no network.*encoder\.weights=random"):
+        build_encoder(EncoderConfig(weights="imagenet"))

@@ -20,10 +20,8 @@ COMPOSITION = "T+S+Ro"
 def inputs() -> tuple[Tensor, Tensor, nn.Module]:
     generator = torch.Generator().manual_seed(0)
     x_a, x_b = (torch.randn(N, DIM, generator=generator) for _ in range(2))
-    weight = torch.randn(4, DIM, generator=generator)
     encoder = nn.Linear(DIM, 4, bias=False)
-    with torch.no_grad():
-        encoder.weight.copy_(weight)
+    nn.init.normal_(encoder.weight, generator=generator)
     return x_a, x_b, encoder
 
 
@@ -50,9 +48,8 @@ def compute(kind: str, rows: slice) -> tuple[Tensor, Tensor]:
         config = small_objective(**{"hidden_dim": 8, "projection_dim": 4, **changes})
         objective = build_objective(config, Composition.parse(composition), 4).eval()
         generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for parameter in objective.parameters():
-                parameter.copy_(torch.rand(parameter.shape, generator=generator) - 0.3)
+        for parameter in objective.parameters():
+            nn.init.uniform_(parameter, -0.3, 0.7, generator=generator)
         images, matrix = torch.zeros(len(z_a), 3, 1, 1), torch.eye(3).repeat(len(z_a), 1, 1)
         a, b = (
             Views(images, {key: value[rows] for key, value in parameters(seed).items()}, matrix)
@@ -78,7 +75,8 @@ KINDS = ("plain", "chunked", "contrastive", "relative", "equivariant", *OTHERS)
 def work(rank: int, folder: str, rows: tuple[slice, slice]) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     results: dict[str, Tensor | str] = {}
-    for kind in KINDS if len(set(map(str, map(len_of, rows)))) == 1 else ("plain",):
+    sizes = {part.stop - part.start for part in rows}
+    for kind in KINDS if len(sizes) == 1 else ("plain",):
         try:
             loss, gradient = compute(kind, rows[rank])
         except ValueError as error:
@@ -88,10 +86,6 @@ def work(rank: int, folder: str, rows: tuple[slice, slice]) -> None:
             results[f"{kind}_loss"], results[f"{kind}_gradient"] = loss, gradient / 2
     torch.save(results, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
-
-
-def len_of(rows: slice) -> int:
-    return int(rows.stop) - int(rows.start)
 
 
 def run_two(folder: Path, rows: tuple[slice, slice]) -> list[dict[str, Tensor | str]]:

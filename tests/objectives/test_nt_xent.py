@@ -93,22 +93,6 @@ def test_the_chunked_form_needs_no_gradient() -> None:
     torch.testing.assert_close(nt_xent(z_a, z_b, chunk_size=2), nt_xent(z_a, z_b))
 
 
-def test_random_projections_cost_the_logarithm_of_the_candidates() -> None:
-    z_a, z_b = projections(300, 512)
-    assert abs(float(nt_xent(z_a, z_b, temperature=5.0).detach()) - math.log(599)) < 0.01
-
-
-def test_agreeing_orthogonal_pairs_cost_almost_nothing() -> None:
-    z = torch.eye(6)
-    assert float(nt_xent(z, z, temperature=0.05)) < 1e-6
-
-
-def test_the_length_of_a_projection_does_not_matter() -> None:
-    z_a, z_b = projections(8)
-    lengths = torch.linspace(0.01, 100, 8)[:, None]
-    torch.testing.assert_close(nt_xent(z_a * lengths, z_b), nt_xent(z_a, z_b))
-
-
 def test_tiny_temperatures_stay_finite() -> None:
     z_a, z_b = projections(8)
     loss = nt_xent(z_a, z_b, temperature=1e-4)
@@ -116,26 +100,16 @@ def test_tiny_temperatures_stay_finite() -> None:
     assert all(g.isfinite().all() for g in torch.autograd.grad(loss, [z_a, z_b]))
 
 
-@pytest.mark.parametrize("chunk_size", [None, 4])
-def test_it_computes_in_float32_inside_autocast(chunk_size: int | None) -> None:
-    z_a, z_b = projections(16, 32)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = nt_xent(z_a, z_b, chunk_size=chunk_size)
-    assert mixed.dtype == torch.float32
-    torch.testing.assert_close(mixed, nt_xent(z_a, z_b))
-
-
-@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
-def test_a_temperature_that_is_not_positive_is_refused(temperature: float) -> None:
-    with pytest.raises(ConfigError, match=r"temperature must be > 0, but got temperature="):
-        nt_xent(*projections(3), temperature=temperature)
-
-
-def test_a_batch_of_one_is_refused() -> None:
-    with pytest.raises(ConfigError, match="batch_size must be >= 2, but got batch_size=1"):
-        nt_xent(*projections(1))
-
-
-def test_an_empty_chunk_is_refused() -> None:
-    with pytest.raises(ConfigError, match="chunk_size must be >= 1"):
-        nt_xent(*projections(3), chunk_size=0)
+@pytest.mark.parametrize(
+    ("n", "setting", "message"),
+    [
+        *((3, {"temperature": value}, f"temperature={value}") for value in (0.0, -1.0, math.nan)),
+        (3, {"chunk_size": 0}, "chunk_size must be >= 1"),
+        (1, {}, "batch_size must be >= 2, but got batch_size=1"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused(
+    n: int, setting: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        nt_xent(*projections(n), **setting)  # type: ignore[arg-type]

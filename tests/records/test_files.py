@@ -3,7 +3,6 @@ import math
 import multiprocessing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from handssl import records
@@ -66,10 +65,3 @@ def test_a_broken_record_is_refused_with_its_file_and_the_reason(
     path.write_text(text)
     with pytest.raises(DataError, match=rf"record\.json {reason}"):
         records.read_record(path)
-
-
-def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
-    records.write_npz(tmp_path / "errors.npz", error_cm=np.eye(3), group=np.array(["a", "b"]))
-    with np.load(tmp_path / "errors.npz") as file:
-        np.testing.assert_array_equal(file["error_cm"], np.eye(3))
-        assert file["group"].tolist() == ["a", "b"]

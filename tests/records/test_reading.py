@@ -61,25 +61,20 @@ def test_a_broken_record_names_its_study(tmp_path: Path) -> None:
         read_records(tmp_path / "nowhere")
 
 
-def _cpu_seconds(imports: str) -> tuple[float, list[str]]:
+def _import(modules: str) -> tuple[float, list[str]]:
+    """CPU seconds of a process that imports modules, and the heavy ones that it loaded."""
     program = (
-        f"import sys, time; import {imports}; "
-        "print(time.process_time(), *[n for n in ('torch', 'ray', 'pandas', 'optuna')"
-        " if n in sys.modules])"
+        f"import sys, time, {modules}; heavy = ('torch', 'ray', 'pandas', 'optuna'); "
+        "print(time.process_time(), *(name for name in heavy if name in sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    seconds, *modules = done.stdout.split()
-    return float(seconds), modules
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, *loaded = done.stdout.split()
+    return float(seconds), loaded
 
 
 def test_records_import_nothing_heavy() -> None:
-    records_s = []
-    base_s = []
-    for _ in range(3):
-        seconds, modules = _cpu_seconds("handssl.records")
-        assert modules == []
-        records_s.append(seconds)
-        base_s.append(_cpu_seconds("pyarrow, pyarrow.parquet, numpy")[0])
-    assert min(records_s) - min(base_s) < 0.3
+    records = [_import("handssl.records") for _ in range(3)]
+    base = [_import("pyarrow, pyarrow.parquet, numpy") for _ in range(3)]
+    assert [loaded for _, loaded in records] == [[]] * 3
+    assert min(records)[0] - min(base)[0] < 0.3

@@ -109,19 +109,16 @@ def test_columns_of_mixed_types_are_compiled_as_text(tmp_path: Path) -> None:
     assert table["metrics.mpjpe_cm"].to_pylist() == [1.5] * 6
 
 
-def test_the_hash_ignores_the_order_of_keys_but_not_their_values() -> None:
-    assert records.canonical_hash({"a": 1, "b": [1.0]}) == records.canonical_hash(
-        {"b": [1.0], "a": 1}
-    )
+def test_the_hash_depends_on_values_and_refuses_nan() -> None:
     assert records.canonical_hash({"a": 1}) != records.canonical_hash({"a": 2})
     with pytest.raises(ValueError, match="JSON compliant"):
         records.canonical_hash({"a": math.nan})
 
 
-def test_seeds_are_stable_and_differ_between_parts() -> None:
-    assert records.seed_from("abc", 1) == records.seed_from("abc", 1)
-    assert len({records.seed_from("abc", k) for k in range(100)}) == 100
-    assert all(0 <= records.seed_from(k) < 2**31 for k in range(100))
+def test_seeds_differ_between_parts() -> None:
+    seeds = {records.seed_from("abc", k) for k in range(100)}
+    assert len(seeds) == 100
+    assert all(0 <= seed < 2**31 for seed in seeds)
 
 
 def test_versions_and_revision_are_known() -> None:

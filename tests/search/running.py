@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,6 +75,18 @@ def started(
             yield process
         finally:
             process.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command_has(process: psutil.Process, text: str) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return any(text in part for part in process.cmdline())
+    return False
 
 
 def await_that(process: subprocess.Popen[str], found: Callable[[], T]) -> T:

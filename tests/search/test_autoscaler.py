@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,20 +19,14 @@ import pytest
 from ray._private.services import get_node_ip_address
 
 from handssl import records
+from tests.search.running import command, command_has, free_port
 
 pytestmark = pytest.mark.long
 
-RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
 HEAD_ID = "f" * 51 + "00000"  # by which the provider knows the head among its nodes
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 NODES = 2
 EPOCHS = 8  # long enough to be killed in the middle
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def autoscaling(address: str) -> dict[str, Any]:
@@ -103,12 +96,6 @@ def alive(process: psutil.Process) -> bool:
     return False
 
 
-def command_has(process: psutil.Process, text: str) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return any(text in part for part in process.cmdline())
-    return False
-
-
 def trains(node: psutil.Process) -> bool:
     """Whether a trial is being trained on a node, at this moment."""
     with suppress(psutil.NoSuchProcess):
@@ -124,7 +111,7 @@ def cluster() -> Iterator[Cluster]:
     port = free_port()
     address = f"{get_node_ip_address()}:{port}"  # type: ignore[no-untyped-call]
     (folder / "autoscaling.json").write_text(json.dumps(autoscaling(address)))
-    command = [
+    start = [
         str(Path(sys.executable).with_name("ray")),
         "start",
         "--head",
@@ -156,7 +143,7 @@ def cluster() -> Iterator[Cluster]:
     }
     with (folder / "head.log").open("w") as log:
         head = subprocess.Popen(
-            command,
+            start,
             env={**os.environ, **settings},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -213,23 +200,11 @@ def test_a_study_grows_a_cluster_survives_a_lost_node_and_gives_all_back(
     cluster: Cluster, embedded: Path, smallest: tuple[str, ...], tmp_path: Path
 ) -> None:
     assert cluster.nodes() == []
-    command = [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        f"study.epochs={EPOCHS}",
-        f"data.root={embedded}/raw",
-        f"data.store={embedded}/store",
-        "data.poses=30",
-        "study.name=small",
-        "search.augmentations=[rotate]",
-        "search.repeats=2",
-        "cluster=auto",
-        f"results={tmp_path}",
-    ]
+    overrides = ["search.augmentations=[rotate]", "search.repeats=2", f"study.epochs={EPOCHS}"]
+    call = [*command(embedded, smallest), *overrides, "cluster=auto", f"results={tmp_path}"]
     environment = {**os.environ, "RAY_ADDRESS": cluster.address, "RAY_AUTH_MODE": "disabled"}
     with (tmp_path / "study.log").open("w") as log:
-        study = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        study = subprocess.Popen(call, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         seen = lose_a_node_while(study, cluster, tmp_path)
     finally:

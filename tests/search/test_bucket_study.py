@@ -3,10 +3,8 @@
 import dataclasses
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,20 +25,27 @@ from search.storage.folder import cache_path
 from search.studies.grid import resolver_of
 from search.trials.execute import execute
 from search.trials.trial import Job
+from tests.search import running
+from tests.search.running import await_that, free_port
 
 pytestmark = pytest.mark.long
 
-RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
 RESULTS = "s3://bucket/results"
-KEYS = ("study.epochs=30", "search.augmentations=[rotate]", "study.name=small")
+KEYS = (
+    "study.epochs=30",
+    "search.augmentations=[rotate]",
+    "data.store=s3://bucket/stores/small",
+    "cluster.cpus=1",
+    "search.concurrent=1",
+)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An S3 server, found through the environment as a user would set it; one empty bucket."""
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -52,40 +57,18 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     files, _ = open_filesystem("s3://?allow_bucket_creation=true")
     files.create_dir("bucket")
     yield
-    running.stop()
+    moto.stop()
 
 
 def command(embedded: Path, smallest: tuple[str, ...], database: Path) -> list[str]:
-    return [
-        sys.executable,
-        str(RUN_GRID),
-        *smallest,
-        *KEYS,
-        f"results={RESULTS}",
-        f"data.root={embedded}/raw",
-        "data.store=s3://bucket/stores/small",
-        "data.poses=30",
-        f"search.storage=sqlite:///{database}",
-        "cluster.cpus=1",
-        "search.concurrent=1",
-    ]
-
-
-def await_that(process: subprocess.Popen[str], found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 300
-    while not (result := found()):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    return result
+    storage = f"search.storage=sqlite:///{database}"
+    return [*running.command(embedded, smallest), *KEYS, f"results={RESULTS}", storage]
 
 
 @contextmanager
 def optuna_dashboard(database: Path) -> Iterator[Callable[[str], Any]]:
     """The dashboard as the README starts it; yields what asks its API."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     binary = Path(sys.executable).with_name("optuna-dashboard")
     arguments = [str(binary), f"sqlite:///{database}", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(
@@ -149,11 +132,8 @@ def test_a_study_in_a_bucket_is_watched_killed_and_continued_on_another_machine(
     assert f"records      {RESULTS}/small/trials.parquet" in done.stdout
     below = s3.list_objects(join_uri(RESULTS, "small"))
     assert [n for n in below if n.count("/") == 0] == ["study.json", "trials.parquet"]
-    assert {n.rpartition("/")[2] for n in below if n.startswith("trials/")} == {
-        "errors.npz",
-        "metrics.jsonl",
-        "record.json",
-    }
+    files = {n.rpartition("/")[2] for n in below if n.startswith("trials/")}
+    assert files == {"errors.npz", "metrics.jsonl", "record.json"}
     assert {n.partition("/")[0] for n in below} == {"study.json", "trials.parquet", "trials"}
     told = optuna.load_study(study_name="small", storage=f"sqlite:///{tmp_path}/second.db").trials
     assert [trial.state.name for trial in told] == ["COMPLETE"] * 2

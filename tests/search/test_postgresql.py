@@ -3,9 +3,7 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,8 +23,8 @@ from search.studies.sampled import sampled_trials
 from search.studies.study import Session
 from search.trials.pretrain import PretrainTrial
 from tests.search.observers.test_optuna_study import record_of
+from tests.search.running import command, free_port, run_grid
 
-RUN_GRID = Path(__file__).resolve().parents[2] / "search" / "run_grid.py"
 PASSWORD = "not to be shown"  # with blanks, so that it must be quoted in a URL
 
 
@@ -53,16 +51,14 @@ def server() -> Iterator[str]:
             pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
         os.chown(folder, user.pw_uid, user.pw_gid)
         as_user = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     secret = folder / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
 
     def call(program: str, *arguments: str) -> None:
-        command = [*as_user, str(binaries / program), *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        line = [*as_user, str(binaries / program), *arguments]
+        subprocess.run(line, check=True, capture_output=True, cwd=folder)
 
     data, log = str(folder / "data"), str(folder / "log")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
@@ -98,7 +94,7 @@ def view_of() -> Iterator[Callable[..., OptunaMirror]]:
 
     yield make
     for view in made:
-        view._storage.engine.dispose()
+        view.close()
 
 
 View = Callable[..., OptunaMirror]
@@ -149,12 +145,9 @@ def test_a_password_that_is_wrong_is_refused_and_not_shown(server: str) -> None:
 def test_a_whole_study_shows_in_the_server(
     server: str, embedded: Path, smallest: tuple[str, ...], tmp_path: Path
 ) -> None:
-    command = [
-        sys.executable, str(RUN_GRID), *smallest, f"results={tmp_path}", "study.name=whole",
-        f"data.root={embedded}/raw", f"data.store={embedded}/store", "data.poses=30",
-        "search.augmentations=[rotate]", f"search.storage='{server}'",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    overrides = ["study.name=whole", "search.augmentations=[rotate]"]
+    base = [*command(embedded, smallest), *overrides, f"search.storage='{server}'"]
+    done = run_grid(base, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {t.state.name for t in stored(server, "whole")} == {"COMPLETE"}
     assert not (tmp_path / "whole" / "optuna.db").exists()

@@ -37,8 +37,7 @@ class _RandomHands(RawDataset):
 
     def annotations(self, start: int = 0) -> Iterator[Annotation]:
         for index in range(start, self._count):
-            generator = np.random.default_rng(index)
-            joints_m = generator.normal((0.0, 0.0, 0.5), 0.03, (21, 3))
+            joints_m = np.random.default_rng(index).normal((0.0, 0.0, 0.5), 0.03, (21, 3))
             yield Annotation(
                 file=self._root / f"{index}.png",
                 name=f"{index}.png",

@@ -48,15 +48,10 @@ def test_one_worker_equals_plain_batch_norm_in_value_gradient_and_statistics(
     for output in outputs:
         (output.pow(3) * weight).sum().backward()
     assert torch.allclose(outputs[0], outputs[1], atol=1e-4)
-    first, second = (own.grad for own in inputs)
-    assert first is not None
-    assert second is not None
-    assert torch.allclose(first, second, rtol=1e-3, atol=1e-2)
-    for name, parameter in plain.named_parameters():
-        other = dict(ours.named_parameters())[name]
-        assert torch.allclose(parameter.grad, other.grad, rtol=1e-4), name  # type: ignore[arg-type]
-    for name, value in plain.state_dict().items():
-        assert torch.allclose(value, ours.state_dict()[name], rtol=1e-5), name
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad, rtol=1e-3, atol=1e-2)
+    for parameter, other in zip(plain.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(plain.state_dict(), ours.state_dict(), rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.usefixtures("group_of_one")

@@ -1,3 +1,6 @@
+import math
+from typing import Any
+
 import pytest
 
 from handssl.errors import ConfigError
@@ -7,12 +10,8 @@ from handssl.training import OptimizerConfig, PretrainConfig
 
 def test_the_defaults_are_the_studys() -> None:
     config = PretrainConfig()
-    assert (config.epochs, config.batch_size, config.accumulation, config.size_px) == (
-        100,
-        512,
-        4,
-        128,
-    )
+    assert (config.epochs, config.batch_size) == (100, 512)
+    assert (config.accumulation, config.size_px) == (4, 128)
     assert config.peak_lr == pytest.approx(1e-4 * 2048**0.5)
     assert config.optimizer == OptimizerConfig(
         name="lars_adam", base_lr=1e-4, weight_decay=1e-6, warmup_epochs=10.0
@@ -38,8 +37,14 @@ def test_magnitudes_reach_the_composition() -> None:
         ({"composition": "spin"}, "spin"),
         ({"magnitudes": {"rotate.speed": 1.0}}, "rotate.speed"),
         ({"objective": objective_config("relative"), "composition": "sobel"}, "relative"),
+        ({"optimizer": {"name": "adamw"}}, "optimizer.name must be one of lars_adam, lamb, adam,"),
+        ({"optimizer": {"base_lr": 0.0}}, r"optimizer\.base_lr .*base_lr=0\.0"),
+        ({"optimizer": {"base_lr": math.nan}}, r"optimizer\.base_lr .*base_lr=nan"),
+        ({"optimizer": {"weight_decay": -1.0}}, r"optimizer\.weight_decay .*=-1\.0"),
+        ({"optimizer": {"warmup_epochs": -0.1}}, r"optimizer\.warmup_epochs .*=-0\.1"),
     ],
 )
-def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:
+def test_impossible_settings_are_refused(setting: dict[str, Any], message: str) -> None:
+    optimizer = setting.pop("optimizer", {})
     with pytest.raises(ConfigError, match=message):
-        PretrainConfig(**setting)  # type: ignore[arg-type]
+        PretrainConfig(optimizer=OptimizerConfig(**optimizer), **setting)

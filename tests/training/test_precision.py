@@ -23,15 +23,10 @@ def test_reduced_precision_on_the_cpu_is_refused(precision: str) -> None:
         Autocast.choose(precision, CPU)
 
 
-@pytest.mark.parametrize(("supported", "dtype"), [(True, "bfloat16"), (False, "float16")])
-def test_cuda_takes_bfloat16_where_it_can(
-    monkeypatch: pytest.MonkeyPatch, supported: bool, dtype: str
+@pytest.mark.parametrize(("supported", "auto"), [(True, "bfloat16"), (False, "float16")])
+def test_every_precision_has_its_type_on_cuda(
+    monkeypatch: pytest.MonkeyPatch, supported: bool, auto: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
-    assert Autocast.choose("auto", CUDA).dtype == getattr(torch, dtype)
-
-
-def test_every_precision_has_its_type_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     chosen = [Autocast.choose(name, CUDA).dtype for name in PRECISIONS]
-    assert chosen == [torch.bfloat16, torch.float32, torch.bfloat16, torch.float16]
+    assert chosen == [getattr(torch, auto), torch.float32, torch.bfloat16, torch.float16]

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,25 +94,6 @@ def test_resuming_a_finished_run_does_nothing_more(
     assert [r.losses for r in again.history] == [r.losses for r in whole.history]
 
 
-def test_accumulated_batches_average_their_gradients(store: Store, small_config: Small) -> None:
-    """With one step in all, the loss is the mean of the two batches' losses at the start."""
-    relative = objective_config("relative")
-    joined = trained(small_config(objective=relative, accumulation=2, epochs=2), store, seed=5)
-    single = trained(
-        small_config(
-            objective=relative,
-            epochs=2,
-            optimizer=OptimizerConfig(warmup_epochs=1.0, base_lr=1e-30),
-        ),
-        store,
-        seed=5,
-    )
-    assert joined.history[0].losses[0] == pytest.approx(
-        sum(single.history[0].losses) / 2, rel=1e-6
-    )
-    assert joined.encoder_steps == 4
-
-
 def test_a_non_finite_loss_stops_the_run_with_what_is_known(
     store: Store, small_config: Small
 ) -> None:
@@ -130,37 +112,46 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(
 ) -> None:
     path = tmp_path / "run.ckpt"
     next(Pretraining(small_config(), store, seed=1, checkpoint=path))
-    with pytest.raises(ConfigError, match=r"config\.epochs must be that of the checkpoint"):
-        Pretraining(small_config(epochs=4), store, seed=1, resume=path)
-    with pytest.raises(ConfigError, match="seed must be"):
-        Pretraining(small_config(), store, seed=2, resume=path)
-    with pytest.raises(ConfigError, match=r"data\.rows must be"):
-        Pretraining(small_config(), store.take(16), seed=1, resume=path)
+    for message, config, images, seed in (
+        (r"config\.epochs must be that of the checkpoint", small_config(epochs=4), store, 1),
+        ("seed must be", small_config(), store, 2),
+        (r"data\.rows must be", small_config(), store.take(16), 1),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Pretraining(config, images, seed=seed, resume=path)
 
 
-def test_a_batch_larger_than_the_store_is_refused(store: Store, small_config: Small) -> None:
-    with pytest.raises(ConfigError, match="number of images, 20, but got batch_size=16"):
-        Pretraining(small_config(batch_size=16, accumulation=2), store, seed=1)
+def test_accumulated_batches_average_their_gradients(store: Store, small_config: Small) -> None:
+    """With one step in all, the loss is the mean of the two batches' losses at the start."""
+    config = small_config(
+        objective=objective_config("relative"),
+        epochs=2,
+        optimizer=OptimizerConfig(warmup_epochs=1.0, base_lr=1e-30),
+    )
+    joined = trained(dataclasses.replace(config, accumulation=2), store, seed=5)
+    single = trained(config, store, seed=5)
+    mean = sum(single.history[0].losses) / 2
+    assert joined.history[0].losses[0] == pytest.approx(mean, rel=1e-6)
+    assert joined.encoder_steps == 4
 
 
-def test_views_larger_than_the_stores_images_are_refused(
-    store: Store, small_config: Small
-) -> None:
-    side = store.source_px
-    with pytest.raises(ConfigError, match=f"images, {side}, but got size_px={side + 1}"):
-        Pretraining(small_config(size_px=side + 1), store, seed=1)
-
-
-def test_a_missing_device_is_refused(
-    store: Store, small_config: Small, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("changes", "paths", "message"),
+    [
+        ({"batch_size": 16, "accumulation": 2}, {}, "number of images, 20, but got batch_size=16"),
+        ({"size_px": 41}, {}, "images, 40, but got size_px=41"),
+        ({}, {"device": "cuda"}, "device=cuda without CUDA"),
+        ({}, {"resume": Path("none.ckpt")}, "resume must be an existing checkpoint.*none"),
+    ],
+)
+def test_a_run_that_cannot_start_is_refused(  # noqa: PLR0917
+    store: Store,
+    small_config: Small,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, int],
+    paths: dict[str, Any],
+    message: str,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="device=cuda without CUDA"):
-        Pretraining(small_config(), store, seed=1, device="cuda")
-
-
-def test_a_missing_checkpoint_is_refused(
-    store: Store, small_config: Small, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match="resume must be an existing checkpoint"):
-        Pretraining(small_config(), store, seed=1, resume=tmp_path / "none.ckpt")
+    with pytest.raises((ConfigError, DataError), match=message):
+        Pretraining(small_config(**changes), store, seed=1, **paths)

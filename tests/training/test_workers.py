@@ -31,22 +31,12 @@ def run_workers(
 ) -> list[Any]:
     """Results of every worker of a gloo group, each a process of its own; see `worker.py`."""
     folder.mkdir()
-    arguments = [str(folder / "meet"), str(store_path), json.dumps(dataclasses.asdict(config))]
+    settings = json.dumps(dataclasses.asdict(config))
+    arguments = [count, folder / "meet", store_path, settings, folder / "out", *part]
+    commands = [[sys.executable, WORKER, rank, *arguments] for rank in range(count)]
     processes = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                str(WORKER),
-                str(rank),
-                str(count),
-                *arguments,
-                str(folder / "out"),
-                *map(str, part),
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
+        subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+        for command in commands
     ]
     try:
         errors = [process.communicate(timeout=600)[1] for process in processes]

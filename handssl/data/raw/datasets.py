@@ -1,14 +1,17 @@
 """The formats of raw data sets that can be read, and a description of one raw folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from handssl.data.raw.dataset import RawDataset
 from handssl.data.raw.freihand import freihand_signature, read_freihand
 from handssl.data.raw.interhand import interhand_signature, interhand_splits, read_interhand
 from handssl.errors import ConfigError
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,24 +80,15 @@ class RawFolder:
 
     def readers(self) -> list[RawDataset]:
         """A reader of each split."""
-        read = DATASETS[self.dataset].read
-        return [
-            read(self.root, split, strict=self.strict, **self._options())
-            for split in self._splits()
-        ]
+        return list(self._of_splits(partial(DATASETS[self.dataset].read, strict=self.strict)))
 
     def signature(self) -> dict[str, str | int]:
         """The signatures of all splits in one dict; equal to those of the readers."""
-        signature = DATASETS[self.dataset].signature
-        return {
-            key: value
-            for split in self._splits()
-            for key, value in signature(self.root, split, **self._options()).items()
-        }
+        parts = self._of_splits(DATASETS[self.dataset].signature)
+        return {key: value for part in parts for key, value in part.items()}
 
-    def _splits(self) -> Sequence[str]:
-        training_splits = DATASETS[self.dataset].training_splits
-        return self.splits or training_splits(self.root, **self._options())
-
-    def _options(self) -> dict[str, str]:
-        return {} if self.annotator == "all" else {"annotator": self.annotator}
+    def _of_splits(self, function: Callable[..., Result]) -> Iterator[Result]:
+        """Results of (root, split), and annotator where it is set, for each split."""
+        options = {} if self.annotator == "all" else {"annotator": self.annotator}
+        splits = self.splits or DATASETS[self.dataset].training_splits(self.root, **options)
+        return (function(self.root, split, **options) for split in splits)

@@ -81,45 +81,36 @@ def build_store(
         {'train': 9, 'val': 1, 'images': 10, 'groups': 10}
     """
     sources = [sources] if isinstance(sources, RawDataset) else list(sources)
-    plan = plan_build(sources, Path(out), options or StoreOptions())
+    plan = _plan(sources, Path(out), options or StoreOptions())
     runner = runner or functools.partial(run_jobs, processes=processes)
     with _lock(plan.out):
         if not (plan.out / MANIFEST).exists():
             _check_disk(forecast(plan.job, plan.boxes, sources), plan, announce)
-        if reserve_folder(plan):
+        if _reserve(plan):
             return read_manifest(plan.out)
-        reports = runner(write_shard, shard_jobs(plan, sources))
+        reports = runner(write_shard, _jobs(plan, sources))
         for done, _ in enumerate(reports, start=1):
             if progress is not None:
                 progress("shards", done, plan.shards)
-        return finish_build(plan, sources)
+        return _finish(plan, sources)
 
 
 def forecast_store(
     sources: Sequence[RawDataset], out: str | Path, options: StoreOptions
 ) -> Forecast:
     """The expected size of a store; writes nothing."""
-    plan = plan_build(sources, Path(out), options)
+    plan = _plan(sources, Path(out), options)
     return forecast(plan.job, plan.boxes, sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildPlan:
-    """Everything that a build needs except its readers.
-
-    Attributes:
-        out: The store's folder.
-        job: The settings that all shards share.
-        source: Signature of the raw files.
-        options: The options that change the rows.
-        boxes: By source id, for boxes=file.
-        shards: Number of shards.
-    """
+class _Plan:
+    """Everything that a build needs except its readers."""
 
     out: Path
     job: ShardJob
-    source: dict[str, str | int]
-    options: dict[str, Any]
+    source: dict[str, str | int]  # signature of the raw files
+    options: dict[str, Any]  # those that change the rows
     boxes: Boxes
     shards: int
 
@@ -130,13 +121,8 @@ def plan_digest(name: str, source: dict[str, str | int], options: dict[str, Any]
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plan_build(sources: Sequence[RawDataset], out: Path, options: StoreOptions) -> BuildPlan:
-    """Describe a build; writes nothing.
-
-    Raises:
-        ConfigError: No sources.
-        DataError: The raw files or the file of boxes cannot be read.
-    """
+def _plan(sources: Sequence[RawDataset], out: Path, options: StoreOptions) -> _Plan:
+    """Describe a build; writes nothing."""
     require(len(sources) > 0, "sources must name at least one data set, but got sources=[]")
     content = options.content()
     signature = {key: value for each in sources for key, value in each.signature().items()}
@@ -149,7 +135,7 @@ def plan_build(sources: Sequence[RawDataset], out: Path, options: StoreOptions) 
         strict=any(each.strict for each in sources),
         plan=plan_digest(name, signature, content),
     )
-    return BuildPlan(
+    return _Plan(
         out=out,
         job=job,
         source=signature,
@@ -159,40 +145,29 @@ def plan_build(sources: Sequence[RawDataset], out: Path, options: StoreOptions) 
     )
 
 
-def reserve_folder(plan: BuildPlan) -> bool:
-    """Mark the folder as this build's; True if its store is already complete.
-
-    Raises:
-        DataError: The folder holds something else, or cannot be written to.
-    """
+def _reserve(plan: _Plan) -> bool:
+    """Mark the folder as this build's; True if its store is already complete."""
     out = plan.out
-    if (out / MANIFEST).exists():
-        if read_manifest(out).plan != plan.job.plan:
-            raise DataError(
-                f"{out} holds a store of other raw files or options; delete it or choose another "
-                "folder"
-            )
-        return True
+    complete = (out / MANIFEST).exists()
     try:
-        if (out / PLAN).exists():
-            earlier = json.loads((out / PLAN).read_text(encoding="utf-8"))
-            if not isinstance(earlier, dict) or earlier.get("plan") != plan.job.plan:
-                raise DataError(
-                    f"{out} holds a half-built store of other raw files or options; delete it or "
-                    "choose another folder"
-                )
-            return False
-        refuse_occupied(out, "store")
-        (out / "shards").mkdir(parents=True)
-        content = {"plan": plan.job.plan, "source": plan.source, "options": plan.options}
-        write_json(out / PLAN, content)
+        if not complete and not (out / PLAN).exists():
+            refuse_occupied(out, "store")
+            (out / "shards").mkdir(parents=True)
+            content = {"plan": plan.job.plan, "source": plan.source, "options": plan.options}
+            write_json(out / PLAN, content)
+        written = json.loads((out / (MANIFEST if complete else PLAN)).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot build a store in {out} ({error})") from error
-    return False
+    if not isinstance(written, dict) or written.get("plan") != plan.job.plan:
+        raise DataError(
+            f"{out} holds a {'' if complete else 'half-built '}store of other raw files or "
+            "options; delete it or choose another folder"
+        )
+    return complete
 
 
-def shard_jobs(
-    plan: BuildPlan, sources: Sequence[RawDataset]
+def _jobs(
+    plan: _Plan, sources: Sequence[RawDataset]
 ) -> Iterator[tuple[ShardJob, int, list[Annotation], Boxes]]:
     """Arguments of `write_shard` for every shard; a shard never spans two sources."""
     index = 0
@@ -214,7 +189,7 @@ def _lock(out: Path) -> AbstractContextManager[Any]:
 
 
 def _check_disk(
-    expected: Forecast, plan: BuildPlan, announce: Callable[[Forecast], None] | None
+    expected: Forecast, plan: _Plan, announce: Callable[[Forecast], None] | None
 ) -> None:
     """Refuse a build that does not fit on the disk; shards of an interrupted build count."""
     if announce is not None:
@@ -227,12 +202,8 @@ def _check_disk(
         )
 
 
-def finish_build(plan: BuildPlan, sources: Sequence[RawDataset]) -> Manifest:
-    """Sum up the finished shards and write the manifest, which makes the store readable.
-
-    Raises:
-        DataError: A shard is missing, or no image is usable.
-    """
+def _finish(plan: _Plan, sources: Sequence[RawDataset]) -> Manifest:
+    """Sum up the finished shards and write the manifest, which makes the store readable."""
     skipped: list[tuple[str, str]] = []
     shards: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()

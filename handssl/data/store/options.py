@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge
+
+from handssl.checked import check_fields
 from handssl.data.raw.dataset import file_digest
-from handssl.data.store.boxes import BOX_KINDS, BoxKind
+from handssl.data.store.boxes import BoxKind
 from handssl.errors import require
 
 
@@ -30,20 +33,14 @@ class StoreOptions:
     name: str | None = None
     boxes: BoxKind = "joints"
     boxes_file: str | Path | None = None
-    stored_px: int = 224
+    stored_px: Annotated[int, Ge(16)] = 224
 
     def __post_init__(self) -> None:
-        require(
-            self.boxes in BOX_KINDS,
-            f"boxes must be one of {list(BOX_KINDS)}, but got boxes={self.boxes!r}",
-        )
+        check_fields(self)
         require(
             (self.boxes == "file") == (self.boxes_file is not None),
             "boxes=file and boxes_file must be used together, but got "
             f"boxes={self.boxes!r}, boxes_file={self.boxes_file!r}",
-        )
-        require(
-            self.stored_px >= 16, f"stored_px must be >= 16, but got stored_px={self.stored_px}"
         )
 
     def content(self) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Run a function over many arguments in worker processes with one thread each."""
 
-import os
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky import get_reusable_executor
 
 from handssl.errors import DataError, require
@@ -28,13 +27,6 @@ class JobRunner(Protocol):
         ...
 
 
-def default_processes() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_jobs(
     function: Callable[..., Result], jobs: Iterable[tuple[Any, ...]], processes: int | None
 ) -> Iterator[Result]:
@@ -53,7 +45,7 @@ def run_jobs(
         >>> sorted(run_jobs(pow, [(2, 3), (3, 2)], processes=1))
         [8, 9]
     """
-    processes = default_processes() if processes is None else processes
+    processes = cpu_count() if processes is None else processes
     require(processes >= 1, f"processes must be >= 1, but got processes={processes}")
     if processes == 1:
         for job in jobs:

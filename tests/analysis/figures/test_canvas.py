@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from analysis.figures import Drawing, inline_svg, write_drawing
-from analysis.figures.canvas import SERIES, new_figure, slug
+from analysis.figures.canvas import SERIES, new_drawing, slug
 
 
 @pytest.fixture
 def drawing() -> Drawing:
-    figure, (axes,) = new_figure(3, 2)
-    drawing = Drawing(key="demo", title="Demo", alt="Two <bars>", caption="", figure=figure)
+    drawing, (axes,) = new_drawing((3, 2), key="demo", title="Demo", alt="Two <bars>", caption="")
     for position, colour in enumerate(SERIES[:2]):
         (bar,) = axes.barh(position, 2.0 + position, color=colour)
         drawing.tip(bar, f"bar {position} & more")

@@ -41,9 +41,10 @@ def test_p_value_of_fifteen_pairs_is_close_to_kendall_s_exact_one() -> None:
 
 
 def test_the_two_published_rankings_agree_as_scipy_says() -> None:
-    labels = [label for objective, label in COMPOSITIONS if objective == "relative"]
-    relative = [COMPOSITIONS["relative", label].median_pje_cm for label in labels]
-    contrastive = [COMPOSITIONS["contrastive", label].median_pje_cm for label in labels]
+    relative, contrastive = (
+        [row.median_pje_cm for row in COMPOSITIONS[name].values()]
+        for name in ("relative", "contrastive")
+    )
     found = spearman(relative, contrastive, np.random.default_rng(0))
     assert found.value == pytest.approx(stats.spearmanr(relative, contrastive).statistic)
     assert found.interval is not None

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,7 @@ from handssl.data import RawFolder, open_or_build_store, read_interhand
 from handssl.data.camera import project_px
 from handssl.errors import ConfigError, DataError
 from handssl.skeleton import INTERHAND_TO_FREIHAND
-
-Make = Callable[..., Path]
+from tests.data.raw_folders import write_interhand
 
 
 def test_joints_are_the_worlds_seen_from_the_camera(interhand_root: Path) -> None:
@@ -40,8 +38,8 @@ def test_left_hands_arrive_mirrored_with_camera_and_joints(interhand_root: Path)
         assert (points < [width, height]).all()
 
 
-def test_interacting_hands_are_left_out_and_counted(make_interhand: Make, tmp_path: Path) -> None:
-    source = read_interhand(make_interhand(tmp_path / "i", frames=3))
+def test_interacting_hands_are_left_out_and_counted(tmp_path: Path) -> None:
+    source = read_interhand(write_interhand(tmp_path / "i", frames=3))
     assert len(source) == 8
     assert source.left_out == {"interacting hands": 4}
     assert len(list(source)) == 8
@@ -60,10 +58,8 @@ def test_a_joint_counts_only_if_both_files_say_so(interhand_root: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["all", "human_annot"])
-def test_the_v0_layout_reads_by_annotator(
-    make_interhand: Make, tmp_path: Path, layout: str
-) -> None:
-    root = make_interhand(tmp_path / "i", layout=layout)
+def test_the_v0_layout_reads_by_annotator(tmp_path: Path, layout: str) -> None:
+    root = write_interhand(tmp_path / "i", layout=layout)
     assert len(read_interhand(root, "train", layout)) == 8
     with pytest.raises(DataError, match="machine_annot"):
         read_interhand(root, "train", "machine_annot")
@@ -71,40 +67,19 @@ def test_the_v0_layout_reads_by_annotator(
         read_interhand(root, "train", "both")
 
 
-def test_captures_are_never_on_both_sides(make_interhand: Make, tmp_path: Path) -> None:
-    root = make_interhand(tmp_path / "i", captures=4)
+def test_captures_are_never_on_both_sides(tmp_path: Path) -> None:
+    root = write_interhand(tmp_path / "i", captures=4)
     sides: dict[str, set[str]] = {}
     for annotation in read_interhand(root).annotations():
         sides.setdefault(annotation.group.split("/")[1], set()).add(annotation.split)
     assert sorted(map(sorted, sides.values())) == [["train"], ["train"], ["train"], ["val"]]
 
 
-def test_an_official_val_split_is_used_instead(make_interhand: Make, tmp_path: Path) -> None:
-    root = make_interhand(tmp_path / "i")
-    make_interhand(tmp_path / "i", split="val", seed=1)
+def test_an_official_val_split_is_used_instead(tmp_path: Path) -> None:
+    root = write_interhand(tmp_path / "i")
+    write_interhand(tmp_path / "i", split="val", seed=1)
     assert {a.split for a in read_interhand(root, "train").annotations()} == {"train"}
     assert {a.split for a in read_interhand(root, "val").annotations()} == {"val"}
-
-
-def test_real_hands_project_into_their_published_boxes(real_samples: Path) -> None:
-    root = real_samples / "interhand"
-    content = json.loads((root / "annotations/train/InterHand2.6M_train_data.json").read_text())
-    names = {image["id"]: image["file_name"] for image in content["images"]}
-    boxes = {names[entry["image_id"]]: entry["bbox"] for entry in content["annotations"]}
-    source = read_interhand(root, "train", strict=True)
-    samples = list(source)
-    assert [sample.side for sample in samples] == ["left", "right"]
-    assert source.left_out == {"interacting hands": 2}
-    for sample in samples:
-        points = project_px(sample.joints_m, sample.intrinsics)
-        if sample.side == "left":
-            points[:, 0] = sample.image.shape[1] - 1 - points[:, 0]
-        x, y, width, height = boxes[sample.source_id.removeprefix("train/")]
-        assert (points >= [x, y]).all()
-        assert (points <= [x + width, y + height]).all()
-        # The box is drawn around the joints with a margin of a quarter.
-        spread = points.max(0) - points.min(0)
-        assert (spread > 0.6 * np.array([width, height])).all()
 
 
 def test_real_hands_project_into_the_stored_square(real_samples: Path, tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +6,11 @@ import pytest
 
 from handssl.data import StoreOptions, build_store, open_store, read_freihand, read_interhand
 from handssl.errors import DataError
+from tests.data.raw_folders import write_freihand
 
-Make = Callable[..., Path]
 
-
-def test_the_centre_box_uses_no_label(make_freihand: Make, tmp_path: Path) -> None:
-    root = make_freihand(tmp_path / "f", poses=3, versions=1, split="evaluation")
+def test_the_centre_box_uses_no_label(tmp_path: Path) -> None:
+    root = write_freihand(tmp_path / "f", poses=3, versions=1, split="evaluation")
     (root / "evaluation_xyz.json").unlink()
     (root / "evaluation_scale.json").unlink()
     source = read_freihand(root, "evaluation")
@@ -55,6 +53,7 @@ def test_boxes_from_a_file_are_mirrored_with_left_hands(
 @pytest.mark.parametrize(
     ("content", "word"),
     [
+        (None, r"absent\.json"),
         ("[]", "must map"),
         ("{", "cannot read boxes"),
         ('{"a": [1, 2, 3]}', "not 4 numbers"),
@@ -64,19 +63,11 @@ def test_boxes_from_a_file_are_mirrored_with_left_hands(
     ],
 )
 def test_a_broken_file_of_boxes_is_one_error(
-    freihand_root: Path, tmp_path: Path, content: str, word: str
+    freihand_root: Path, tmp_path: Path, content: str | None, word: str
 ) -> None:
-    path = tmp_path / "boxes.json"
-    path.write_text(content)
+    path = tmp_path / "absent.json"
+    if content is not None:
+        path.write_text(content)
+    options = StoreOptions(boxes="file", boxes_file=path)
     with pytest.raises(DataError, match=word):
-        build_store(
-            read_freihand(freihand_root),
-            tmp_path / "s",
-            StoreOptions(boxes="file", boxes_file=path),
-        )
-
-
-def test_a_missing_file_of_boxes_is_one_error(freihand_root: Path, tmp_path: Path) -> None:
-    options = StoreOptions(boxes="file", boxes_file=tmp_path / "absent.json")
-    with pytest.raises(DataError, match=r"absent\.json"):
         build_store(read_freihand(freihand_root), tmp_path / "s", options)

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from handssl.data.store import shard
 from handssl.data.store.forecast import Forecast
 from handssl.data.store.manifest import read_manifest
 from handssl.errors import ConfigError, DataError
-
-Make = Callable[..., Path]
+from tests.data.raw_folders import write_freihand
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +23,13 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "SHARD_ROWS", 8)
 
 
-def test_the_fingerprint_depends_neither_on_processes_nor_on_paths(
-    make_freihand: Make, tmp_path: Path
-) -> None:
-    one = build_store(read_freihand(make_freihand(tmp_path / "a")), tmp_path / "one", processes=1)
-    two = build_store(read_freihand(make_freihand(tmp_path / "b")), tmp_path / "two", processes=2)
+def test_the_fingerprint_depends_neither_on_processes_nor_on_paths(tmp_path: Path) -> None:
+    one = build_store(read_freihand(write_freihand(tmp_path / "a")), tmp_path / "one", processes=1)
+    two = build_store(read_freihand(write_freihand(tmp_path / "b")), tmp_path / "two", processes=2)
     assert one.fingerprint == two.fingerprint
     assert len(one.shards) == 3
     other = build_store(
-        read_freihand(make_freihand(tmp_path / "c", seed=1)), tmp_path / "three", processes=1
+        read_freihand(write_freihand(tmp_path / "c", seed=1)), tmp_path / "three", processes=1
     )
     assert other.fingerprint != one.fingerprint
 
@@ -66,8 +63,8 @@ def test_an_interrupted_build_does_not_open_and_continues_where_it_stopped(
     assert len(encoded) == 8
 
 
-def test_a_build_killed_in_the_middle_continues(make_freihand: Make, tmp_path: Path) -> None:
-    root = make_freihand(tmp_path / "f", poses=150)
+def test_a_build_killed_in_the_middle_continues(tmp_path: Path) -> None:
+    root = write_freihand(tmp_path / "f", poses=150)
     out = tmp_path / "s"
     code = """
 import sys, time
@@ -107,7 +104,7 @@ build.build_store(read_freihand(sys.argv[1]), sys.argv[2], processes=1)
 
 
 def test_a_finished_store_is_kept_and_another_is_refused(
-    freihand_root: Path, make_freihand: Make, tmp_path: Path
+    freihand_root: Path, tmp_path: Path
 ) -> None:
     source = read_freihand(freihand_root)
     first = build_store(source, tmp_path / "s", processes=1)
@@ -117,7 +114,7 @@ def test_a_finished_store_is_kept_and_another_is_refused(
     assert later == times
     with pytest.raises(DataError, match="other raw files or options"):
         build_store(source, tmp_path / "s", StoreOptions(boxes="centre"), processes=1)
-    other = read_freihand(make_freihand(tmp_path / "other", seed=3))
+    other = read_freihand(write_freihand(tmp_path / "other", seed=3))
     with pytest.raises(DataError, match="other raw files or options"):
         build_store(other, tmp_path / "s", processes=1)
 
@@ -171,18 +168,20 @@ def test_options_that_cannot_be_used_are_named(options: dict[str, Any], word: st
         StoreOptions(**options)
 
 
-def test_a_folder_of_something_else_is_left_alone(freihand_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "thesis.tex").write_text("precious")
-    with pytest.raises(DataError, match="is not a store"):
-        build_store(read_freihand(freihand_root), tmp_path / "texts", processes=1)
-    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["thesis.tex"]
+def test_a_folder_that_cannot_be_used_is_left_alone(freihand_root: Path, tmp_path: Path) -> None:
+    thesis = tmp_path / "texts" / "thesis.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("precious")
+    for out, reason in ((thesis.parent, "is not a store"), (thesis / "s", "cannot build a store")):
+        with pytest.raises(DataError, match=reason):
+            build_store(read_freihand(freihand_root), out, processes=1)
+    assert list(thesis.parent.iterdir()) == [thesis]
 
 
 def test_only_a_few_chunks_of_labels_are_alive_at_a_time(
-    make_freihand: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = read_freihand(make_freihand(tmp_path / "f", poses=40))
+    source = read_freihand(write_freihand(tmp_path / "f", poses=40))
     original = source.annotations
     ahead = {"made": 0, "written": 0, "most": 0}
 
@@ -206,11 +205,3 @@ def test_only_a_few_chunks_of_labels_are_alive_at_a_time(
     assert ahead["made"] == 160
     assert ahead["most"] <= 2 * 8
     assert read_manifest(tmp_path / "s").counts["images"] == 160
-
-
-def test_a_folder_that_cannot_be_written_to_is_one_error(
-    freihand_root: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(DataError, match="cannot build a store"):
-        build_store(read_freihand(freihand_root), tmp_path / "file" / "s", processes=1)

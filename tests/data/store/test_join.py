@@ -1,30 +1,18 @@
 import pickle
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from handssl.data import RawFolder, Store, join_stores, open_or_build_store
+from handssl.data import Store, join_stores, open_store
 from handssl.errors import ConfigError
-
-Make = Callable[..., Path]
 
 
 @pytest.fixture
-def pair(make_freihand: Make, make_interhand: Make, tmp_path: Path) -> tuple[Store, Store]:
-    freihand = make_freihand(tmp_path / "f", poses=10)
-    interhand = make_interhand(tmp_path / "i", captures=3)
-    return (
-        open_or_build_store(freihand, tmp_path / "fs", source_px=48, processes=1),
-        open_or_build_store(
-            RawFolder(root=interhand, dataset="interhand"),
-            tmp_path / "is",
-            source_px=48,
-            processes=1,
-        ),
-    )
+def pair(members: list[Path]) -> tuple[Store, Store]:
+    first, second = (open_store(path, source_px=48) for path in members)
+    return first, second
 
 
 def test_a_joined_store_has_every_row_once(pair: tuple[Store, Store]) -> None:

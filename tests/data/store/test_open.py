@@ -1,28 +1,16 @@
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from handssl.cli import main
-from handssl.data import RawFolder, join_stores, open_or_build_store, open_store, write_joined
+from handssl.data import join_stores, open_store, write_joined
 from handssl.data.doctor.examine import examine
 from handssl.errors import ConfigError, DataError
 
-Make = Callable[..., Path]
 WEIGHTS = (0.25, 0.75)
-
-
-@pytest.fixture
-def members(make_freihand: Make, make_interhand: Make, tmp_path: Path) -> list[Path]:
-    freihand = make_freihand(tmp_path / "f", poses=10)
-    interhand = make_interhand(tmp_path / "i", captures=3)
-    paths = [tmp_path / "fs", tmp_path / "is"]
-    open_or_build_store(freihand, paths[0], processes=1)
-    open_or_build_store(RawFolder(root=interhand, dataset="interhand"), paths[1], processes=1)
-    return paths
 
 
 def test_a_joined_folder_opens_as_its_members_joined(members: list[Path], tmp_path: Path) -> None:

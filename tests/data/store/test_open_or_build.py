@@ -8,8 +8,7 @@ import pytest
 
 from handssl.data import RawFolder, Store, StoreOptions, open_or_build_store
 from handssl.errors import ConfigError, DataError
-
-Make = Callable[..., Path]
+from tests.data.raw_folders import write_interhand
 
 
 def _provide(root: Path, out: Path, **options: Any) -> Store:
@@ -87,9 +86,9 @@ def test_strict_refuses_a_store_that_skipped_images(freihand_root: Path, tmp_pat
         _provide(freihand_root, tmp_path / "s", strict=True)
 
 
-def test_interhand_takes_train_and_val(make_interhand: Make, tmp_path: Path) -> None:
-    root = make_interhand(tmp_path / "i")
-    make_interhand(root, split="val", seed=1)
+def test_interhand_takes_train_and_val(tmp_path: Path) -> None:
+    root = write_interhand(tmp_path / "i")
+    write_interhand(root, split="val", seed=1)
     store = _provide(root, tmp_path / "s", dataset="interhand")
     assert len(store.split("train")) == len(store.split("val")) == 8
     assert _provide(root, tmp_path / "s", dataset="interhand").fingerprint == store.fingerprint

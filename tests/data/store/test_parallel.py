@@ -1,7 +1,8 @@
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -54,15 +55,6 @@ def test_a_long_stream_of_jobs_is_consumed_as_workers_become_free() -> None:
     assert 2 <= most_ahead <= 12
 
 
-def test_an_error_of_the_stream_of_jobs_reaches_the_caller() -> None:
-    def jobs() -> Iterator[tuple[int]]:
-        yield from ((number,) for number in range(9))
-        raise DataError("labels are broken")
-
-    with pytest.raises(DataError, match="labels are broken"):
-        list(run_jobs(_square, jobs(), 2))
-
-
 def test_no_worker_outlives_its_jobs() -> None:
     for count in (6, 1):  # all results, and a caller that stops after the first
         list(itertools.islice(run_jobs(_square, ((n,) for n in range(6)), 2), count))
@@ -76,14 +68,24 @@ def test_workers_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
-def test_a_dead_worker_is_one_clear_error() -> None:
-    with pytest.raises(DataError, match="worker process died"):
-        list(run_jobs(_die_or_wait, [(number,) for number in range(6)], 2))
+def _broken_stream() -> Iterator[tuple[int]]:
+    yield from ((number,) for number in range(9))
+    raise DataError("labels are broken")
 
 
-def test_a_workers_refusal_reaches_the_caller() -> None:
-    with pytest.raises(DataError, match="is broken"):
-        list(run_jobs(_refuse, [(3,)] * 5, 2))
+@pytest.mark.parametrize(
+    ("function", "jobs", "reason"),
+    [
+        (_die_or_wait, [(number,) for number in range(6)], "worker process died"),
+        (_refuse, [(3,)] * 5, "3 is broken"),
+        (_square, _broken_stream(), "labels are broken"),
+    ],
+)
+def test_an_error_reaches_the_caller(
+    function: Callable[..., Any], jobs: Iterable[tuple[int]], reason: str
+) -> None:
+    with pytest.raises(DataError, match=reason):
+        list(run_jobs(function, jobs, 2))
 
 
 def test_no_processes_are_refused() -> None:

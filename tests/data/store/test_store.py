@@ -6,25 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
-from handssl.data import (
-    Store,
-    StoreOptions,
-    build_store,
-    open_store,
-    read_freihand,
-    read_interhand,
-)
+from handssl.data import Store, build_store, open_store, read_freihand
 from handssl.data.camera import project_px
 from handssl.errors import ConfigError, DataError
-from handssl.geometry import joints_from_25d, joints_to_25d
-from handssl.skeleton import REFERENCE_BONE
-
-Make = Callable[..., Path]
+from tests.data.raw_folders import damage_image, write_freihand
 
 
 @pytest.fixture
@@ -74,30 +63,6 @@ def test_the_box_is_the_released_crop(store: Store) -> None:
     np.testing.assert_allclose(store.side_px[5], side, rtol=1e-5)
 
 
-def test_joints_project_into_the_crop(interhand_root: Path, tmp_path: Path) -> None:
-    build_store(
-        read_interhand(interhand_root), tmp_path / "s", StoreOptions(stored_px=48), processes=1
-    )
-    store = open_store(tmp_path / "s")
-    assert len(store) == 8
-    for row, sample in enumerate(store):
-        offset = project_px(sample.joints_m, sample.intrinsics) - store.centre_px[row]
-        # The farthest joint lies 1 / 1.25 of the half side away.
-        np.testing.assert_allclose(
-            np.linalg.norm(offset, axis=1).max(), store.side_px[row] / 2.5, rtol=1e-4
-        )
-
-
-def test_25d_and_back_is_exact_to_a_ten_thousandth_of_the_bone(store: Store) -> None:
-    joints = torch.from_numpy(store.joints_m)
-    intrinsics = torch.from_numpy(store.intrinsics)
-    pose, bone = joints_to_25d(joints, intrinsics)
-    back = joints_from_25d(pose, bone, intrinsics)
-    assert ((back - joints).norm(dim=-1) < 1e-4 * bone[:, None]).all()
-    start, end = REFERENCE_BONE
-    np.testing.assert_allclose((joints[:, start] - joints[:, end]).norm(dim=-1), bone, rtol=1e-5)
-
-
 @pytest.mark.parametrize("source_px", [32, 100])
 def test_other_sizes_move_labels_with_the_pixels(folder: Path, source_px: int) -> None:
     whole, other = open_store(folder), open_store(folder, source_px=source_px)
@@ -122,10 +87,8 @@ def test_a_split_shares_the_pixels_and_never_a_group(store: Store) -> None:
         train.split("val")
 
 
-def test_take_keeps_groups_whole_and_the_splits_shares(
-    make_freihand: Make, tmp_path: Path
-) -> None:
-    root = make_freihand(tmp_path / "f", poses=20, versions=2)
+def test_take_keeps_groups_whole_and_the_splits_shares(tmp_path: Path) -> None:
+    root = write_freihand(tmp_path / "f", poses=20, versions=2)
     build_store(read_freihand(root), tmp_path / "s", processes=1)
     store = open_store(tmp_path / "s")
     taken = store.take(21)
@@ -138,8 +101,6 @@ def test_take_keeps_groups_whole_and_the_splits_shares(
     train = store.split("train")
     first = list(dict.fromkeys(train.groups.tolist()))[:3]
     assert list(dict.fromkeys(train.take(6).groups.tolist())) == first
-    with pytest.raises(ConfigError, match="n_images=0"):
-        store.take(0)
 
 
 def test_a_pickled_store_is_its_path_and_rows(store: Store) -> None:
@@ -151,7 +112,11 @@ def test_a_pickled_store_is_its_path_and_rows(store: Store) -> None:
     np.testing.assert_array_equal(copy[3].image, train[3].image)
 
 
-def test_rows_outside_are_an_index_error(store: Store) -> None:
+def test_values_out_of_range_are_refused(folder: Path, store: Store) -> None:
+    with pytest.raises(ConfigError, match="source_px=8"):
+        open_store(folder, source_px=8)
+    with pytest.raises(ConfigError, match="n_images=0"):
+        store.take(0)
     with pytest.raises(IndexError, match="row=24"):
         store[24]
     np.testing.assert_array_equal(store[-1].image, store[23].image)
@@ -204,14 +169,15 @@ def test_two_processes_that_decode_at_once_leave_one_whole_array(folder: Path) -
 
 
 def test_a_flipped_byte_is_found_when_pixels_are_decoded(folder: Path) -> None:
-    [shard] = (folder / "shards").iterdir()
-    content = bytearray(shard.read_bytes())
-    jpeg = pq.read_table(shard)["image"][7].as_py()
-    content[content.find(jpeg) + len(jpeg) // 2] ^= 0x55
-    shard.write_bytes(content)
+    damage_image(folder, 7)
     with pytest.raises(DataError, match="row 7 is damaged"):
         open_store(folder).prepare()
     assert not list((folder / "decoded").glob("*.npy"))
+
+
+def _newer_schema(folder: Path) -> None:
+    content = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(content | {"schema": 99}))
 
 
 @pytest.mark.parametrize(
@@ -223,11 +189,12 @@ def test_a_flipped_byte_is_found_when_pixels_are_decoded(folder: Path) -> None:
         (lambda f: (f / "manifest.json").write_text("[]"), "damaged"),
         (lambda f: (f / "shards/00000.parquet").unlink(), "None bytes instead of"),
         (lambda f: (f / "shards/00000.parquet").write_bytes(b"PAR1"), "4 bytes instead of"),
+        (_newer_schema, "schema version 99"),
         (
-            lambda f: (f / "manifest.json").write_text(
-                json.dumps(json.loads((f / "manifest.json").read_text()) | {"schema": 99})
+            lambda f: (f / "shards/00000.parquet").write_bytes(
+                bytes((f / "shards/00000.parquet").stat().st_size)
             ),
-            "schema version 99",
+            "damaged",
         ),
     ],
 )
@@ -237,15 +204,3 @@ def test_a_store_that_is_not_whole_does_not_open(
     mutate(folder)
     with pytest.raises(DataError, match=word):
         open_store(folder)
-
-
-def test_a_shard_of_garbage_with_the_right_size_does_not_open(folder: Path) -> None:
-    [shard] = (folder / "shards").iterdir()
-    shard.write_bytes(bytes(shard.stat().st_size))
-    with pytest.raises(DataError, match="damaged"):
-        open_store(folder)
-
-
-def test_a_size_that_cannot_be_is_refused(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="source_px=8"):
-        open_store(folder, source_px=8)

@@ -14,7 +14,7 @@ from handssl.errors import DataError
 from search.cli import main
 from search.cluster.build import build
 from search.config.schema import StoreConfig
-from tests.data.conftest import write_freihand
+from tests.data.raw_folders import write_freihand
 
 COMMAND = Path(__file__).resolve().parents[3] / "search" / "build_store.py"
 POSES = 640  # times four versions: five shards
@@ -37,14 +37,12 @@ def local(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 def command(root: Path, store: Path, *more: str) -> list[str]:
     data = ["data=freihand", f"data.root={root}", f"data.store={store}"]
-    return [
-        sys.executable,
-        str(COMMAND),
-        *data,
-        "cluster.cpus=1",
-        "cluster.dashboard=false",
-        *more,
-    ]
+    cluster = ["cluster.cpus=1", "cluster.dashboard=false"]
+    return [sys.executable, str(COMMAND), *data, *cluster, *more]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.long
@@ -70,9 +68,7 @@ def test_a_store_built_on_ray_killed_and_continued_is_that_of_the_local_build(
     kept = {path: path.stat().st_mtime_ns for path in shards.glob("*.parquet")}
     assert 1 <= len(kept) < 5
 
-    done = subprocess.run(
-        command(root, store), capture_output=True, text=True, timeout=300, check=False
-    )
+    done = run(command(root, store))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("expected: 2,560 images: store ")
     assert f"complete: {store}, " in done.stdout
@@ -85,26 +81,14 @@ def test_a_store_built_on_ray_killed_and_continued_is_that_of_the_local_build(
     assert [file for file, _ in local.skipped] == ["training/rgb/00000700.jpg"]
     # Pixels are decoded as well: the search opens it at once, and Ray is not even started.
     assert {".json", ".npy"} <= {path.suffix for path in (store / "decoded").iterdir()}
-    again = subprocess.run(
-        command(root, store, "cluster.address=127.0.0.1:1"),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    again = run(command(root, store, "cluster.address=127.0.0.1:1"))
     assert again.returncode == 0, again.stderr
     assert "expected" not in again.stdout
 
 
 @pytest.mark.long
 def test_what_a_strict_worker_refuses_is_said_in_one_line(root: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        command(root, tmp_path / "store", "data.strict=true"),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run(command(root, tmp_path / "store", "data.strict=true"))
     assert done.returncode == 2, done.stdout
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("refused: training/rgb/00000700.jpg: not a complete image")

@@ -1,6 +1,5 @@
 import json
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from omegaconf import OmegaConf
 
 from search.config.compose import CONFIG_DIR
 from search.observers.prometheus import METRICS
+from tests.search.running import free_port
 
 MONITORING = CONFIG_DIR / "monitoring"
 
@@ -53,11 +53,8 @@ ray.shutdown()
 
 @pytest.mark.slow
 def test_prometheus_is_told_what_the_study_reports() -> None:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port = probe.getsockname()[1]
     done = subprocess.run(
-        [sys.executable, "-c", STUDY, str(port)],
+        [sys.executable, "-c", STUDY, str(free_port())],
         capture_output=True,
         text=True,
         timeout=180,

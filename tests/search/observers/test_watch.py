@@ -55,7 +55,7 @@ class Session:
                 Console(file=self.out, width=200), total=1, records=[], metric=job.metric
             ),
             metrics=StudyMetrics("small", job.metric),
-            tensorboard=TensorBoardLog(folder / "tensorboard", lambda trial: None),
+            tensorboard=TensorBoardLog(folder / "tensorboard", {}),
             finished={},
         )
         self.tune_trial: Any = SimpleNamespace(

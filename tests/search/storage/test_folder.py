@@ -20,7 +20,7 @@ from search.storage.folder import (
 )
 from search.trials.execute import execute
 from search.trials.trial import Job
-from tests.data.conftest import write_freihand
+from tests.data.raw_folders import write_freihand
 
 
 @pytest.fixture(params=["path", "bucket"])

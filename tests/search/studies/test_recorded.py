@@ -97,22 +97,6 @@ def test_what_names_no_finished_record_is_refused_in_one_line(
     assert re.search(words, said.err)
 
 
-def _cut_short(folder: Path) -> None:
-    (folder / "trials.parquet").write_bytes(b"PAR1 cut short")
-
-
-def _not_json(folder: Path) -> None:
-    pq.write_table(pa.table({"record": ["{"]}), folder / "trials.parquet")
-
-
-def _without_table(folder: Path) -> None:
-    (folder / "trials.parquet").unlink()
-
-
-def _without_description(folder: Path) -> None:
-    (folder / "study.json").unlink()
-
-
 def _older(folder: Path) -> None:
     table = pq.read_table(folder / "trials.parquet").drop_columns(["record"])
     pq.write_table(table, folder / "trials.parquet")
@@ -121,15 +105,18 @@ def _older(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_cut_short, "readable table"),
-        (_not_json, "readable table"),
-        (_without_table, "has none"),
-        (_without_description, "study.json"),
+        (lambda f: (f / "trials.parquet").write_bytes(b"PAR1 cut short"), "readable table"),
+        (
+            lambda f: pq.write_table(pa.table({"record": ["{"]}), f / "trials.parquet"),
+            "readable table",
+        ),
+        (lambda f: (f / "trials.parquet").unlink(), "has none"),
+        (lambda f: (f / "study.json").unlink(), "study.json"),
         (_older, "no column record"),
     ],
 )
 def test_a_compact_form_that_does_not_hold_its_records_is_refused(
-    compact: Path, damage: Callable[[Path], None], words: str
+    compact: Path, damage: Callable[[Path], object], words: str
 ) -> None:
     damage(compact)
     with pytest.raises(HandSSLError, match=words):

@@ -1,13 +1,10 @@
 """A transfer study at its smallest, in processes of its own, as a user starts it."""
 
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import optuna
-import psutil
 import pytest
 from rich.console import Console
 
@@ -23,6 +20,8 @@ from search.observers.optuna_study import OptunaMirror
 from search.studies.checks import check_same_study
 from search.studies.study import Session
 from search.studies.transfer import run_transfer, transfer_study
+from tests.search.running import assert_all_end, await_that, children, started
+from tests.search.running import run_grid as run
 
 RUN_TRANSFER = Path(__file__).resolve().parents[3] / "search" / "run_transfer.py"
 STUDIES = sorted(
@@ -48,34 +47,16 @@ def command(transfer_overrides: tuple[str, ...], tmp_path: Path) -> list[str]:
     ]
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=600, check=False, cwd=folder
-    )
-
-
 @pytest.mark.long
 def test_a_study_killed_in_the_middle_ends_with_every_row_and_runs_nothing_twice(
     command: list[str], tmp_path: Path
 ) -> None:
     trials = tmp_path / "small" / "trials"
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
-    ) as process:
-        deadline = time.monotonic() + 300
-        while not list(trials.glob("pretrain_*/record.json")):
-            assert time.monotonic() < deadline
-            assert process.poll() is None, "it ended too early"
-            time.sleep(0.02)
-        family = [
-            *psutil.Process(process.pid).children(recursive=True),
-            psutil.Process(process.pid),
-        ]
-        for member in family:
-            try:
-                member.kill()
-            except psutil.NoSuchProcess:
-                continue
+    with started(command, tmp_path) as process:
+        await_that(process, lambda: list(trials.glob("pretrain_*/record.json")))
+        family = children(process)
+        process.kill()
+    assert_all_end(family)
     before = {path: path.read_bytes() for path in trials.glob("*/record.json")}
     done = run(command, tmp_path)
     assert done.returncode == 0, done.stderr

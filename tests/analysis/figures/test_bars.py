@@ -1,6 +1,6 @@
 """Which rows a figure of compositions has."""
 
-from analysis.figures.compositions import composition_drawings
+from analysis.figures.bars import composition_drawings
 from analysis.notation import PAPER_ROWS
 from tests.analysis.conftest import Make
 

@@ -57,7 +57,7 @@ def image_blind(train: Store, val: Store, *, size_px: int) -> dict[str, dict[str
     """
     answers = image_blind_answers(train, val, size_px=size_px)
     return {
-        name: {key: answer.metrics[key] for key in POSE_METRICS}
+        name: {metric: answer.metrics[metric] for metric in POSE_METRICS}
         for name, answer in answers.items()
     }
 

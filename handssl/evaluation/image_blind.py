@@ -50,7 +50,7 @@ def image_blind(train: Store, val: Store, *, size_px: int) -> dict[str, dict[str
         >>> from handssl.synthetic import generate_freihand
         >>> folder = Path(tempfile.mkdtemp())
         >>> generate_freihand(folder / "raw", poses=8, versions=1, workers=1)
-        >>> store = open_or_build_store(folder / "store", name="synthetic", root=folder / "raw")
+        >>> store = open_or_build_store(folder / "raw", folder / "store", processes=1)
         >>> blind = image_blind(store.split("train"), store.split("val"), size_px=32)
         >>> sorted(blind)
         ['camera_mean', 'crop_depth', 'crop_mean', 'crop_median', 'medoid']

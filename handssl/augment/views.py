@@ -165,15 +165,23 @@ def _compiled(kind: type[Appearance]) -> Callable[[Appearance, Tensor, Tensor], 
     return kind.apply
 
 
+def crop_matrix(
+    centre_px: Float[Tensor, "batch 2"], side_px: Float[Tensor, " batch"], size: int
+) -> Float[Tensor, "batch 3 3"]:
+    """Source px to px of the unaugmented view, float64: the square crop, scaled to `size`."""
+    zoom = size / side_px.double()
+    matrix = torch.zeros(len(zoom), 3, 3, dtype=torch.float64)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
+    matrix[:, :2, 2] = size / 2 - 0.5 - centre_px.double() * zoom[:, None]
+    matrix[:, 2, 2] = 1
+    return matrix
+
+
 def _view_matrix(
     composition: Composition, parameters: Parameters, frame: Frame, size: int
 ) -> Float[Tensor, "batch 3 3"]:
     """Source px to view px in float64: the augmentations, then the crop of the nominal side."""
-    zoom = size / frame.side_px
-    matrix = torch.zeros(len(zoom), 3, 3, dtype=torch.float64)
-    matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
-    matrix[:, :2, 2] = size / 2 - 0.5 - frame.centre_px * zoom[:, None]
-    matrix[:, 2, 2] = 1
+    matrix = crop_matrix(frame.centre_px, frame.side_px, size)
     for augmentation in reversed(composition.geometric):
         matrix = matrix @ augmentation.matrix(parameters[augmentation.key], frame)
     return matrix

@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _evaluate(console: Console, model: PoseModel, store: Store, split: str, device: str) -> None:
     evaluated = evaluate_model(model, store, device=device)
     print_scores(console, evaluated.metrics, title=f"{split}: {len(store):,} images")
-    counts = np.isfinite(evaluated.error_cm)
+    counts = np.isfinite(evaluated.errors["error_cm"])
     errors_mm = interhand_mpjpe_mm(evaluated.prediction_m, store.joints_m, counts, store.sides)
     for name, value in errors_mm.items():
         console.print(f"InterHand2.6M's {name}: {value:.4f}", highlight=False)

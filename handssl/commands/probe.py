@@ -10,7 +10,7 @@ from handssl.commands.printing import print_lines, print_scores
 from handssl.data import open_store
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import PoseModel, ProbeConfig, linear_probe
-from handssl.evaluation.probe import SOLVERS
+from handssl.evaluation.probe import LIFTINGS, SOLVERS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_encoder(parser)
     add = parser.add_argument
     add("--solver", choices=SOLVERS, default="exact")
+    add("--lifting", choices=LIFTINGS, default="closed_form", help="depth of the root")
     add("--epochs", type=int, default=50, help="of the released solver")
     add("--out", type=Path, help="write the fitted pose model, for `handssl predict`")
     parser.set_defaults(run=_run)
@@ -34,10 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
     console = Console()
     print_scores(console, result.metrics)
     if out is not None:
-        model = PoseModel(
-            encoder, name=name, size_px=config.size_px, bone_m=result.bone_m, head="linear"
-        )
-        model.set_layer(result.layer)
+        model = PoseModel.from_probe(encoder, result, name=name, size_px=config.size_px)
         model.cpu().save(out)
         print_lines(console, f"wrote {out}")
     return 0

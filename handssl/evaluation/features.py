@@ -1,6 +1,8 @@
 """Features of a frozen encoder, with the 2.5D pose of the same views."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import torch
@@ -8,9 +10,12 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from handssl.augment import Composition, Parameters, make_views
+from handssl.augment.views import crop_matrix
 from handssl.data import Store
 from handssl.geometry import joints_to_25d
-from handssl.skeleton import REFERENCE_BONE
+from handssl.skeleton import REFERENCE_BONE, WRIST
+
+_TENSORS: Final = ("pose", "valid", "bone_m", "root_m", "intrinsics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,7 @@ class ViewLabels:
             where not labelled.
         valid: (n, 21) labelled joints; none where the bone that scales depth is not labelled.
         bone_m: (n,) length of that bone.
+        root_m: (n,) depth of the wrist, metres.
         intrinsics: (n, 3, 3) camera of the view: its matrix times the source's camera.
         groups: (n,) groups of the images.
     """
@@ -29,8 +35,29 @@ class ViewLabels:
     pose: Float[Tensor, "batch 21 3"]
     valid: Bool[Tensor, "batch 21"]
     bone_m: Float[Tensor, " batch"]
+    root_m: Float[Tensor, " batch"]
     intrinsics: Float[Tensor, "batch 3 3"]
     groups: Shaped[np.ndarray, " batch"]
+
+    @property
+    def root_bones(self) -> Float[Tensor, " batch"]:
+        """(n,) depth of the wrist in reference bones, float64."""
+        return self.root_m.double() / self.bone_m.double()
+
+    @classmethod
+    def join(cls, parts: "Sequence[ViewLabels]") -> "ViewLabels":
+        """All rows of several views."""
+        return cls(
+            **{name: torch.cat([getattr(part, name) for part in parts]) for name in _TENSORS},
+            groups=np.concatenate([part.groups for part in parts]),
+        )
+
+    def select(self, rows: Bool[Tensor, " batch"]) -> "ViewLabels":
+        """Some rows."""
+        return ViewLabels(
+            **{name: getattr(self, name)[rows] for name in _TENSORS},
+            groups=self.groups[rows.numpy()],
+        )
 
 
 def view_labels(matrix: Float[Tensor, "batch 3 3"], store: Store, *, size_px: int) -> ViewLabels:
@@ -40,15 +67,24 @@ def view_labels(matrix: Float[Tensor, "batch 3 3"], store: Store, *, size_px: in
     joints to their pixels in the view, rotations included.
     """
     intrinsics = matrix @ torch.from_numpy(store.intrinsics)
-    pose, bone_m = joints_to_25d(torch.from_numpy(store.joints_m), intrinsics)
+    joints_m = torch.from_numpy(store.joints_m)
+    pose, bone_m = joints_to_25d(joints_m, intrinsics)
     valid = torch.from_numpy(store.valid)
     return ViewLabels(
         pose=pose / torch.tensor([size_px, size_px, 1.0]),
         valid=valid & valid[:, list(REFERENCE_BONE)].all(dim=1, keepdim=True),
         bone_m=bone_m,
+        root_m=joints_m[:, WRIST, 2],
         intrinsics=intrinsics,
         groups=store.groups,
     )
+
+
+def crop_labels(store: Store, *, size_px: int) -> ViewLabels:
+    """2.5D poses in the unaugmented views, without reading a pixel."""
+    centre_px, side_px = torch.from_numpy(store.centre_px), torch.from_numpy(store.side_px)
+    matrix = crop_matrix(centre_px, side_px, size_px).float()
+    return view_labels(matrix, store, size_px=size_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +104,14 @@ class LabelledFeatures:
     @staticmethod
     def join(parts: "list[LabelledFeatures]") -> "LabelledFeatures":
         """All rows of several passes."""
-        labels = [part.labels for part in parts]
-        tensors = {
-            name: torch.cat([getattr(part, name) for part in labels])
-            for name in ("pose", "valid", "bone_m", "intrinsics")
-        }
-        groups = np.concatenate([part.groups for part in labels])
         return LabelledFeatures(
             features=torch.cat([part.features for part in parts]),
-            labels=ViewLabels(**tensors, groups=groups),
+            labels=ViewLabels.join([part.labels for part in parts]),
         )
+
+    def select(self, rows: Bool[Tensor, " batch"]) -> "LabelledFeatures":
+        """Some rows."""
+        return LabelledFeatures(features=self.features[rows], labels=self.labels.select(rows))
 
 
 def extract_features(

@@ -18,7 +18,6 @@ from handssl.evaluation.pose_model import PoseModel
 from handssl.evaluation.probe import with_labels
 from handssl.evaluation.released import pose_loss
 from handssl.evaluation.root_refiner import root_loss
-from handssl.skeleton import WRIST
 from handssl.training.epochs import BackwardResult, EpochLoop, EpochReport
 from handssl.training.optim import build_optimizer
 from handssl.training.randomness import random_parameters, stream
@@ -165,7 +164,7 @@ class Finetuning(EpochLoop):
         if self.model.root_refiner is not None:
             root = self.model.root_refiner(predicted, labels.intrinsics.to(self._device))
             # Depth of the wrist in reference bones, (B,).
-            target = torch.from_numpy(store.joints_m)[:, WRIST, 2] / labels.bone_m
+            target = labels.root_m / labels.bone_m
             loss = loss + root_loss(root, target.to(root), valid)
         return loss
 

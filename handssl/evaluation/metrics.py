@@ -17,7 +17,9 @@ from typing import Final, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from handssl.errors import DataError, require
 from handssl.geometry import procrustes_align
@@ -49,6 +51,19 @@ POSE_METRICS: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
     f"{prefix}{name}": direction for prefix in _ALIGNMENTS for name, direction in _BETTER.items()
 }
 """Every metric of `pose_metrics`, and the direction in which it is better."""
+
+UV_METRICS: Final[Mapping[str, Literal["minimize", "maximize"]]] = {
+    "uv_mean_pct": "minimize",
+    "uv_median_pct": "minimize",
+    "uv_pck_5pct": "maximize",
+    "uv_pck_10pct": "maximize",
+}
+"""Every metric of `uv_metrics`, and the direction in which it is better."""
+
+ERROR_ALIGNMENTS: Final[Mapping[str, Alignment]] = {
+    prefix: paper for prefix, (_, paper) in _ALIGNMENTS.items()
+}
+"""Prefix of the metrics: alignment of the errors whose median is one of them."""
 
 
 def pose_metrics(
@@ -93,6 +108,45 @@ def pose_metrics(
         metrics[f"{prefix}auc_5cm"] = pck_auc(by_official, limit="5cm")
         metrics[f"{prefix}auc_50cm"] = pck_auc(by_paper, limit="50cm")
     return metrics
+
+
+def uv_errors_pct(
+    prediction_uv: Float[Tensor, "n joints 2"],
+    target_uv: Float[Tensor, "n joints 2"],
+    valid: Bool[Tensor, "n joints"],
+) -> NDArray[np.float64]:
+    """2D distance of every joint from its target in per cent of the box, NaN where invalid.
+
+    Args:
+        prediction_uv: Predicted joints in fractions of the side of the hand's box.
+        target_uv: True joints, in the same unit.
+        valid: Joints that count.
+    """
+    error_pct = 100 * (prediction_uv.double() - target_uv.double()).norm(dim=-1)
+    errors: NDArray[np.float64] = torch.where(valid, error_pct, torch.nan).numpy()
+    return errors
+
+
+def uv_metrics(error_pct: NDArray[np.float64]) -> dict[str, float]:
+    """Metrics of 2D errors: `UV_METRICS`, pooled over joints and samples.
+
+    `uv_pck_5pct` is the share of correct key points: those with an error of at most 5 % of the
+    box's side (PCK@0.05).
+
+    Args:
+        error_pct: (n, joints) errors in per cent of the box's side, NaN where they do not count.
+
+    Example:
+        >>> uv_metrics(np.array([[1.0, 3.0, 8.0, np.nan]]))["uv_pck_5pct"].__round__(3)
+        0.667
+    """
+    errors = error_pct[~np.isnan(error_pct)]
+    return {
+        "uv_mean_pct": float(errors.mean()),
+        "uv_median_pct": float(np.median(errors)),
+        "uv_pck_5pct": float((errors <= 5).mean()),
+        "uv_pck_10pct": float((errors <= 10).mean()),
+    }
 
 
 def joint_errors_cm(

@@ -1,5 +1,6 @@
 """An encoder with a head for the 2.5D pose, and the file that it travels in."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from handssl.encoders import Encoder, EncoderConfig, build_encoder
 from handssl.encoders.weights import check_preprocessing, preprocessing_of
 from handssl.errors import DataError
 from handssl.evaluation.heads import pose_head
-from handssl.evaluation.ridge import LinearMap
+from handssl.evaluation.probe import ProbeResult
+from handssl.evaluation.root_depth import CalibratedDepth, CropDepth
 from handssl.evaluation.root_refiner import RootRefiner
 from handssl.geometry import joints_from_25d
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
@@ -28,6 +30,7 @@ class PoseModel(nn.Module):
         bone_m: Length of the reference bone that stands in for an unknown hand's, metres.
         head: A key of `POSE_HEADS`, or `auto`, which depends on the encoder.
         refine_root: Whether a `RootRefiner` corrects the root's depth when a pose is lifted.
+        calibration: Root depth of lifting, of a probe with `lifting=calibrated`.
 
     Raises:
         ConfigError: If the head is unknown, or does not fit the encoder.
@@ -42,6 +45,7 @@ class PoseModel(nn.Module):
         bone_m: float,
         head: str = "auto",
         refine_root: bool = False,
+        calibration: CalibratedDepth | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -49,6 +53,7 @@ class PoseModel(nn.Module):
         self.head = kind.build(encoder, size_px)
         self._read = kind.read
         self.root_refiner = RootRefiner() if refine_root else None
+        self.calibration = calibration
         self.name = name
         self.size_px = size_px
         self.bone_m = bone_m
@@ -65,6 +70,8 @@ class PoseModel(nn.Module):
         intrinsics: Float[Tensor, "batch 3 3"],
     ) -> Float[Tensor, "batch 21 3"]:
         """Joints in metres from (u px, v px, z_rel), as `joints_from_25d`."""
+        if self.calibration is not None:
+            return self.calibration(joints_25d, bone_m, intrinsics)
         root = None
         if self.root_refiner is not None:
             device = next(self.parameters()).device
@@ -86,12 +93,24 @@ class PoseModel(nn.Module):
         for name, part in self.parts().items():
             part.load_state_dict(content[name])
 
-    def set_layer(self, layer: LinearMap) -> None:
-        """Take over a probe's fitted layer; the head must be linear."""
-        assert isinstance(self.head, nn.Linear), f"a probe fits no {self.head_name} head"
+    @classmethod
+    def from_probe(
+        cls, encoder: Encoder, result: ProbeResult, *, name: str, size_px: int
+    ) -> "PoseModel":
+        """An encoder with the layer that a probe fitted to it, and the probe's lifting."""
+        model = cls(
+            encoder,
+            name=name,
+            size_px=size_px,
+            bone_m=result.bone_m,
+            head="linear",
+            calibration=result.calibration,
+        )
+        assert isinstance(model.head, nn.Linear)
         with torch.no_grad():
-            self.head.weight.copy_(layer.weight.mT)
-            self.head.bias.copy_(layer.bias)
+            model.head.weight.copy_(result.layer.weight.mT)
+            model.head.bias.copy_(result.layer.bias)
+        return model
 
     def state(self) -> dict[str, Any]:
         """Content of a file from which `load` builds the model again, preprocessing included."""
@@ -101,6 +120,7 @@ class PoseModel(nn.Module):
                 "bone_m": self.bone_m,
                 "head": self.head_name,
                 "refine_root": self.root_refiner is not None,
+                "calibration": self.calibration and dataclasses.asdict(self.calibration),
             },
             "preprocessing": preprocessing_of(self.size_px),
             **{name: part.state_dict() for name, part in self.parts().items()},
@@ -130,6 +150,7 @@ class PoseModel(nn.Module):
         preprocessing = content["preprocessing"]
         check_preprocessing(preprocessing, source=path)
         about = content["pose_model"]
+        depth = about.get("calibration")  # absent before lifting could be calibrated
         name = about["name"]
         model = cls(
             build_encoder(EncoderConfig(name=name)),
@@ -138,6 +159,7 @@ class PoseModel(nn.Module):
             bone_m=about["bone_m"],
             head=about["head"],
             refine_root=about["refine_root"],
+            calibration=depth and CalibratedDepth(**depth | {"crop": CropDepth(**depth["crop"])}),
         )
         try:
             model.load_parts(content)

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le, Lt
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,16 +18,30 @@ from handssl.checked import OneOf, check_fields
 from handssl.data import Store
 from handssl.encoders import Encoder
 from handssl.errors import DataError
-from handssl.evaluation.features import LabelledFeatures, extract_features
-from handssl.evaluation.lifting import Evaluated, evaluate_pose
+from handssl.evaluation.features import LabelledFeatures, crop_labels, extract_features
+from handssl.evaluation.lifting import Evaluated, Lift, evaluate_pose
+from handssl.evaluation.neighbours import predict_neighbours
 from handssl.evaluation.released import train_released
 from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge, fit_robust
+from handssl.evaluation.root_depth import CalibratedDepth, CropDepth
+from handssl.geometry import joints_from_25d
 from handssl.training.randomness import stream
 
 SOLVERS: Final = ("exact", "robust", "released")
+LIFTINGS: Final = ("closed_form", "calibrated")
 
 Fit = Callable[[Tensor, Tensor, Tensor], Ridge]
 """A solver on cached features: of features, targets and held-out rows, as `fit_ridge`."""
+
+NEIGHBOUR_METRICS: Final = (
+    "ra_median_pje_cm",
+    "pa_median_pje_cm",
+    "median_pje_cm",
+    "uv_median_pct",
+)
+"""Metrics of the k-nearest-neighbour probes."""
+
+History = tuple[dict[str, float], ...]
 
 _FITS: Final[Mapping[str, Fit]] = {"exact": fit_ridge, "robust": fit_robust}
 
@@ -39,6 +53,11 @@ class ProbeConfig:
     Attributes:
         solver: `exact` (ridge, D4) and `robust` (L1 by reweighting) fit features that are
             extracted once; `released` trains the layer as the paper does.
+        lifting: Depth of the root: `closed_form` from the predicted pose alone, as in the paper;
+            `calibrated` weights it with the depth that the crop's side implies
+            (`CalibratedDepth`).
+        neighbours: Values of k for which k nearest neighbours are measured too, as
+            `knn<k>/<metric>`.
         label_fraction: Share of the training groups whose labels are used, at least 2 groups; a
             smaller share is part of a larger one.
         epochs: Passes of the released solver; the others do not use it.
@@ -51,6 +70,8 @@ class ProbeConfig:
     """
 
     solver: Annotated[str, OneOf(*SOLVERS)] = "exact"
+    lifting: Annotated[str, OneOf(*LIFTINGS)] = "closed_form"
+    neighbours: tuple[Annotated[int, Ge(1)], ...] = ()
     label_fraction: Annotated[float, Gt(0), Le(1)] = 1.0
     epochs: Annotated[int, Ge(1)] = 50
     size_px: Annotated[int, Ge(16)] = 128
@@ -70,14 +91,16 @@ class ProbeResult(Evaluated):
 
     Attributes:
         layer: The fitted layer, features to 21 × (u, v, z_rel), u and v in fractions of a view.
+        calibration: Its root depth; None for the closed form.
         bone_m: Mean length of the reference bone in the images it was fitted to, metres.
         history: Validation metrics after every epoch of the released solver.
         timings_s: Seconds of `features`, `solve`, `evaluate` and `total`.
     """
 
     layer: LinearMap
+    calibration: CalibratedDepth | None
     bone_m: float
-    history: tuple[dict[str, float], ...]
+    history: History
     timings_s: dict[str, float]
 
 
@@ -108,61 +131,22 @@ def linear_probe(
         DataError: If a split has no labels to use, or the training images are of one group.
     """
     start = time.perf_counter()
-    encoder = encoder.to(torch.device(device))
-    composition = Composition.parse(config.composition)
     train = with_labels(train, config.label_fraction, seed)
-
-    def extract(name: str, store: Store, views: Composition, index: int) -> LabelledFeatures:
-        part = extract_features(
-            encoder,
-            store,
-            views,
-            stream(seed, "probe", name, index),
-            size_px=config.size_px,
-            device=torch.device(device),
-            batch_size=config.batch_size,
-        )
-        if not part.labels.valid.any():
-            raise DataError(
-                f"the {name} split must have labelled joints, but got none whose reference bone "
-                "is labelled too; check it with `handssl data doctor`"
-            )
-        return part
-
-    released = config.solver == "released"
-    passes = [composition] * config.augmented_passes
-    passes = [composition] if released else [Composition.identity(), *passes]
-    fitted = LabelledFeatures.join(
-        [extract("training", train, views, index) for index, views in enumerate(passes)]
-    )
-    measured = extract("validation", val, Composition.identity(), 0)
+    probe = _Probe(encoder, train, val, config, device=torch.device(device), seed=seed)
     extracted = time.perf_counter()
-
-    def evaluate(candidate: LinearMap) -> Evaluated:
-        pose = candidate(measured.features)
-        return evaluate_pose(pose, measured.labels, val, size_px=config.size_px)
-
-    history: tuple[dict[str, float], ...] = ()
-    layer: LinearMap
-    if released:
-        layer, history = train_released(
-            lambda epoch: extract("training", train, composition, epoch) if epoch else fitted,
-            lambda candidate: evaluate(candidate).metrics,
-            epochs=config.epochs,
-            size_px=config.size_px,
-            seed=seed,
-        )
-    else:
-        held_out = torch.from_numpy(held_out_rows(fitted.labels.groups, config.held_out, seed))
-        layer = fit_layer(fitted, held_out, _FITS[config.solver])
+    layer, history = probe.solve(probe.fitted)
+    calibration = probe.calibrate() if config.lifting == "calibrated" else None
+    lift = calibration or joints_from_25d
     solved = time.perf_counter()
-    evaluated = evaluate(layer)
+    evaluated = probe.evaluate(layer, lift)
+    evaluated.metrics.update(probe.neighbours(lift))
     end = time.perf_counter()
-    usable = fitted.labels.valid.any(1)
+    usable = probe.fitted.labels.valid.any(1)
     return ProbeResult(
         **{f.name: getattr(evaluated, f.name) for f in dataclasses.fields(evaluated)},
         layer=layer,
-        bone_m=float(fitted.labels.bone_m[usable].double().mean()),
+        calibration=calibration,
+        bone_m=float(probe.fitted.labels.bone_m[usable].double().mean()),
         history=history,
         timings_s={
             "features": extracted - start,
@@ -171,6 +155,124 @@ def linear_probe(
             "total": end - start,
         },
     )
+
+
+class _Probe:
+    """Features of an encoder, and the solver that fits a layer to them.
+
+    Attributes:
+        fitted: Views of the training images, all passes; for the released solver its first epoch.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        train: Store,
+        val: Store,
+        config: ProbeConfig,
+        *,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self._encoder, self._train, self._val = encoder.to(device), train, val
+        self._config, self._device, self._seed = config, device, seed
+        self._composition = Composition.parse(config.composition)
+        self._released = config.solver == "released"
+        passes = [self._composition] * config.augmented_passes
+        passes = [self._composition] if self._released else [Composition.identity(), *passes]
+        parts = [self._extract("training", train, views, i) for i, views in enumerate(passes)]
+        self.fitted = LabelledFeatures.join(parts)
+        self._measured = self._extract("validation", val, Composition.identity(), 0)
+
+    def solve(
+        self, fitted: LabelledFeatures, rows: Bool[Tensor, " rows"] | None = None
+    ) -> tuple[LinearMap, History]:
+        """A layer, and its validation metrics after every epoch of the released solver.
+
+        Args:
+            fitted: `self.fitted`, or those of its rows.
+            rows: Which rows of every pass these are; all when omitted.
+        """
+        if not self._released:
+            held_out = held_out_rows(fitted.labels.groups, self._config.held_out, self._seed)
+            solver = _FITS[self._config.solver]
+            return fit_layer(fitted, torch.from_numpy(held_out), solver), ()
+
+        def views(epoch: int) -> LabelledFeatures:
+            if not epoch:
+                return fitted
+            drawn = self._extract("training", self._train, self._composition, epoch)
+            return drawn if rows is None else drawn.select(rows)
+
+        return train_released(
+            views,
+            lambda candidate: self.evaluate(candidate).metrics,
+            epochs=self._config.epochs,
+            size_px=self._config.size_px,
+            seed=self._seed,
+        )
+
+    def calibrate(self) -> CalibratedDepth:
+        """Lifting with weights from held-out training images, which another layer predicts."""
+        groups = self.fitted.labels.groups
+        if (count := len(np.unique(groups))) < 3:
+            raise DataError(
+                "probe.lifting=calibrated needs a training split of at least 3 groups, but got "
+                f"{count}; take more images or probe.lifting=closed_form"
+            )
+        unseen = torch.from_numpy(held_out_rows(groups, self._config.held_out, self._seed))
+        layer, _ = self.solve(self.fitted.select(~unseen), ~unseen)
+        crops = crop_labels(self._train, size_px=self._config.size_px)
+        rows = unseen[: len(crops.groups)]
+        if self._released:
+            held_out = self._train.select(rows.nonzero()[:, 0].numpy())
+            views = self._extract("training", held_out, Composition.identity(), 0)
+        else:  # the first pass is without augmentation
+            plain = torch.zeros_like(unseen)
+            plain[: len(rows)] = rows
+            views = self.fitted.select(plain)
+        predicted = self._pixels(layer(views.features))
+        return CalibratedDepth.fit(CropDepth.fit(crops), predicted, views.labels)
+
+    def evaluate(self, layer: LinearMap, lift: Lift = joints_from_25d) -> Evaluated:
+        """Errors of a layer on the validation images."""
+        return self._lifted(layer(self._measured.features), lift)
+
+    def _lifted(self, pose: Float[Tensor, "n 63"], lift: Lift) -> Evaluated:
+        size_px = self._config.size_px
+        return evaluate_pose(pose, self._measured.labels, self._val, size_px=size_px, lift=lift)
+
+    def neighbours(self, lift: Lift) -> dict[str, float]:
+        """Errors of the k-nearest-neighbour probes, lifted as the layer's predictions."""
+        metrics: dict[str, float] = {}
+        for k in self._config.neighbours:
+            pose = predict_neighbours(self.fitted, self._measured.features, k=k)
+            result = self._lifted(pose, lift)
+            metrics |= {f"knn{k}/{name}": result.metrics[name] for name in NEIGHBOUR_METRICS}
+        return metrics
+
+    def _pixels(self, pose: Float[Tensor, "n 63"]) -> Float[Tensor, "n 21 3"]:
+        size_px = self._config.size_px
+        return pose.view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
+
+    def _extract(
+        self, name: str, store: Store, views: Composition, index: int
+    ) -> LabelledFeatures:
+        part = extract_features(
+            self._encoder,
+            store,
+            views,
+            stream(self._seed, "probe", name, index),
+            size_px=self._config.size_px,
+            device=self._device,
+            batch_size=self._config.batch_size,
+        )
+        if not part.labels.valid.any():
+            raise DataError(
+                f"the {name} split must have labelled joints, but got none whose reference bone "
+                "is labelled too; check it with `handssl data doctor`"
+            )
+        return part
 
 
 def with_labels(store: Store, fraction: float, seed: int) -> Store:

@@ -6,6 +6,7 @@ No torch and no Ray: `search` writes records, `analysis` reads them.
     results/<study>/trials/<trial>/record.json   one finished, pruned or failed trial
     results/<study>/trials/<trial>/metrics.jsonl one line a report, in epoch order
     results/<study>/trials/<trial>/errors.npz    validation errors, joint by joint
+    results/<study>/baselines/<name>/record.json an answer that trials are compared with
     results/<study>/trials.parquet               all records, one row each, compiled
 
 Records are the only truth about a study. Every file appears atomically; Ray's and Optuna's state
@@ -23,6 +24,7 @@ from handssl.records.files import (
 )
 from handssl.records.identity import canonical_hash, git_state, now, seed_from
 from handssl.records.reading import (
+    read_baselines,
     read_description,
     read_entries,
     read_record,
@@ -60,6 +62,7 @@ __all__ = [
     "is_whole",
     "now",
     "open_source",
+    "read_baselines",
     "read_compact_table",
     "read_description",
     "read_entries",

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from handssl.errors import DataError
 from handssl.records.description import StudyDescription
@@ -11,6 +12,10 @@ from handssl.records.files import read_json
 from handssl.records.record import Record
 from handssl.records.source import Source, open_source
 from handssl.records.table import COMPACT, read_compact_table
+
+TRIALS: Final = "trials"
+BASELINES: Final = "baselines"
+"""Folders of a study that hold a folder for each record."""
 
 Entry = tuple[str, str, Record | DataError | None]
 """File from the study's folder, trial, and its record; the error of a broken one, or None."""
@@ -40,20 +45,20 @@ def read_description(study: str | os.PathLike[str] | Source) -> StudyDescription
     return StudyDescription.from_dict(read_json(source.read("study.json"), "study.json"))
 
 
-def read_trial_records(study_dir: Path) -> dict[str, Record]:
-    """The records in the trial folders of a local study, by trial; none where there is no folder.
+def read_trial_records(study_dir: Path, folder: str = TRIALS) -> dict[str, Record]:
+    """The records in the folders of a local study's trials, or baselines, by name.
 
     A search continues from these: the compact form does not count.
 
     Raises:
         DataError: A record cannot be read.
     """
-    paths = sorted((study_dir / "trials").glob("*/record.json"))
+    paths = sorted((study_dir / folder).glob("*/record.json"))
     return {path.parent.name: read_record(path) for path in paths}
 
 
 def read_records(study: str | os.PathLike[str] | Source) -> dict[str, Record]:
-    """All records of a study by trial, in order of the trial's name.
+    """The records of a study's trials, in order of their names; baselines are read apart.
 
     Args:
         study: The folder of a study or of its compact form; a path, or a URI such as s3://….
@@ -73,29 +78,41 @@ def read_records(study: str | os.PathLike[str] | Source) -> dict[str, Record]:
         >>> read_records(folder)["t1"].metrics
         {'median_pje_cm': 12.5}
     """
-    source = study if isinstance(study, Source) else open_source(study)
-    records: dict[str, Record] = {}
-    for _, trial, record in read_entries(source):
-        if isinstance(record, DataError):
-            raise DataError(f"{record} (in {source.uri})")
-        if record is not None:
-            records[trial] = record
-    return dict(sorted(records.items()))
+    return _without_broken(study, TRIALS)
 
 
-def read_entries(source: Source) -> Iterator[Entry]:
-    """The trials of a study in order, each with its record or the error of a broken one.
+def read_baselines(study: str | os.PathLike[str] | Source) -> dict[str, Record]:
+    """The records of a study's baselines by name; empty if it has none. See `read_records`."""
+    return _without_broken(study, BASELINES)
+
+
+def read_entries(source: Source, folder: str = TRIALS) -> Iterator[Entry]:
+    """The trials or baselines of a study in order, each with its record or a broken one's error.
 
     A study without folders of trials is read from its compact table, if it has one.
     """
-    trials = source.folders("trials")
-    yield from source.map(partial(_read_trial, source), trials)
-    if not trials:
-        yield from _read_compact(source)
+    names = source.folders(folder)
+    yield from source.map(partial(_read_entry, source, folder), names)
+    if not names:
+        for entry in _read_compact(source):
+            is_baseline = isinstance(entry[2], Record) and entry[2].kind == "baseline"
+            if is_baseline == (folder == BASELINES):
+                yield entry
 
 
-def _read_trial(source: Source, trial: str) -> Entry:
-    file = f"trials/{trial}/record.json"
+def _without_broken(study: str | os.PathLike[str] | Source, folder: str) -> dict[str, Record]:
+    source = study if isinstance(study, Source) else open_source(study)
+    records: dict[str, Record] = {}
+    for _, name, record in read_entries(source, folder):
+        if isinstance(record, DataError):
+            raise DataError(f"{record} (in {source.uri})")
+        if record is not None:
+            records[name] = record
+    return dict(sorted(records.items()))
+
+
+def _read_entry(source: Source, folder: str, trial: str) -> Entry:
+    file = f"{folder}/{trial}/record.json"
     try:
         raw = source.read(file)
         return file, trial, Record.from_dict(read_json(raw, file), file=file, trial=trial)

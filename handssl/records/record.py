@@ -22,7 +22,7 @@ OBJECTIVE: Final = "median_pje_cm"
 A search optimises it unless `search.metric` names another; every rung has it beside that one.
 """
 
-Kind = Literal["pretrain", "fit"]
+Kind = Literal["pretrain", "fit", "baseline"]
 Status = Literal["finished", "pruned", "failed"]
 
 
@@ -68,7 +68,8 @@ class Record:
     """One trial that has ended.
 
     Attributes:
-        kind: "pretrain" for a pretraining, "fit" for a fit of an encoder to labels.
+        kind: "pretrain" for a pretraining, "fit" for a fit of an encoder to labels, "baseline" for
+            an answer that trials are compared with.
         trial: Name of its folder.
         hash: Identity of the computation (`canonical_hash` of all that decides its numbers).
         status: How it ended.

@@ -20,7 +20,7 @@ from search.space.point import Point
 from search.trials.fit import FitTrial
 from search.trials.images import DataSetImages
 from search.trials.pretrain import PretrainTrial
-from search.trials.resolve import override_pretrain, pretrain_hash
+from search.trials.resolve import override_pretrain, pretrain_hash, probe_identity
 from search.trials.trial import Trial
 
 
@@ -179,7 +179,7 @@ class RowResolver:
         finetune = probe = None
         if row.mode == "frozen":
             probe = dataclasses.replace(self.trial.probe, label_fraction=row.label_fraction)
-            settings["probe"] = to_dict(probe)
+            settings["probe"] = probe_identity(probe)
         else:
             finetune = self._finetune(row, weights, seed)
             settings["finetune"] = to_dict(finetune)

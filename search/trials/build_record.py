@@ -90,9 +90,8 @@ def record_of(
 
 
 def write_errors(folder: Folder, name: str, result: Evaluated) -> None:
-    """Write the validation errors, joint by joint, in the trial's folder."""
-    error_cm = result.error_cm.astype("float32")
-    records.write_npz(folder.local_path / name, error_cm=error_cm, group=result.groups)
+    """Write predictions and validation errors, joint by joint, in the trial's folder."""
+    records.write_npz(folder.local_path / name, **result.arrays())
 
 
 def write_record(folder: Folder, record: Record) -> None:

@@ -143,14 +143,9 @@ class _Execution:
             encoder = build_encoder(self._encoder)
         data = self._train, self._test(trial.evaluate[0])
         result = linear_probe(encoder, *data, trial.probe, device=self._device, seed=trial.seed)
-        model = PoseModel(
-            encoder,
-            name=self._encoder.name,
-            size_px=trial.probe.size_px,
-            bone_m=result.bone_m,
-            head="linear",
+        model = PoseModel.from_probe(
+            encoder, result, name=self._encoder.name, size_px=trial.probe.size_px
         )
-        model.set_layer(result.layer)
         return model, result
 
     def _test(self, name: str) -> Store:

@@ -125,13 +125,23 @@ def pretrain_hash(
     return canonical_hash(
         {
             "pretrain": settings,
-            "probe": to_dict(probe),
+            "probe": probe_identity(probe),
             "data": fingerprint,
             "images": study.images,
             "seed": study.seed,
             "repeat": repeat,
         }
     )
+
+
+def probe_identity(probe: ProbeConfig) -> dict[str, Any]:
+    """The settings of a probe that enter the identity of a trial.
+
+    Keys that later versions added are left out at their defaults, so that a trial keeps its hash.
+    """
+    settings = to_dict(probe)
+    added = {"lifting": "closed_form", "neighbours": []}
+    return {key: value for key, value in settings.items() if added.get(key, ...) != value}
 
 
 def _set_key(values: dict[str, Any], key: str, value: Any) -> None:

@@ -44,6 +44,7 @@ def labelled(n: int, seed: int = 0) -> LabelledFeatures:
             pose=pose,
             valid=torch.ones(n, 21, dtype=torch.bool),
             bone_m=torch.ones(n),
+            root_m=torch.ones(n),
             intrinsics=torch.eye(3).repeat(n, 1, 1),
             groups=np.arange(n).astype(str),
         ),
@@ -116,7 +117,7 @@ def test_the_probe_of_a_real_encoder_reports_everything(hands: Store) -> None:
     assert first.metrics == again.metrics
     assert first.metrics != other.metrics
     assert first.prediction_m.shape == (len(val), 21, 3)
-    assert np.nanmedian(first.error_cm) == pytest.approx(first.metrics["median_pje_cm"])
+    assert np.nanmedian(first.errors["error_cm"]) == pytest.approx(first.metrics["median_pje_cm"])
     assert list(first.groups) == list(val.groups)
     assert first.timings_s["total"] >= first.timings_s["features"] > 0
 

@@ -33,6 +33,7 @@ def test_epochs_draw_fresh_views_and_the_error_falls() -> None:
                 pose=pose,
                 valid=torch.ones(400, 21, dtype=torch.bool),
                 bone_m=torch.ones(400),
+                root_m=torch.ones(400),
                 intrinsics=torch.eye(3).repeat(400, 1, 1),
                 groups=torch.arange(400).numpy(),
             ),

@@ -7,14 +7,15 @@ An item that only one file has is named, and is no difference: `--only` left it 
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 _MACHINE = "machine"
-_CONFIGURATIONS = "configurations"
-"""A later checkout may have more keys; the keys of the earlier one must keep their values."""
+_MAY_GAIN = re.compile(r"configurations|.*/(metrics|reports\[\d+\]|evaluations/\w+)")
+"""What may have more keys in a later checkout; the earlier keys must keep their values."""
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -23,11 +24,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
         line
         for name in before
         if name in after and name != _MACHINE
-        for line in _between(before[name], after[name], name, may_gain=name == _CONFIGURATIONS)
+        for line in _between(before[name], after[name], name)
     ]
 
 
-def _between(before: Any, after: Any, where: str, *, may_gain: bool) -> Iterator[str]:
+def _between(before: Any, after: Any, where: str, *, may_gain: bool = False) -> Iterator[str]:
+    may_gain = may_gain or _MAY_GAIN.fullmatch(where) is not None
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in before:
             if key not in after:

@@ -54,9 +54,10 @@ def test_one_changed_digit_a_lost_trial_and_a_new_one_are_differences() -> None:
     assert differences(EXPECTED, copy.deepcopy(EXPECTED)) == []
 
 
-def test_a_configuration_may_gain_keys_but_change_none() -> None:
+def test_configurations_and_metrics_may_gain_keys_but_change_none() -> None:
     changed = copy.deepcopy(EXPECTED)
     changed["configurations"]["grid"]["search.another"] = 1
+    next(iter(changed["random"]["trials"].values()))["metrics"]["another"] = 1.0
     assert differences(EXPECTED, changed) == []
     changed["configurations"]["grid"]["search.repeats"] = 2
     assert differences(EXPECTED, changed) == [

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import pytest
 
 from handssl import records
 from handssl.errors import DataError
-from handssl.records import read_records
+from handssl.records import read_baselines, read_records
 from tests.records.test_record import record
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,23 @@ def test_a_broken_record_names_its_study(tmp_path: Path) -> None:
         read_records(tmp_path)
     with pytest.raises(DataError, match="nowhere"):
         read_records(tmp_path / "nowhere")
+
+
+def test_baselines_are_read_apart_from_trials(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert read_baselines(tmp_path) == {}
+    (name, trial), *_ = read_records(tmp_path).items()
+    baseline = dataclasses.replace(trial, kind="baseline", objective="image_blind")
+    path = tmp_path / "baselines" / "medoid" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(baseline.to_dict()))
+    expected = {"medoid": dataclasses.replace(baseline, trial="medoid")}
+    assert read_baselines(tmp_path) == expected
+    assert read_records(tmp_path)[name] == trial
+    both = [*read_records(tmp_path).values(), *expected.values()]
+    records.write_compact_table(tmp_path / "compact" / "trials.parquet", both)
+    assert read_baselines(tmp_path / "compact") == expected
+    assert read_records(tmp_path / "compact") == read_records(tmp_path)
 
 
 def _import(modules: str) -> tuple[float, list[str]]:

@@ -1,8 +1,9 @@
 """The compact form of a study: three small files instead of one folder a trial, to publish.
 
     study.json        as the search wrote it
-    trials.parquet    one row a record: the whole record as JSON in `record`, and for other readers
-                      its values in columns (nested keys joined by dots, lists as JSON)
+    trials.parquet    one row a record, of trials and baselines: the whole record as JSON in
+                      `record`, and for other readers its values in columns (nested keys joined
+                      by dots, lists as JSON)
     errors.parquet    one row a validation image of a finished trial: trial, group (its pose),
                       error_cm and, where the study has them, ra_error_cm, pa_error_cm and
                       uv_error_pct (21 joints, half precision, NaN where a joint is not valid)
@@ -64,6 +65,9 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
         names = {record.trial for record in study.records}
         entries = read_entries(study.source)
         records = [r for _, name, r in entries if name in names and isinstance(r, Record)]
+        records += [
+            r for *_, r in read_entries(study.source, "baselines") if isinstance(r, Record)
+        ]
         whole = not is_compact(study) or is_whole(study.source.read(COMPACT))
         write_compact_table(table, records, whole=whole)
         errors = _write_errors(study, folder / COMPACT_ERRORS)

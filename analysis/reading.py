@@ -86,6 +86,15 @@ def _read(uri: str) -> Study:
             record, issues = prepare(entry, file)
             readable.append(record)
             problems += issues
+    baselines: list[Record] = []
+    for file, name, entry in read_entries(source, "baselines"):
+        if isinstance(entry, DataError):
+            what = str(entry).removeprefix(f"{file}, {name} ").removeprefix(f"{file} ")
+            problems.append(Problem(file=file, what=what))
+        elif entry is not None:
+            record, issues = prepare(entry, file)
+            baselines.append(record)
+            problems += issues
     records, repeated = _without_duplicates(readable)
     plan = description.get("plan")
     known = {*trials, *(record.trial for record in records)}
@@ -101,6 +110,7 @@ def _read(uri: str) -> Study:
             if isinstance(item, Mapping) and item.get("trial") not in known
         ),
         problems=tuple(problems + repeated),
+        baselines=tuple(baselines),
     )
 
 

@@ -124,6 +124,7 @@ class Study:
         missing: Planned trials without a folder.
         problems: Files left out, with the reasons.
         metric: The metric that ranks.
+        baselines: Records of the answers that trials are compared with.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Study:
     missing: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     problems: tuple[Problem, ...] = ()
     metric: Metric = ABSOLUTE
+    baselines: tuple[Record, ...] = field(default=(), repr=False)
 
     def section(self, key: str) -> Mapping[str, Any]:
         """A part of `study.json` (`fidelity`, `data`, `versions`, …), empty if absent."""

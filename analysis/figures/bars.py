@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from analysis.baselines import best_of_kinds
 from analysis.figures.canvas import (
     GRID,
     INK,
@@ -37,8 +38,9 @@ def _compositions(grid: Grid, column: GridColumn) -> Drawing:
     absolute = column.published if column.metric == ABSOLUTE else {}
     published = {label: value.median_pje_cm for label, value in absolute.items()}
     best = (grid.best(column) or ("",))[0]
+    lines = best_of_kinds(column.study)
     drawing, panels = new_drawing(
-        (6.4, 1.0 + ROW_IN * len(labels)),
+        (6.4, 1.0 + ROW_IN * (len(labels) + len(lines))),
         panels=2 if published else 1,
         key=f"compositions_{slug(*column.key)}",
         title=f"{column.title}: {column.metric.noun} of every composition",
@@ -52,13 +54,27 @@ def _compositions(grid: Grid, column: GridColumn) -> Drawing:
             if published
             else ""
         )
-        + "Full colour: the best composition.",
+        + "Full colour: the best composition. "
+        + ("Dashed: " if lines else "No baselines are recorded.")
+        + "; ".join(item.title[0].lower() + item.title[1:] for item, _ in lines)
+        + ("." if lines else ""),
     )
     _ours(drawing, panels[0], grid, column, best)
     if published:
         _markers(drawing, panels[1], labels, published)
     panels[0].set_yticks(range(len(labels)), labels)
-    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    panels[0].set_ylim(len(labels) - 0.4, -0.6 - 0.9 * len(lines))
+    for row, (item, value) in enumerate(lines):
+        text = f"{item.title}, {value:.2f} {column.metric.unit}"
+        top = -1.0 - 0.9 * row
+        span = [len(labels) - 0.4, top]
+        (line,) = panels[0].plot([value] * 2, span, "--", color=INK, linewidth=0.9)
+        drawing.tip(line, text)
+        right = value > panels[0].get_xlim()[1] / 2
+        label: Any = {"textcoords": "offset points", "fontsize": 8, "va": "center", "color": INK}
+        label["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+        label |= {"xytext": (-3, 0), "ha": "right"} if right else {"xytext": (3, 0)}
+        panels[0].annotate(text, (value, top), **label)
     return drawing
 
 
@@ -121,14 +137,18 @@ def _in_words(summary: Summary, metric: Metric) -> str:
 
 def _alt(grid: Grid, column: GridColumn, best: str) -> str:
     finished = grid.finished(column)
+    baselines = "".join(
+        f" {item.title}: {value:.2f} {column.metric.unit}."
+        for item, value in best_of_kinds(column.study)
+    )
     if not best:
-        return f"Bar chart of {column.title}: nothing has finished yet."
+        return f"Bar chart of {column.title}: nothing has finished yet.{baselines}"
     unit = column.metric.unit
     worst = max(finished, key=lambda label: finished[label].score)
     return (
         f"Bar chart of the {column.metric.noun} of {len(finished)} compositions pretrained with "
         f"{column.title}. Best: {best}, {finished[best].score:.2f} {unit}; "
-        f"worst: {worst}, {finished[worst].score:.2f} {unit}."
+        f"worst: {worst}, {finished[worst].score:.2f} {unit}.{baselines}"
     )
 
 

@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
+from analysis.baselines import Baseline, baseline_note, baselines
 from analysis.grid import NOT_RUN, Cell, Grid, GridColumn, Setting
 from analysis.metrics import METRICS as KNOWN
 from analysis.notation import PAPER_ROWS, TOKENS, is_assignment, objective_title, plural
 from analysis.published import COMPOSITIONS, Published
-from analysis.tables.model import ONE_SEED, Column, Entry, Table, columns, number, result, section
+from analysis.records import Study
+from analysis.tables.model import (
+    ONE_SEED,
+    Column,
+    Entry,
+    Table,
+    columns,
+    number,
+    result,
+    section,
+    texts,
+)
 
 METRICS = ("mpjpe_cm", "median_pje_cm")
 _NAMES = ("MPJE", "median PJE")
@@ -76,7 +88,9 @@ def _printed(published: Mapping[str, Published], label: str) -> list[Entry]:
 def _errors(grid: Grid, tried: Sequence[GridColumn]) -> tuple[str, ...]:
     """The four errors and the metric that ranks, without those that no cell has."""
     settings = [setting for column in tried for setting in grid.finished(column).values()]
-    recorded = {name for s in settings for record in s.records for name in record.metrics}
+    records = [record for setting in settings for record in setting.records]
+    records += [record for study in _studies(tried) for record in study.baselines]
+    recorded = {name for record in records for name in record.metrics}
     names = [name for group in _GROUPS.values() for name in group]
     names += [column.metric.name for column in tried[:1] if column.metric.name not in names]
     return tuple(name for name in names if name in recorded or name in METRICS)
@@ -91,11 +105,24 @@ def _group(metric: str) -> str:
 
 
 def _error(
-    setting: Setting | Cell | None, metric: str, state: str, *, best: bool = False
+    setting: Setting | Cell | Baseline | None, metric: str, state: str, *, best: bool = False
 ) -> Entry:
     """An error, bold where it is that of the best composition by the metric that ranks."""
     digits = 3 if metric == _PCK else 2
     return result(setting.summary(metric) if setting else None, state, digits, best=best)
+
+
+def _baseline_error(baseline: Baseline | None, metric: str) -> Entry:
+    """An error of a baseline; an image-blind answer has no seeds."""
+    if baseline is None:
+        return Entry(text="not recorded", absent=True)
+    entry = _error(baseline, metric, "finished")
+    digits = 3 if metric == _PCK else 2
+    return entry if entry.absent or not baseline.answer else number(entry.value, digits)
+
+
+def _studies(tried: Sequence[GridColumn]) -> tuple[Study, ...]:
+    return tuple({column.study.name: column.study for column in tried}.values())
 
 
 def _errors_caption(errors: Sequence[str], tried: Sequence[GridColumn]) -> str:
@@ -105,10 +132,11 @@ def _errors_caption(errors: Sequence[str], tried: Sequence[GridColumn]) -> str:
         "uv_median_pct": "2D: in % of the side of the hand's box",
         _PCK: "PCK@10 %: share of the joints within 10 % of that side",
     }
-    texts = [f"Ranked by the {tried[0].metric.noun}."] if tried else []
+    sentences = [f"Ranked by the {tried[0].metric.noun}."] if tried else []
     if named := [words[name] for name in errors if name in words]:
-        texts.append("; ".join(named) + ".")
-    return "".join(f" {text}" for text in texts)
+        sentences.append("; ".join(named) + ".")
+    sentences.append(baseline_note(_studies(tried)))
+    return "".join(f" {text}" for text in sentences if text)
 
 
 def composition_tables(grid: Grid) -> tuple[Table, ...]:
@@ -156,6 +184,15 @@ def _table(grid: Grid, tried: Sequence[GridColumn], key: str, title: str, first:
                 if published and metric in METRICS:
                     row.append(number(getattr(published.get(label), metric, None)))
         rows.append(row)
+    known = {s.name: {b.title: b for b in baselines(s)} for s in _studies(tried)}
+    for label in dict.fromkeys(label for titles in known.values() for label in titles):
+        row = [Entry(text=label)]
+        for column in tried:
+            baseline = known[column.study.name].get(label)
+            for metric in errors:
+                row.append(_baseline_error(baseline, metric))
+                row += [number(None)] if column.published and metric in METRICS else []
+        rows.append(row)
     return Table(
         key=key,
         title=title,
@@ -186,6 +223,17 @@ def best_table(grid: Grid) -> Table:
                 *_printed(published, label),
             ]
         )
+    studies = _studies(grid.columns)
+    for study in studies:
+        where = f" · {study.name}" if len(studies) > 1 else ""
+        for baseline in baselines(study):
+            rows.append(
+                [
+                    *texts(baseline.title + where, "–"),
+                    *(_baseline_error(baseline, metric) for metric in errors),
+                    *(number(None) for _ in range(2 + len(METRICS))),
+                ]
+            )
     return Table(
         key="table1_best",
         title="Table 1: the best augmentation composition of each objective",

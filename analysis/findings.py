@@ -40,7 +40,9 @@ def best_sentences(
         among = " of the repeated ones" if len(candidates) < len(run) else ""
         text = f"{column.title}: {best.label} has the lowest {column.metric.noun}{among}, "
         text += f"{best.setting.score:.2f} {column.metric.unit}"
-        text += f" ({_span(best.interval)})" if best.interval else ""
+        seeds_only = best.interval is not None and best.interval.sources == "seeds"
+        over = " over seeds only" if seeds_only else ""
+        text += f" ({_span(best.interval)}{over})" if best.interval else ""
         if best.setting.seeds == 1:
             text += ", from one seed"
         tried = grid.cell(column, best.label).settings

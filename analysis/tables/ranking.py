@@ -58,7 +58,8 @@ def ranking_table(
         "error. p over poses: Wilcoxon's signed-rank test of the median errors per pose; p over "
         "seeds: Welch's t-test between seeds; both Holm-corrected over the compositions of an "
         "objective. The best was selected by the same numbers, so the p-values against it are too "
-        "small; P(best) and the ranks include the selection. n/a: cannot be computed from these "
+        "small; P(best) and the ranks include the selection. Without errors of each joint for the "
+        "metric, intervals include seeds only. n/a: cannot be computed from these "
         "records.",
     )
 

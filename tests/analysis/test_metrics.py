@@ -82,6 +82,9 @@ def test_an_option_overrides_the_metric_and_is_checked(
     study.write_study()
     arguments = [str(study.folder), "--out", str(tmp_path / "out"), "--metric"]
     assert main([*arguments, RA]) == 0
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert f"python -m analysis {study.folder} --metric {RA}" in html
+    assert "over seeds only)" in html
     assert "S" in (tmp_path / "out" / "tables" / "table1_best.csv").read_text().splitlines()[1]
     capsys.readouterr()
     for name in ("ra_median", "uv_median_pct"):

@@ -58,6 +58,7 @@ def chapters(
 
     Where no composition has been searched, the downstream chapters come first.
     """
+    metric = studies[0].metric
     rankings = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
     searched = (
         Chapter(
@@ -70,7 +71,7 @@ def chapters(
         Chapter(
             key="ranking",
             title="Certainty of the ranking",
-            tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}),),
+            tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}, metric),),
             drawings=_present(figures.ranking_drawing(*ranked) for ranked in rankings),
         ),
         _objectives(grid, uncertainty),
@@ -117,7 +118,7 @@ def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
     return Chapter(
         key="objectives",
         title="Differences between objectives",
-        tables=(tables.difference_table(compared),) if compared else (),
+        tables=(tables.difference_table(compared, compared[0][0].metric),) if compared else (),
         drawings=_present(figures.difference_drawing(*item) for item in compared),
         note="Needs two objectives on the same data at the same fidelity.",
     )
@@ -137,8 +138,8 @@ def _single(grid: Grid) -> Chapter:
 def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
     items = _present(contribution(grid, uncertainty, column) for column in grid.columns)
     pairs = [item for item in items if item.pairs]
-    chapter_tables = [tables.shapley_table(items)] if items else []
-    chapter_tables += [tables.interaction_table(pairs)] if pairs else []
+    chapter_tables = [tables.shapley_table(items, items[0].column.metric)] if items else []
+    chapter_tables += [tables.interaction_table(pairs, items[0].column.metric)] if pairs else []
     return Chapter(
         key="contributions",
         title="Contribution of each augmentation",
@@ -171,9 +172,10 @@ def _comparable(studies: Sequence[Study]) -> list[list[Study]]:
 
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
+    metric = studies[0].metric
     linked, judged = links(studies), verdicts(grid, uncertainty)
-    chapter_tables = [tables.verdict_table(judged)] if judged else []
-    chapter_tables += [tables.link_table(linked)] if linked else []
+    chapter_tables = [tables.verdict_table(judged, metric)] if judged else []
+    chapter_tables += [tables.link_table(linked, metric)] if linked else []
     sentences = findings.verdict_sentences(judged, changes(grid, uncertainty, judged))
     sentences += findings.link_sentences(linked)
     if not linked:
@@ -193,10 +195,13 @@ def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) 
 
 
 def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
+    metric = studies[0].metric
     searches = [item for item in efficiencies(studies) if item.steps]
     sampled = _present(map(sampling, studies))
-    chapter_tables = [tables.efficiency_table(searches, price_per_hour)] if searches else []
-    chapter_tables += [tables.importance_table(sampled)] if sampled else []
+    chapter_tables = (
+        [tables.efficiency_table(searches, price_per_hour, metric)] if searches else []
+    )
+    chapter_tables += [tables.importance_table(sampled, metric)] if sampled else []
     drawings = [
         figures.efficiency_drawing([item for item in searches if item.study in group], position)
         for position, group in enumerate(_comparable(studies))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.grid import Grid, GridColumn, Setting
+from analysis.records import ABSOLUTE
 from analysis.statistics import (
     Correlation,
     Interval,
@@ -24,7 +25,7 @@ _SEED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The median error of one cell minus that of another.
+    """The error of one cell minus that of another.
 
     Attributes:
         label: The composition.
@@ -48,7 +49,7 @@ class RankedComposition:
     Attributes:
         label: The composition.
         setting: The selected setting.
-        interval: 95% interval of the median error.
+        interval: 95% interval of the error.
         rank: Rank over the draws, None unless the whole column has draws.
         behind: Difference to the best; None for the best.
     """
@@ -66,7 +67,7 @@ class Agreement:
 
     Attributes:
         column: The objective.
-        ours, published: Label to median error, cm, of the compositions that both have.
+        ours, published: Label to absolute median error, cm, of the compositions that both have.
     """
 
     column: GridColumn
@@ -146,12 +147,13 @@ def compare_columns(
 
 
 def agreement(grid: Grid, column: GridColumn) -> Agreement | None:
-    """Rank correlations with the published medians; None for an unpublished objective."""
+    """Rank correlations of absolute medians with the published; None for other objectives."""
     if not column.published:
         return None
     finished = grid.finished(column)
-    published = {k: v.median_pje_cm for k, v in column.published.items() if k in finished}
-    ours = {label: finished[label].score for label in published}
+    absolute = {k: mean for k, s in finished.items() if (mean := s.summary(ABSOLUTE.name))}
+    published = {k: v.median_pje_cm for k, v in column.published.items() if k in absolute}
+    ours = {label: absolute[label].mean for label in published}
     x, y, generator = [*ours.values()], [*published.values()], np.random.default_rng(_SEED)
     return Agreement(
         column=column,

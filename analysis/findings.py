@@ -8,6 +8,7 @@ from analysis.grid import Grid, GridColumn
 from analysis.hypothesis import ALL, WITHIN, Link
 from analysis.lowshot import Margin
 from analysis.notation import objective_title, plural
+from analysis.records import Metric
 from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
 
@@ -21,8 +22,8 @@ def _span(interval: Interval) -> str:
     return f"95% interval {interval.low:.2f} to {interval.high:.2f}"
 
 
-def _apart(difference_cm: float) -> str:
-    return f"{abs(difference_cm):.2f} cm {'above' if difference_cm > 0 else 'below'}"
+def _apart(difference: float, metric: Metric) -> str:
+    return f"{abs(difference):.2f} {metric.unit} {'above' if difference > 0 else 'below'}"
 
 
 def best_sentences(
@@ -37,9 +38,11 @@ def best_sentences(
         best = ranked[0]
         run, candidates = grid.finished(column), grid.candidates(column)
         among = " of the repeated ones" if len(candidates) < len(run) else ""
-        text = f"{column.title}: {best.label} has the lowest median error{among}, "
-        text += f"{best.setting.score:.2f} cm"
-        text += f" ({_span(best.interval)})" if best.interval else ""
+        text = f"{column.title}: {best.label} has the lowest {column.metric.noun}{among}, "
+        text += f"{best.setting.score:.2f} {column.metric.unit}"
+        seeds_only = best.interval is not None and best.interval.sources == "seeds"
+        over = " over seeds only" if seeds_only else ""
+        text += f" ({_span(best.interval)}{over})" if best.interval else ""
         if best.setting.seeds == 1:
             text += ", from one seed"
         tried = grid.cell(column, best.label).settings
@@ -72,15 +75,16 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
     sentences = []
     for v in verdicts:
         where = f" in {v.study}" if several else ""
-        text = f"Relative with {v.targets} targets{where}, best against best: {v.relative} "
+        text = f"Relative with {v.targets} targets{where}, best against best{v.metric.by}: "
+        text += f"{v.relative} "
         gap = v.best
-        text += f"is {_apart(gap.difference_cm)} contrastive {v.contrastive}"
+        text += f"is {_apart(gap.difference_cm, v.metric)} contrastive {v.contrastive}"
         text += f" ({_span(gap.interval)})" if gap.interval else ""
         text += f": {_judgement(gap, v.decided)}"
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
-                text += f"; on average over these, relative is {_apart(v.mean_cm)}"
+                text += f"; on average over these, relative is {_apart(v.mean_cm, v.metric)}"
                 text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
@@ -117,7 +121,8 @@ def _change(change: Change) -> str:
     gap = change.gap
     if gap.interval is None:
         return text
-    text += f" The best relative error with standardised targets is {_apart(gap.difference_cm)}"
+    apart = _apart(gap.difference_cm, change.released.metric)
+    text += f" The best relative error with standardised targets is {apart}"
     text += f" that with released ones ({_span(gap.interval)})"
     if "seeds" not in gap.interval.sources:
         return f"{text}, {_THESE}."
@@ -223,7 +228,9 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
         parts = []
         for effects, verb in ((helps, "lower"), (harms, "raise")):
             if effects:
-                names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in effects)
+                names = ", ".join(
+                    f"{s.name} ({s.value_cm:+.2f} {item.column.metric.unit})" for s in effects
+                )
                 parts.append(f"{names} {verb}{'s' if len(effects) == 1 else ''} the error")
         text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
         certain = any(s.interval.decides for s in (*helps, *harms) if s.interval)
@@ -240,7 +247,7 @@ def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
             baseline = "the same probe of a random encoder"
         text = f"With {m.fraction:.0%} of the labels of {m.curve.key.fit} ({m.curve.study.name}), "
         side = "below" if m.value_cm < 0 else "above"
-        text += f"{m.curve.model} is {abs(m.value_cm):.2f} cm {side} {baseline}"
+        text += f"{m.curve.model} is {abs(m.value_cm):.2f} {m.curve.metric.unit} {side} {baseline}"
         text += f" ({plural(m.seeds, 'seed')}"
         text += f", {_span(m.interval)} over {m.interval.sources})" if m.interval else ")"
         if m.decided:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Setting
-from analysis.records import Problem, Record, Study
+from analysis.grid import Setting
+from analysis.records import Metric, Problem, Record, Study
 from analysis.statistics import Interval, Spread, pooled_spread
 from analysis.transfer import TransferKey, settings_of
 from analysis.uncertainty import DRAWS, SEED, Draws, PoseBootstrap, with_seeds
@@ -40,6 +40,11 @@ class LabelCurve:
     points: tuple[FractionResult, ...]
 
     @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.study.metric
+
+    @property
     def frozen(self) -> bool:
         """Whether the encoder stays frozen."""
         return _frozen(self.row)
@@ -61,7 +66,7 @@ class LabelCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """The median error of a pretrained encoder minus that of the same from random weights.
+    """The error of a pretrained encoder minus that of the same from random weights.
 
     Attributes:
         curve: The curve of the pretrained encoder.
@@ -118,7 +123,7 @@ def _settings(study: Study) -> _Settings:
     Where a row was run with several configurations, the one with the most seeds.
     """
     rows: dict[tuple[TransferKey, str, str], dict[float, list[Setting]]] = defaultdict(dict)
-    for (key, row, title, fraction), settings in settings_of(study, RANKED_BY).items():
+    for (key, row, title, fraction), settings in settings_of(study, study.metric.name).items():
         rows[key, row, title][fraction] = settings
     return {
         row: {f: max(s, key=lambda s: s.seeds) for f, s in sorted(fractions.items())}
@@ -174,11 +179,11 @@ def _margins(curves: Sequence[LabelCurve], bootstrap: PoseBootstrap) -> list[Mar
     pairs = []
     groups: dict[_Kind, list[list[float]]] = defaultdict(list)
     for curve in curves:
-        baseline = _baseline(curve, curves)
+        baseline, name = _baseline(curve, curves), curve.metric.name
         for point in curve.points if baseline else ():
             setting = baseline.at(point.fraction) if baseline else None
             if baseline and setting and (shared := _shared(point.setting, setting)):
-                differences = [a.metrics[RANKED_BY] - b.metrics[RANKED_BY] for a, b in shared]
+                differences = [a.metrics[name] - b.metrics[name] for a, b in shared]
                 kind = curve.key, curve.frozen, point.fraction
                 groups[kind].append(differences)
                 pairs.append((kind, curve, baseline, shared, differences))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.grid import Grid, GridColumn, Setting
+from analysis.records import Metric
 from analysis.statistics import Interval, interval
 from analysis.uncertainty import Uncertainty, interval_between
 from handssl.errors import DataError
@@ -13,7 +14,7 @@ from handssl.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """The lowest median error of one column minus that of another.
+    """The lowest error of one column minus that of another.
 
     Attributes:
         difference_cm: Best minus best, means over seeds.
@@ -67,6 +68,11 @@ class Verdict:
     def study(self) -> str:
         """Name of the study of the relative column."""
         return self.columns[0].study.name
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.columns[0].metric
 
     @property
     def decided(self) -> str:

@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import TypeVar
 
 from analysis import figures, findings, tables
-from analysis.comparison import agreement, compare_columns, rank_column
+from analysis.comparison import agreement, compare_columns, rank_columns
 from analysis.contribution import contribution
 from analysis.efficiency import efficiencies
 from analysis.figures import Drawing
@@ -17,7 +17,7 @@ from analysis.records import Study
 from analysis.sampling import sampling
 from analysis.tables import Table
 from analysis.uncertainty import Uncertainty
-from analysis.verdict import changes, verdicts
+from analysis.verdict import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def chapters(
     Where no composition has been searched, the downstream chapters come first.
     """
     metric = studies[0].metric
-    rankings = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
+    rankings = rank_columns(grid, uncertainty)
     searched = (
         Chapter(
             key="best",
@@ -113,8 +113,9 @@ def _pairs(grid: Grid) -> list[tuple[GridColumn, GridColumn]]:
 
 
 def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
-    pairs = [(a, b, compare_columns(grid, uncertainty, a, b)) for a, b in _pairs(grid)]
-    compared = [item for item in pairs if item[2]]
+    pairs = _pairs(grid)
+    differences = compare_columns(grid, uncertainty, pairs)
+    compared = [(*pair, rows) for pair, rows in zip(pairs, differences, strict=True) if rows]
     return Chapter(
         key="objectives",
         title="Differences between objectives",
@@ -173,10 +174,10 @@ def _comparable(studies: Sequence[Study]) -> list[list[Study]]:
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
     metric = studies[0].metric
-    linked, judged = links(studies), verdicts(grid, uncertainty)
+    linked, (judged, turned) = links(studies), verdicts(grid, uncertainty)
     chapter_tables = [tables.verdict_table(judged, metric)] if judged else []
     chapter_tables += [tables.link_table(linked, metric)] if linked else []
-    sentences = findings.verdict_sentences(judged, changes(grid, uncertainty, judged))
+    sentences = findings.verdict_sentences(judged, turned)
     sentences += findings.link_sentences(linked)
     if not linked:
         sentences.append("No run has recorded diagnostics of the features yet.")

@@ -41,8 +41,8 @@ def best_sentences(
         text = f"{column.title}: {best.label} has the lowest {column.metric.noun}{among}, "
         text += f"{best.setting.score:.2f} {column.metric.unit}"
         seeds_only = best.interval is not None and best.interval.sources == "seeds"
-        over = " over seeds only" if seeds_only else ""
-        text += f" ({_span(best.interval)}{over})" if best.interval else ""
+        suffix = " over seeds only" if seeds_only else ""
+        text += f" ({_span(best.interval)}{suffix})" if best.interval else ""
         if best.setting.seeds == 1:
             text += ", from one seed"
         tried = grid.cell(column, best.label).settings
@@ -51,20 +51,25 @@ def best_sentences(
         if len(run) < len(rows := grid.rows(column)):
             text += f"; {len(run)} of {len(rows)} compositions are finished"
         text += "."
-        poses_only = best.interval is not None and best.interval.sources == "poses"
+        over = {s.interval.sources for s in ranked if s.interval}
         if best.rank:
             text += f" It is the best in {best.rank.best:.0%} of the bootstrap draws"
-            text += " of poses; another seed may change the ranking." if poses_only else "."
-        close = [
-            s.label
-            for s in ranked[1:]
-            if s.behind and s.behind.interval and not s.behind.interval.excludes_zero
-        ]
+            if over == {"poses"}:
+                text += " of poses; another seed may change the ranking."
+            else:
+                text += ", in which some rows vary poses alone." if "poses" in over else "."
+        spans = {s.label: s.behind.interval for s in ranked if s.behind and s.behind.interval}
+        close = [label for label, span in spans.items() if not span.excludes_zero]
+        apart = {label: span for label, span in spans.items() if label not in close}
+        undecided = [label for label, span in apart.items() if not span.decides]
         if close:
             text += f" No significant difference to: {', '.join(close)}."
-        elif len(ranked) > 1 and all(s.behind and s.behind.interval for s in ranked[1:]):
+        if undecided and len(undecided) < len(ranked) - 1:
+            text += " Different over poses only, so other seeds may change it: "
+            text += f"{', '.join(undecided)}."
+        elif len(spans) == len(ranked) - 1 > 0 and not close:
             text += " For every other composition the interval of the difference excludes zero"
-            text += " (over poses only)." if poses_only else "."
+            text += " (over poses only)." if undecided else "."
         sentences.append(text)
     return sentences
 

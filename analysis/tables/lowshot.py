@@ -77,8 +77,8 @@ def margin_table(results: LowShot) -> Table:
         sections=tuple(section(rows, heading) for heading, rows in sections.items()),
         caption=f"Ours: {_titles(results)}. Below zero the pretrained encoder is better. "
         "Differences are paired by seed: both sides are fitted to the same labels. Intervals: "
-        "bootstrap over validation poses, and the spread of the differences between seeds, pooled "
-        "over the rows that are fitted in the same way to the same labels.",
+        "bootstrap over validation poses, and Student's t of the paired differences where there "
+        "are three or more; all margins hold together (max-t).",
     )
 
 

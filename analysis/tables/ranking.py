@@ -23,8 +23,10 @@ from analysis.verdict import Verdict
 
 INTERVALS = (
     "95% intervals: validation poses are drawn with replacement, the same draws for every "
-    "composition; the spread between seeds, pooled over the compositions of an objective, is "
-    "added. Without repeats of any composition of an objective, they include poses only. A test "
+    "composition; the spread between seeds is added on the logarithmic scale. It is that of the "
+    "row itself with three seeds or more, else that pooled over the objective, if Bartlett's test "
+    "finds no difference between its rows (p ≥ 0.05); else they include poses only. Those of "
+    "differences hold for all rows of the table together (max-t). A test "
     "over poses compares these trained encoders, one over seeds compares the compositions."
 )
 _TESTS = ("p over poses", "p over seeds")
@@ -138,7 +140,8 @@ def verdict_table(verdicts: Iterable[Verdict], metric: Metric = ABSOLUTE) -> Tab
         ),
         sections=(section(rows),),
         caption=f"Relative minus contrastive, {metric.noun}: positive means that contrastive has "
-        "the lower error. Intervals as in the ranking; they do not include the selection of the "
+        "the lower error. Intervals as in the ranking, together for all differences here "
+        "and between the two forms; they do not include the selection of the "
         "best composition. Chosen by other seeds: the error at each seed of the composition that "
         "is best on the other seeds, mean over seeds, which removes the selection bias. A winner "
         "is named if the interval includes the spread between seeds and excludes zero, and this "

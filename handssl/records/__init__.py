@@ -24,6 +24,8 @@ from handssl.records.files import (
 )
 from handssl.records.identity import canonical_hash, git_state, now, seed_from
 from handssl.records.reading import (
+    BASELINES,
+    TRIALS,
     read_baselines,
     read_description,
     read_entries,
@@ -44,9 +46,11 @@ from handssl.records.table import (
 )
 
 __all__ = [
+    "BASELINES",
     "COMPACT",
     "OBJECTIVE",
     "SCHEMA",
+    "TRIALS",
     "Failure",
     "Kind",
     "Record",

@@ -60,6 +60,7 @@ def compose_config(
         >>> compose_config(["study.images=400", "search=tpe"]).search.kind
         'tpe'
     """
+    overrides = [re.sub(r"^(search\.(second_)?metric)=(?=\w)", r"\1.name=", o) for o in overrides]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         check_renamed(key, value)

@@ -127,6 +127,8 @@ class SearchConfig(ExecutionConfig):
         metric: Optimised by samplers, early stopping, the second stage and a warm start; shown
             while the study runs.
         second_metric: Optimised too by nsga2.
+        baseline_seeds: Initialisations of the encoder with random weights, whose probe is measured
+            before the first trial.
         augmentations: Every non-empty subset of these is a composition.
         second_view: Composition of the second view of every pair, such as `color_jitter`, or ''
             for none; null is that of the first view.
@@ -150,6 +152,7 @@ class SearchConfig(ExecutionConfig):
     trials: Annotated[int, Ge(1)] = 100
     metric: SearchMetric = field(default_factory=SearchMetric)
     second_metric: SearchMetric = field(default_factory=lambda: SearchMetric(name=ENCODER_STEPS))
+    baseline_seeds: Annotated[int, Ge(0)] = 3
     augmentations: tuple[_Augmentation, ...] = ("translate", "scale", "color_jitter", "rotate")
     second_view: str | None = None
     single_augmentations: tuple[_Augmentation, ...] = ()

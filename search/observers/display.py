@@ -31,6 +31,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def metric_label(metric: SearchMetric) -> str:
+    """Short name of a metric.
+
+    Example:
+        >>> metric_label(SearchMetric(name="ra_median_pje_cm"))
+        'ra_median'
+    """
+    return metric.name.removesuffix("_cm").removesuffix("_pct").removesuffix("_pje")
+
+
 class Display:
     """Live progress of a study of `total` trials, some of which have ended with `records`.
 
@@ -45,6 +55,7 @@ class Display:
         self._metric = metric
         self._total = total
         self._best: Record | None = None
+        self._baseline: Record | None = None
         self._ended = 0
         self._failed = 0
         for record in records:
@@ -65,6 +76,14 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
+    def baseline(self, record: Record) -> None:
+        """Print the line of a baseline; the best one stands in the status line."""
+        line = Text(_baseline_name(record))
+        line.append(f"  {metric_label(self._metric)} {self._value(record)}")
+        self._console.print(line, soft_wrap=True, style="dim")
+        if self._cost(record) < self._cost(self._baseline):
+            self._baseline = record
+
     def started(self, trial: str) -> None:
         """A trial starts or continues."""
         self._progress.setdefault(trial, 0.0)
@@ -82,8 +101,7 @@ class Display:
         line.append(f"{record.objective:<12} {record.composition:<12}")
         line.append(_transfer(record))
         if record.status == "finished":
-            label = self._metric.name.removesuffix("_cm").removesuffix("_pje")
-            line.append(f" {label} {self._value(record):>10}")
+            line.append(f" {metric_label(self._metric)} {self._value(record):>10}")
             if self._best is not previous:
                 line.append("  best so far", style="green")
         elif record.status == "failed":
@@ -114,7 +132,10 @@ class Display:
             return "not finite"
         if self._metric.name == ENCODER_STEPS:
             return f"{value:.0f}"
-        return f"{value:.2f} cm" if self._metric.name.endswith("_cm") else f"{value:.4f}"
+        for suffix, unit in (("_cm", "cm"), ("_pct", "%")):
+            if self._metric.name.endswith(suffix) and "pck" not in self._metric.name:
+                return f"{value:.2f} {unit}"
+        return f"{value:.4f}"
 
     def _remaining(self) -> str:
         """Estimated remaining time, from the rate of this session with its running trials."""
@@ -134,8 +155,14 @@ class Display:
         if self._best is not None:
             value = self._value(self._best)
             best = f"best {self._best.objective} {self._best.composition} {value}"
+        if self._baseline is not None:
+            best += f"  {_baseline_name(self._baseline)} {self._value(self._baseline)}"
         table.add_row(Text(state, style="bold"), best, f"{self._remaining()} left")
         return table
+
+
+def _baseline_name(record: Record) -> str:
+    return f"baseline {record.objective.replace('_', ' ')} {record.composition}".rstrip()
 
 
 def _transfer(record: Record) -> str:

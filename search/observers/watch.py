@@ -80,6 +80,9 @@ class StudyWatch(Callback):
     ) -> None:
         """A trial starts, for the first time or after the loss of its worker."""
         job = _job(trial)
+        if job.trial.kind == "baseline":
+            self.running.add(job.trial.id)
+            return
         if job.trial.id not in self._started:
             self._started[job.trial.id] = time.monotonic()
             # The record of a failure that is being retried is not that of the new outcome.
@@ -101,7 +104,7 @@ class StudyWatch(Callback):
     ) -> None:
         """A report of one epoch, or the last one."""
         job = _job(trial)
-        if result.get("done") and "status" in result:
+        if job.trial.kind == "baseline" or (result.get("done") and "status" in result):
             return  # on_trial_complete follows, and reads the record
         value = rung_of(result, job.metric).get(job.metric.name)
         if value is not None:
@@ -124,6 +127,10 @@ class StudyWatch(Callback):
         folder = cached_copy(job.directory)
         folder.fetch("record.json")
         path = folder.local_path / "record.json"
+        if job.trial.kind == "baseline":
+            self.running.discard(job.trial.id)
+            self._display.baseline(records.read_record(path))
+            return
         if not path.exists():
             write_record(folder, record_of(job, "pruned", _rows(folder)))
         self._end(job, records.read_record(path))
@@ -137,6 +144,9 @@ class StudyWatch(Callback):
         reason = _last_failure(trial)
         if disk_failure := environment_error_in_traceback(reason):
             raise disk_failure  # the next trial would fail too
+        if job.trial.kind == "baseline":  # the next session tries it again
+            self.running.discard(job.trial.id)
+            return
         folder = cached_copy(job.directory)
         record = record_of(job, "failed", _rows(folder), error=reason)
         write_record(folder, record)

@@ -12,7 +12,7 @@ from handssl import records
 from handssl.data import Store
 from handssl.disk import existing_parent
 from handssl.errors import ConfigError
-from handssl.evaluation import DiagnosticsConfig, diagnosed
+from handssl.evaluation import DiagnosticsConfig, ProbeConfig, diagnosed
 from handssl.records import StudyDescription
 from handssl.records.uri import is_bucket, join_uri
 from search.config.metric import AT_RUNGS
@@ -109,20 +109,22 @@ def check_same_study(folder: Path, study: StudyDescription) -> None:
         if old.get(key) != new.get(key):
             raise ConfigError(
                 f"study.name={name} was run with {key}={old.get(key)}, but now got "
-                f"{key}={new.get(key)}; choose another study.name"
+                f"{key}={new.get(key)}; choose another study.name, or give {key}={old.get(key)}"
             )
 
 
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that all trials of a study share: fidelity, seed, metric."""
     trial, transfer = config["trial"], config.get("transfer", {})
-    search = to_dict(SearchConfig()) | config.get("search", {})  # a study may lack newer keys
+    # A study may lack newer keys; before it had a metric it ranked by the paper's.
+    paper = {"name": records.OBJECTIVE, "direction": "minimize"}
+    search = to_dict(SearchConfig()) | {"metric": paper} | config.get("search", {})
     metrics = {key: search[key] for key in ("metric", "second_metric")}
     at_rungs = all(metric["name"] in AT_RUNGS for metric in metrics.values())
     parts = {
         "study": {key: config["study"][key] for key in ("epochs", "images", "seed")},
         "trial.pretrain": trial["pretrain"],
-        "trial.probe": trial["probe"],
+        "trial.probe": to_dict(ProbeConfig()) | trial["probe"],
         **{f"search.{key}": metric for key, metric in metrics.items()},
         "trial.diagnostics": {} if at_rungs else trial["diagnostics"],
         # Rows, and the pretrainings that they name, may change.

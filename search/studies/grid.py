@@ -10,6 +10,7 @@ from search.cluster.resources import check_resources
 from search.config.schema import Config
 from search.config.search import EarlyStopping
 from search.space.grid import grid
+from search.studies.baselines import baselines_of
 from search.studies.checks import check_first_step, check_metrics, check_points, check_writable
 from search.studies.describe import describe
 from search.studies.run import run_study
@@ -59,6 +60,7 @@ def grid_study(config: Config, console: Console, overrides: Sequence[str] = ()) 
     check_metrics(search, config.trial.diagnostics, store)
     return Study(
         config=config,
+        baselines=baselines_of(resolver, store, seeds=search.baseline_seeds),
         stages=(first, second_stage(search, resolver, first)),
         planned=planned,
         examples=examples,

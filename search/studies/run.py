@@ -4,7 +4,9 @@ To resume, run the same command again: finished trials are skipped, unfinished o
 their checkpoint, failed ones are retried unless the failure is their result.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +14,7 @@ from rich.markup import escape
 from handssl import records
 from handssl.atomic import remove_partial
 from handssl.errors import NonFiniteLossError
-from handssl.records import Record
+from handssl.records import BASELINES, TRIALS, Record
 from handssl.records.uri import is_bucket, join_uri, redact
 from search.cluster.session import cluster_session
 from search.cluster.tune import early_stopping, run_jobs
@@ -26,10 +28,11 @@ from search.storage import s3
 from search.storage.disk import check_disk, environment_error
 from search.storage.folder import Folder, absolute_uri, cached_copy, delete_tree
 from search.storage.lock import study_lock
+from search.studies.baselines import record_image_blind
 from search.studies.checks import check_same_study
 from search.studies.plan import forecast_disk, print_plan
 from search.studies.study import Records, Session, Stage, Study, count_missing
-from search.trials.trial import Job
+from search.trials.trial import Job, Trial
 
 
 def run_study(study: Study, console: Console, *, verbose: bool = False) -> int:
@@ -72,10 +75,11 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
     title = study.config.study.label or study.config.study.name
     console.print(f"[bold]{title}[/]", soft_wrap=True)
     console.print(f"{total} trials, {len(session.records)} already finished")
+    before = session.records.values()
+    display = Display(console, total=total, records=before, metric=study.search.metric)
+    baselines = _baseline_jobs(study, folder, display)
     complete = True
-    if total > len(session.records):
-        before = session.records.values()
-        display = Display(console, total=total, records=before, metric=study.search.metric)
+    if baselines or total > len(session.records):
         with cluster_session(study.config.cluster, verbose=verbose) as dashboard:
             if dashboard:
                 console.print(f"Ray dashboard {dashboard}")
@@ -87,7 +91,10 @@ def _run(study: Study, folder: Folder, console: Console, *, verbose: bool) -> in
                 finished=session.records,
             )
             with display:
-                complete = all(_run_stage(study, stage, session, watch) for stage in study.stages)
+                for stage in study.stages:
+                    jobs = itertools.chain(baselines, _jobs(study, stage, session))
+                    complete = complete and _run_stage(study, stage, jobs, watch)
+                    baselines = []
     # A worker may have written a record while the driver was being interrupted.
     folder.fetch_all("record.json")
     recorded = records.read_trial_records(folder.local_path)
@@ -117,11 +124,29 @@ def _open_session(study: Study, folder: Folder) -> Session:
     return Session(records=final, optuna=optuna, adopted=[*begun, *failed])
 
 
-def _run_stage(study: Study, stage: Stage, session: Session, watch: StudyWatch) -> bool:
-    """Run the trials of a stage that have no record; returns whether all have ended."""
+def _baseline_jobs(study: Study, folder: Folder, display: Display) -> list[Job]:
+    """Measure and print the image-blind answers; jobs of the other baselines without record."""
+    baselines = study.baselines
+    if baselines is None:
+        return []
+    recorded = records.read_trial_records(folder.local_path, BASELINES)
+    known = {record.hash: record for record in recorded.values()}
+    if baselines.image_blind_hash not in known:
+        recorded |= record_image_blind(baselines, folder, _context(study))
+    for record in recorded.values():
+        display.baseline(record)
+    return [
+        _job(study, trial, BASELINES)
+        for trial in baselines.random_weights
+        if trial.hash not in known
+    ]
+
+
+def _run_stage(study: Study, stage: Stage, jobs: Iterator[Job], watch: StudyWatch) -> bool:
+    """Run jobs of a stage; returns whether all have ended."""
     config, metric = study.config, study.search.metric
     return run_jobs(
-        _jobs(study, stage, session),
+        jobs,
         watch,
         trial=stage.resources,
         cluster=config.cluster,
@@ -133,16 +158,26 @@ def _run_stage(study: Study, stage: Stage, session: Session, watch: StudyWatch) 
 
 
 def _jobs(study: Study, stage: Stage, session: Session) -> Iterator[Job]:
-    context = {key: getattr(study.description, key) for key in ("data", "versions", "git")}
+    """The trials of a stage that have no record."""
     for trial in stage.trials(session):
         if trial.id not in session.records:
-            yield Job(
-                trial=trial,
-                metric=study.search.metric,
-                directory=absolute_uri(join_uri(study.uri, "trials", trial.id)),
-                scratch=absolute_uri(join_uri(study.uri, "ray")),
-                context={"study": study.description.name, **context},
-            )
+            yield _job(study, trial, TRIALS)
+
+
+def _job(study: Study, trial: Trial, folder: str) -> Job:
+    return Job(
+        trial=trial,
+        metric=study.search.metric,
+        directory=absolute_uri(join_uri(study.uri, folder, trial.id)),
+        scratch=absolute_uri(join_uri(study.uri, "ray")),
+        context=_context(study),
+    )
+
+
+def _context(study: Study) -> dict[str, Any]:
+    """Fields of a record about its study."""
+    fields = {key: getattr(study.description, key) for key in ("data", "versions", "git")}
+    return {"study": study.description.name, **fields}
 
 
 def _database(study: Study, folder: Folder) -> str:

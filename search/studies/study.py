@@ -10,6 +10,7 @@ from search.config.schema import CommonConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
 from search.observers.optuna_study import OptunaMirror, ParametersOf
 from search.space.point import Point
+from search.studies.baselines import Baselines
 from search.trials.images import Images
 from search.trials.trial import Trial
 
@@ -78,6 +79,7 @@ class Study:
         search: Its metrics and search space; the default for rows, which are not searched.
         parameters: Optuna's parameters of a point, where they are not those of the search space.
         first_points: Points to begin a sampled search with.
+        baselines: What its trials are compared with; None for rows, which have rows for that.
         outdated: Ids of trials that have a record and must run again all the same.
         description: Its `study.json`.
     """
@@ -90,6 +92,7 @@ class Study:
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
     parameters: ParametersOf | None = None
     first_points: Sequence[Point] = ()
+    baselines: Baselines | None = None
     outdated: Callable[[Records], Collection[str]] = lambda records: ()
     description: StudyDescription
 

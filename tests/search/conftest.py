@@ -23,6 +23,7 @@ SMALLEST = (
     "trial.pretrain.size_px=32",
     "trial.pretrain.batch_size=16",
     "trial.probe.augmented_passes=1",
+    "search.baseline_seeds=1",
 )
 """The smallest fidelity that still goes all the way through."""
 

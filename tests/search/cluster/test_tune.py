@@ -31,12 +31,12 @@ def stopped(*overrides: str, name: str, values: list[float]) -> list[float]:
 
 def test_asha_stops_what_is_behind_in_the_metrics_own_direction() -> None:
     values = [0.5, 0.4, 0.6, 0.3, 0.7]
-    assert stopped(name="median_pje_cm", values=values) == [0.6, 0.7]
+    assert stopped(name="ra_median_pje_cm", values=values) == [0.6, 0.7]
     assert stopped(AUC, name="auc_50cm", values=values) == [0.4, 0.3]
 
 
 def test_another_metric_in_the_reports_decides_nothing() -> None:
-    assert stopped(AUC, name="median_pje_cm", values=[0.5, 0.1, 0.9]) == []
+    assert stopped(AUC, name="ra_median_pje_cm", values=[0.5, 0.1, 0.9]) == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_reports_between_rungs_decide_nothing(name: str) -> None:
                 "rung": epoch == 3,
             }
             # The probe of another epoch has the metric too; these values would turn the ranking.
-            report = report | {"median_pje_cm": value if epoch == 3 else -value}
+            report = report | {"ra_median_pje_cm": value if epoch == 3 else -value}
             decision = every_epoch.on_trial_result(CONTROLLER, trial, report)
             if epoch == 3:
                 assert decision == rungs_only.on_trial_result(CONTROLLER, trial, report)

@@ -28,11 +28,11 @@ def record(**metrics: float | None) -> Record:
 
 def test_the_default_is_what_the_study_ranks_by() -> None:
     search = compose_config().search
-    assert (search.metric.name, search.metric.direction) == ("median_pje_cm", "minimize")
+    assert (search.metric.name, search.metric.direction) == ("ra_median_pje_cm", "minimize")
     assert list(search.metrics) == ["search.metric"]
     both = compose_config(["search=nsga2"]).search
     assert both.metrics == SearchConfig(kind="nsga2").metrics
-    assert [each.name for each in both.metrics.values()] == ["median_pje_cm", "encoder_steps"]
+    assert [each.name for each in both.metrics.values()] == ["ra_median_pje_cm", "encoder_steps"]
 
 
 def test_less_cost_is_better_in_either_direction() -> None:
@@ -42,8 +42,8 @@ def test_less_cost_is_better_in_either_direction() -> None:
 
 
 def test_a_value_is_that_of_the_records_end() -> None:
-    assert AUC.of(record(auc_5cm=0.25, median_pje_cm=3.0)) == 0.25
-    assert ERROR.of(record(auc_5cm=0.25, median_pje_cm=3.0)) == 3.0
+    assert AUC.of(record(auc_5cm=0.25, ra_median_pje_cm=3.0)) == 0.25
+    assert ERROR.of(record(auc_5cm=0.25, ra_median_pje_cm=3.0)) == 3.0
     assert SearchMetric(name="encoder_steps").of(record()) == 12.0
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from search.config.compose import compose_config
+from search.config.metric import SearchMetric
 from search.config.renamed import RENAMED_VALUES, upgrade_config
 from search.config.schema import CommonConfig, Config
 from search.config.transfer import TransferStudyConfig
@@ -29,8 +30,11 @@ SCHEMAS: dict[str, type[CommonConfig]] = {"grid": Config, "transfer": TransferSt
 
 
 def without_names(config: CommonConfig) -> CommonConfig:
-    """The configuration without the study's name and label, which are new."""
+    """The configuration without the study's name and label, which are new, and the metric."""
     study = dataclasses.replace(config.study, name="study", label="")
+    if isinstance(config, Config):  # ranked by the paper's metric, whose default changed
+        search = dataclasses.replace(config.search, metric=SearchMetric())
+        config = dataclasses.replace(config, search=search)
     return dataclasses.replace(config, study=study, fidelity="")
 
 

@@ -38,22 +38,26 @@ def lines(metric: SearchMetric, *records: Record) -> list[str]:
 def test_a_line_shows_the_median_and_whether_it_is_the_smallest() -> None:
     first, second, third = lines(
         SearchMetric(),
-        record("T", median_pje_cm=31.25),
-        record("S", median_pje_cm=8.0),
-        record("Ro", median_pje_cm=9.0),
+        record("T", ra_median_pje_cm=31.25),
+        record("S", ra_median_pje_cm=8.0),
+        record("Ro", ra_median_pje_cm=9.0),
     )
-    assert first.startswith("[1/9] relative     T            median   31.25 cm  best so far  1 s")
-    assert second.startswith("[2/9] relative     S            median    8.00 cm  best so far  1 s")
-    assert third.startswith("[3/9] relative     Ro           median    9.00 cm  1 s")
+    assert first.startswith(
+        "[1/9] relative     T            ra_median   31.25 cm  best so far  1 s"
+    )
+    assert second.startswith(
+        "[2/9] relative     S            ra_median    8.00 cm  best so far  1 s"
+    )
+    assert third.startswith("[3/9] relative     Ro           ra_median    9.00 cm  1 s")
 
 
 def test_the_best_so_far_is_the_largest_where_the_search_maximises() -> None:
     shown = lines(
         AUC,
-        record("T", auc_50cm=0.5, median_pje_cm=9.0),
-        record("S", auc_50cm=0.25, median_pje_cm=1.0),
+        record("T", auc_50cm=0.5, ra_median_pje_cm=9.0),
+        record("S", auc_50cm=0.25, ra_median_pje_cm=1.0),
         record("CJ", status="pruned"),
-        record("Ro", auc_50cm=0.75, median_pje_cm=20.0),
+        record("Ro", auc_50cm=0.75, ra_median_pje_cm=20.0),
     )
     assert ["best so far" in line for line in shown] == [True, False, False, True]
     assert "auc_50cm     0.7500" in shown[-1]
@@ -78,7 +82,7 @@ def test_a_value_that_is_not_finite_is_never_the_best() -> None:
 
 
 def test_rows_of_transfer_tables_are_not_ranked() -> None:
-    row = record("T", median_pje_cm=3.0)
+    row = record("T", ra_median_pje_cm=3.0)
     transfer = {"mode": "pretrain", "pretrain": "FH"}
     row = dataclasses.replace(row, transfer=transfer, config={"encoder": {"name": "resnet18"}})
     printed = lines(SearchMetric(), row)

@@ -9,7 +9,7 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE, Record, Rung, Status
+from handssl.records import Record, Rung, Status
 from search.config.metric import SearchMetric
 from search.config.schema import Config
 from search.config.search import SearchConfig
@@ -42,8 +42,8 @@ def record_of(trial: Trial, status: Status = "finished", value: float = 3.0) -> 
         point=to_dict(trial.point),
         status=status,
         stage=trial.stage,
-        metrics={OBJECTIVE: value} if status == "finished" else {},
-        rungs=(Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0}),),
+        metrics={"ra_median_pje_cm": value} if status == "finished" else {},
+        rungs=(Rung(epoch=1, step=5, metrics={"ra_median_pje_cm": 9.0}),),
         encoder_steps=10,
     )
 
@@ -188,7 +188,7 @@ def of_auc(trial: Trial, value: float | None, status: Status = "finished") -> Re
     """A record with an AUC of its own, and an error that would rank it the other way."""
     record = record_of(trial, status)
     auc = {"auc_50cm": value} if status == "finished" else {}
-    rung = Rung(epoch=1, step=5, metrics={OBJECTIVE: 9.0, "auc_50cm": 0.25})
+    rung = Rung(epoch=1, step=5, metrics={"ra_median_pje_cm": 9.0, "auc_50cm": 0.25})
     return dataclasses.replace(record, metrics={**record.metrics, **auc}, rungs=(rung,))
 
 

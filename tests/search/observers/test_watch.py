@@ -114,12 +114,13 @@ def test_a_trial_that_reports_and_ends_is_followed_everywhere(session: Session, 
     assert session.watch.running == {job.trial.id}
     assert session.stored().state.name == "RUNNING"
     session.report(1)
-    session.report(2, median_pje_cm=9.0)
+    session.report(2, median_pje_cm=19.0, ra_median_pje_cm=9.0)
     assert session.stored().intermediate_values == {2: 9.0}
     folder = Folder(job.directory, Path(job.directory))
     rows = records.read_jsonl(Path(job.directory) / "metrics.jsonl")
     write_record(
-        folder, record_of(job, "finished", rows, outcome=Outcome(metrics={"median_pje_cm": 8.0}))
+        folder,
+        record_of(job, "finished", rows, outcome=Outcome(metrics={"ra_median_pje_cm": 8.0})),
     )
     session.watch.on_trial_result(
         0, [], session.tune_trial, {"done": True, "status": "finished", "epoch": 2}
@@ -130,7 +131,7 @@ def test_a_trial_that_reports_and_ends_is_followed_everywhere(session: Session, 
     assert session.watch.finished[job.trial.id].status == "finished"
     assert (session.stored().state.name, session.stored().value) == ("COMPLETE", 8.0)
     assert session.scalars("pretrain/loss") == [5, 10]
-    assert session.scalars("probe/median_pje_cm") == [10]
+    assert session.scalars("probe/ra_median_pje_cm") == [10]
     assert "8.00 cm" in session.out.getvalue()
 
 
@@ -157,11 +158,13 @@ def test_the_reports_on_disk_are_read_once_per_start(
 def test_a_trial_that_is_stopped_early_gets_a_record(session: Session, job: Job) -> None:
     session.start()
     session.report(1)
-    session.report(2, median_pje_cm=9.0)
+    session.report(2, median_pje_cm=19.0, ra_median_pje_cm=9.0)
     session.complete()
     record = records.read_record(Path(job.directory) / "record.json")
     assert (record.status, record.epochs) == ("pruned", 2)
-    assert record.rungs == (records.Rung(epoch=2, step=10, metrics={"median_pje_cm": 9.0}),)
+    assert record.rungs == (
+        records.Rung(epoch=2, step=10, metrics={"median_pje_cm": 19.0, "ra_median_pje_cm": 9.0}),
+    )
     assert session.stored().state.name == "PRUNED"
     assert "pruned" in session.out.getvalue()
 
@@ -183,7 +186,7 @@ def test_a_trial_of_an_interrupted_session_continues_its_curves(
 ) -> None:
     session.start()
     session.report(1)
-    session.report(2, median_pje_cm=9.0)
+    session.report(2, median_pje_cm=19.0, ra_median_pje_cm=9.0)
     later = Session(tmp_path, job)
     later.start()
     later.report(3)

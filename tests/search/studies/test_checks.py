@@ -75,7 +75,10 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
             "search.metric.direction='up'",
         ),
         (["search.metric.name=auc_5cm"], "give search.metric.direction=maximize"),
-        (["search.metric.direction=maximize"], "must be minimize for search.metric.name=median"),
+        (
+            ["search.metric.direction=maximize"],
+            "must be minimize for search.metric.name=ra_median",
+        ),
         (
             ["search=tpe", "search.metric.name=rankme"],
             "search.early_stopping.name=asha and search.rungs=[], but got name=rankme",
@@ -85,7 +88,7 @@ def refused(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
             "search.early_stopping.name=none and search.rungs=[1], but got name=rankme",
         ),
         (
-            ["search=nsga2", "search.second_metric.name=median_pje_cm"],
+            ["search=nsga2", "search.second_metric=ra_median_pje_cm"],
             "search.second_metric.name must differ from search.metric.name",
         ),
         (
@@ -182,17 +185,18 @@ def test_a_study_keeps_the_metric_that_it_was_begun_with(tmp_path: Path) -> None
     config = compose_config()
     path = tmp_path / "study.json"
     _write(tmp_path, _study(config))
-    expected = r"search\.metric\.name=median_pje_cm, but now got search\.metric\.name=auc_50cm"
+    expected = r"search\.metric\.name=ra_median_pje_cm, but now got search\.metric\.name=auc_50cm"
     with pytest.raises(ConfigError, match=expected):
         check_same_study(tmp_path, _study(largest))
-    # One from before the keys were there went by their defaults.
+    # One from before the keys were there went by the paper's metric.
     before = json.loads(path.read_text())
     for key in ("metric", "second_metric"):
         del before["config"]["search"][key]
     path.write_text(json.dumps(before))
-    check_same_study(tmp_path, _study(config))
+    check_same_study(tmp_path, _study(compose_config(["search.metric=median_pje_cm"])))
+    expected = r"name=median_pje_cm, but now .*; .*give search\.metric\.name=median_pje_cm"
     with pytest.raises(ConfigError, match=expected):
-        check_same_study(tmp_path, _study(largest))
+        check_same_study(tmp_path, _study(config))
 
 
 def test_a_study_that_goes_by_a_diagnostic_keeps_how_it_is_taken(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from handssl import records
 from handssl.errors import ConfigError
-from handssl.records import OBJECTIVE, Record
+from handssl.records import Record
 from search.config.compose import compose_config
 from search.config.metric import SearchMetric
 from search.config.schema import Config
@@ -136,7 +136,7 @@ def ended(objective: str, composition: str, value: float = 0.0, **changes: Any) 
     point = Point(objective=objective, composition=composition, repeat=changes.pop("repeat", 0))
     if "auc" in changes:
         value = changes.pop("auc")
-        changes["metrics"] = {OBJECTIVE: 10 * value, "auc_50cm": value}
+        changes["metrics"] = {"ra_median_pje_cm": 10 * value, "auc_50cm": value}
     return record_of(resolver_of(config_of(), "g").resolve(point), value, **changes)
 
 
@@ -181,7 +181,7 @@ def test_a_second_stage_takes_the_largest_where_that_is_the_best() -> None:
 @pytest.mark.slow
 def test_tpe_samples_more_of_what_has_the_larger_value(tmp_path: Path) -> None:
     shares = {}
-    for direction, name in (("maximize", "auc_50cm"), ("minimize", OBJECTIVE)):
+    for direction, name in (("maximize", "auc_50cm"), ("minimize", "ra_median_pje_cm")):
         config = config_of(
             f"search.metric={{name: {name}, direction: {direction}}}",
             "search.trials=30",

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from handssl.records import OBJECTIVE, Record
+from handssl.records import Record
 from search.config.compose import compose_config
 from search.observers.optuna_study import OptunaMirror
 from search.space.grid import grid
@@ -19,7 +19,7 @@ CONFIG = compose_config(
 
 def ended(trial: Trial, error_cm: float) -> Record:
     job = Job(trial=trial, metric=CONFIG.search.metric, directory="", scratch="", context={})
-    return record_of(job, "finished", [], outcome=Outcome(metrics={OBJECTIVE: error_cm}))
+    return record_of(job, "finished", [], outcome=Outcome(metrics={"ra_median_pje_cm": error_cm}))
 
 
 def test_the_best_point_runs_again_with_seeds_after_those_of_the_search() -> None:

@@ -27,9 +27,10 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: Job) -> None:
     record = records.read_record(folder / "record.json")
     assert record.status == "finished"
     assert record.hash == job.trial.hash
-    assert record.metrics[OBJECTIVE] == reports[-1][OBJECTIVE] > 0
+    name = "ra_median_pje_cm"
+    assert record.metrics[name] == reports[-1][name] > 0
     assert [rung.epoch for rung in record.rungs] == [1]
-    assert record.rungs[0].metrics.keys() == {OBJECTIVE}
+    assert record.rungs[0].metrics.keys() == {OBJECTIVE, name}
     assert record.steps == record.encoder_steps == 10
     parts = dict(record.timings_s)
     total = parts.pop("total")
@@ -40,6 +41,7 @@ def test_a_trial_ends_with_a_record_and_leaves_no_checkpoint(job: Job) -> None:
     assert not diagnosed & reports[-1].keys()
     with np.load(folder / "errors.npz") as file:
         assert np.median(file["error_cm"]) == pytest.approx(record.metrics[OBJECTIVE])
+        assert np.median(file["ra_error_cm"]) == pytest.approx(record.metrics[name])
         assert len(file["group"]) == len(file["error_cm"])
 
 

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from scipy import stats
+
 from analysis.records import Record, Study
 from analysis.statistics import Summary, summarise
+from analysis.uncertainty import Draws
 
 IMAGE_BLIND: Final = "image_blind"
 RANDOM_WEIGHTS: Final = "random_weights"
@@ -69,6 +73,32 @@ def best_of_kinds(study: Study) -> tuple[tuple[Baseline, float], ...]:
         if summary and (item.kind not in best or summary.mean < best[item.kind][1]):
             best[item.kind] = item, summary.mean
     return tuple(best.values())
+
+
+def unbeaten(study: Study, draws: Draws | None) -> str:
+    """Why a row is not shown to beat every baseline by the ranking metric; "" if it is.
+
+    The row's interval, over poses and seeds, must lie below each image-blind answer and below the
+    interval of random weights over their seeds, at 95 % for all of them together (Bonferroni).
+    """
+    known = baselines(study)
+    if not known:
+        return "the study has no baselines"
+    if draws is None or "seeds" not in draws.sources:
+        return "the spread between its seeds is unknown"
+    share = 0.025 / len(known)
+    high = float(np.quantile(draws.median_cm, 1 - share))
+    for item in known:
+        summary = item.summary(study.metric.name)
+        if summary is None:
+            continue
+        half = 0.0
+        if summary.sd is not None:
+            half = stats.t.ppf(1 - share, summary.n - 1) * summary.sd / np.sqrt(summary.n)
+        if high >= summary.mean - half:
+            value = f"{summary.mean:.2f} {study.metric.unit}"
+            return f"the better one is not shown to beat {item.title} ({value})"
+    return ""
 
 
 def baseline_note(studies: Sequence[Study]) -> str:

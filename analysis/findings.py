@@ -85,7 +85,7 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
         gap = v.best
         text += f"is {_apart(gap.difference_cm, v.metric)} contrastive {v.contrastive}"
         text += f" ({_span(gap.interval)})" if gap.interval else ""
-        text += f": {_judgement(gap, v.decided)}"
+        text += f": {_judgement(gap, v)}"
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
@@ -99,15 +99,17 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
     return sentences
 
 
-def _judgement(gap: Gap, winner: str) -> str:
-    if winner:
-        return f"{winner} wins."
+def _judgement(gap: Gap, verdict: Verdict) -> str:
+    if verdict.decided:
+        return f"{verdict.decided} wins."
     if gap.interval is None:
         return "without repeats or errors per pose, the significance is unknown."
     if not gap.interval.excludes_zero:
         return "no significant difference."
     if not gap.interval.decides:
         return f"this holds {_THESE}, so no winner is named."
+    if gap.lower:
+        return f"no winner is named, because {verdict.unbeaten}."
     return "the sign changes when the other seeds choose the best, so no winner is named."
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.baselines import unbeaten
 from analysis.grid import Grid, GridColumn, Setting
 from analysis.records import Metric
 from analysis.statistics import Interval
@@ -52,6 +53,7 @@ class Verdict:
         relative, contrastive: The best composition of each.
         best: Best against best; positive: contrastive has the lower error.
         mean_cm, mean_interval: Relative minus contrastive, mean over the shared compositions.
+        unbeaten: Why the better of both is not shown to beat every baseline; "" if it is.
         wins, shared: Shared compositions, and those in which contrastive has the lower error.
     """
 
@@ -64,6 +66,7 @@ class Verdict:
     mean_interval: Interval | None
     wins: int
     shared: int
+    unbeaten: str
 
     @property
     def study(self) -> str:
@@ -77,8 +80,8 @@ class Verdict:
 
     @property
     def decided(self) -> str:
-        """`"contrastive"`, `"relative"`, or "" where that is uncertain."""
-        return {1: "contrastive", -1: "relative", 0: ""}[self.best.lower]
+        """`"contrastive"`, `"relative"`, or "" if that is uncertain or a baseline is as good."""
+        return "" if self.unbeaten else {1: "contrastive", -1: "relative", 0: ""}[self.best.lower]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def verdicts(grid: Grid, uncertainty: Uncertainty) -> tuple[list[Verdict], list[
     )
     gaps = [_gap(grid, *item) for item in zip((*pairs, *between), spans, strict=False)]
     means = spans[len(gaps) :]
-    judged = [_verdict(grid, *item) for item in zip(pairs, gaps, means, strict=False)]
+    judged = [_verdict(grid, uncertainty, *item) for item in zip(pairs, gaps, means, strict=False)]
     of = {(verdict.columns[0].key, verdict.columns[1].key): verdict for verdict in judged}
     changes = []
     for forms, gap in zip(both, gaps[len(pairs) :], strict=True):
@@ -174,8 +177,11 @@ def _mean(grid: Grid, uncertainty: Uncertainty, pair: _Pair) -> Contrast | None:
     )
 
 
-def _verdict(grid: Grid, pair: _Pair, gap: Gap, span: Interval | None) -> Verdict:
+def _verdict(
+    grid: Grid, uncertainty: Uncertainty, pair: _Pair, gap: Gap, span: Interval | None
+) -> Verdict:
     first, second = map(grid.finished, pair)
+    better = pair[gap.difference_cm > 0]
     shared = _shared(grid, pair)
     total = sum(first[label].score - second[label].score for label in shared)
     return Verdict(
@@ -188,6 +194,7 @@ def _verdict(grid: Grid, pair: _Pair, gap: Gap, span: Interval | None) -> Verdic
         mean_interval=span,
         wins=sum(second[label].score < first[label].score for label in shared),
         shared=len(shared),
+        unbeaten=unbeaten(better.study, uncertainty.of(better, _chosen(grid, better)[0])),
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m analysis results/<study> [more studies…] [--out DIR] [--compact DIR]`."""
+"""`python -m analysis results/<study> [more studies…] [--out DIR] [--metric NAME]`."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from analysis.compact import local_paths, write_compact
 from analysis.compilation import Report, compile_study
+from analysis.metrics import METRICS
 from analysis.reading import read_study
 from analysis.tables import Table, to_console
 from analysis.transfer import measured_rows
@@ -44,13 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--price-per-hour", type=float, help="price of one hour of a trial's devices"
     )
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        help=f"rank by this metric: {', '.join(METRICS)} (default: the studies' search.metric)",
+    )
     options = parser.parse_args(argv)
     console = Console()
     try:
         if options.compact is not None:
             _publish(options.study, Path(options.compact), console)
             return 0
-        report = compile_study(options.study, options.out, price_per_hour=options.price_per_hour)
+        report = compile_study(
+            options.study,
+            options.out,
+            price_per_hour=options.price_per_hour,
+            metric=options.metric,
+        )
     except HandSSLError as error:
         Console(stderr=True, soft_wrap=True).print(
             f"error: {error}", markup=False, highlight=False

@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import TypeVar
 
 from analysis import figures, findings, tables
-from analysis.comparison import agreement, compare_columns, rank_column
+from analysis.comparison import agreement, compare_columns, rank_columns
 from analysis.contribution import contribution
 from analysis.efficiency import efficiencies
 from analysis.figures import Drawing
@@ -17,7 +17,7 @@ from analysis.records import Study
 from analysis.sampling import sampling
 from analysis.tables import Table
 from analysis.uncertainty import Uncertainty
-from analysis.verdict import changes, verdicts
+from analysis.verdict import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,8 @@ def chapters(
 
     Where no composition has been searched, the downstream chapters come first.
     """
-    rankings = [(column, rank_column(grid, uncertainty, column)) for column in grid.columns]
+    metric = studies[0].metric
+    rankings = rank_columns(grid, uncertainty)
     searched = (
         Chapter(
             key="best",
@@ -70,7 +71,7 @@ def chapters(
         Chapter(
             key="ranking",
             title="Certainty of the ranking",
-            tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}),),
+            tables=(tables.ranking_table({c.title: ranked for c, ranked in rankings}, metric),),
             drawings=_present(figures.ranking_drawing(*ranked) for ranked in rankings),
         ),
         _objectives(grid, uncertainty),
@@ -112,12 +113,13 @@ def _pairs(grid: Grid) -> list[tuple[GridColumn, GridColumn]]:
 
 
 def _objectives(grid: Grid, uncertainty: Uncertainty) -> Chapter:
-    pairs = [(a, b, compare_columns(grid, uncertainty, a, b)) for a, b in _pairs(grid)]
-    compared = [item for item in pairs if item[2]]
+    pairs = _pairs(grid)
+    differences = compare_columns(grid, uncertainty, pairs)
+    compared = [(*pair, rows) for pair, rows in zip(pairs, differences, strict=True) if rows]
     return Chapter(
         key="objectives",
         title="Differences between objectives",
-        tables=(tables.difference_table(compared),) if compared else (),
+        tables=(tables.difference_table(compared, compared[0][0].metric),) if compared else (),
         drawings=_present(figures.difference_drawing(*item) for item in compared),
         note="Needs two objectives on the same data at the same fidelity.",
     )
@@ -137,8 +139,8 @@ def _single(grid: Grid) -> Chapter:
 def _contributions(grid: Grid, uncertainty: Uncertainty) -> Chapter:
     items = _present(contribution(grid, uncertainty, column) for column in grid.columns)
     pairs = [item for item in items if item.pairs]
-    chapter_tables = [tables.shapley_table(items)] if items else []
-    chapter_tables += [tables.interaction_table(pairs)] if pairs else []
+    chapter_tables = [tables.shapley_table(items, items[0].column.metric)] if items else []
+    chapter_tables += [tables.interaction_table(pairs, items[0].column.metric)] if pairs else []
     return Chapter(
         key="contributions",
         title="Contribution of each augmentation",
@@ -171,10 +173,11 @@ def _comparable(studies: Sequence[Study]) -> list[list[Study]]:
 
 
 def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) -> Chapter:
-    linked, judged = links(studies), verdicts(grid, uncertainty)
-    chapter_tables = [tables.verdict_table(judged)] if judged else []
-    chapter_tables += [tables.link_table(linked)] if linked else []
-    sentences = findings.verdict_sentences(judged, changes(grid, uncertainty, judged))
+    metric = studies[0].metric
+    linked, (judged, turned) = links(studies), verdicts(grid, uncertainty)
+    chapter_tables = [tables.verdict_table(judged, metric)] if judged else []
+    chapter_tables += [tables.link_table(linked, metric)] if linked else []
+    sentences = findings.verdict_sentences(judged, turned)
     sentences += findings.link_sentences(linked)
     if not linked:
         sentences.append("No run has recorded diagnostics of the features yet.")
@@ -193,10 +196,13 @@ def _hypothesis(grid: Grid, uncertainty: Uncertainty, studies: Sequence[Study]) 
 
 
 def _search(studies: Sequence[Study], price_per_hour: float | None) -> Chapter:
+    metric = studies[0].metric
     searches = [item for item in efficiencies(studies) if item.steps]
     sampled = _present(map(sampling, studies))
-    chapter_tables = [tables.efficiency_table(searches, price_per_hour)] if searches else []
-    chapter_tables += [tables.importance_table(sampled)] if sampled else []
+    chapter_tables = (
+        [tables.efficiency_table(searches, price_per_hour, metric)] if searches else []
+    )
+    chapter_tables += [tables.importance_table(sampled, metric)] if sampled else []
     drawings = [
         figures.efficiency_drawing([item for item in searches if item.study in group], position)
         for position, group in enumerate(_comparable(studies))

@@ -59,6 +59,7 @@ def compile_study(
     out: str | os.PathLike[str] | None = None,
     *,
     price_per_hour: float | None = None,
+    metric: str | None = None,
 ) -> Report:
     """Compile tables, figures and `report.html` from the records of one or more studies.
 
@@ -67,10 +68,12 @@ def compile_study(
         out: Output folder; by default `analysis/` in the first study's folder, or `outputs/<name>`
             for a compact study.
         price_per_hour: Price of an hour of one trial's devices, for the cost column.
+        metric: The metric that ranks, a key of `analysis.metrics.METRICS`; by default the
+            studies'.
 
     Raises:
         DataError: If a folder is missing or holds no study.
-        ConfigError: If `paths` is empty or `out` cannot be written.
+        ConfigError: If `paths` is empty, `out` cannot be written, or no record has `metric`.
 
     Example:
         >>> import json, pathlib, tempfile
@@ -89,7 +92,7 @@ def compile_study(
     sources = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not sources:
         raise ConfigError("paths must name at least one study's folder, but got none")
-    studies = read_studies(os.fspath(path) for path in sources)
+    studies = read_studies((os.fspath(path) for path in sources), metric)
     folder = _folder(studies[0], out)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Contribution of each augmentation to the median error of a column, ours and published."""
+"""Contribution of each augmentation to the error of a column, ours and published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from typing import Any
 
 from analysis.grid import Grid, GridColumn
 from analysis.notation import composition_tokens, full_factorial, is_subset
-from analysis.statistics import Interval, interactions, interval, shapley_values
-from analysis.uncertainty import Uncertainty, common_sources
+from analysis.records import ABSOLUTE
+from analysis.statistics import Interval, interactions, shapley_values
+from analysis.uncertainty import Contrast, Uncertainty, common_sources, family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +18,10 @@ class Effect:
     Attributes:
         name: The augmentation, or the pair as `"T × S"`.
         value_cm: Computed from the means over seeds.
-        interval: 95% bootstrap interval, None without draws for every composition.
-        published_cm: The same from the paper's table 5, None for an unpublished objective.
+        interval: 95% interval, simultaneous over the effects of the column; None without draws
+            for every composition.
+        published_cm: The same from the paper's table 5; None for an unpublished objective, and
+            where another metric than the absolute median ranks.
     """
 
     name: str
@@ -60,17 +63,20 @@ def contribution(grid: Grid, uncertainty: Uncertainty, column: GridColumn) -> Co
     estimates = {label: uncertainty.of(column, label) for label in finished if is_subset(label)}
     draws = _game({label: d.median_cm for label, d in estimates.items() if d}, players)
     sources = common_sources(estimates.values())
-    printed = _game({k: v.median_pje_cm for k, v in column.published.items()}, players)
+    absolute = column.published if column.metric == ABSOLUTE else {}
+    printed = _game({k: v.median_pje_cm for k, v in absolute.items()}, players)
 
     def effects(compute: Any) -> tuple[Effect, ...]:
         values = compute(players, ours)
         drawn = compute(players, draws) if len(draws) == len(ours) else {}
+        contrasts = (Contrast(draws_cm=value, sources=sources) for value in drawn.values())
+        spans = dict(zip(drawn, family(contrasts), strict=True))
         theirs = compute(players, printed) if len(printed) == len(ours) else {}
         return tuple(
             Effect(
                 name=key if isinstance(key, str) else " × ".join(key),
                 value_cm=float(value),
-                interval=interval(drawn[key], sources) if key in drawn else None,
+                interval=spans.get(key),
                 published_cm=float(theirs[key]) if key in theirs else None,
             )
             for key, value in values.items()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from analysis.grid import RANKED_BY, config_section
+from analysis.grid import config_section
 from analysis.records import Record, Study
 
 CLOSE = 0.02
@@ -18,7 +18,7 @@ class Efficiency:
         study: The study.
         sampler: Name of its sampler.
         steps: Encoder steps done when each trial ended, in order of ending.
-        best_cm: Lowest median error of a finished trial by then; None before the first.
+        best_cm: Lowest error of a finished trial by then; None before the first.
         names: Objective and composition of each trial, for tooltips.
         total_s: Wall time summed over trials; None where it is not recorded.
         goodput: Share of that time in the encoder.
@@ -56,7 +56,7 @@ def _efficiency(study: Study) -> Efficiency:
     steps, bests, names = [], [], []
     for record in records:
         done += _steps(record)
-        error = record.metrics.get(RANKED_BY) if record.status == "finished" else None
+        error = record.score if record.status == "finished" else None
         if error is not None and (best is None or error < best):
             best = error
         steps.append(done)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from analysis.grid import RANKED_BY, Setting, arrange
-from analysis.reading import read_study
+from analysis.grid import Setting, arrange
+from analysis.reading import read_studies
 from analysis.records import Study
 from analysis.statistics import kendall, spearman
 from analysis.tables import Column, Table, to_console, write_table
@@ -50,17 +50,17 @@ def errors_table(studies: Sequence[Study]) -> Table:
     settings = [rows_of(study) for study in studies]
     rows = []
     for row in dict.fromkeys(chain.from_iterable(settings)):
-        summaries = (s[row].summary(RANKED_BY) if row in s else None for s in settings)
+        summaries = (s[row].summary(s[row].metric.name) if row in s else None for s in settings)
         rows.append((*texts(*row), *(result(summary, "–") for summary in summaries)))
     return Table(
         key="fidelity_errors",
         title="The same rows at several fidelities",
         columns=(
             *columns("*Objective", "*Composition"),
-            *(Column(name=study.name, unit="cm", better="↓") for study in studies),
+            *(Column(name=study.name, unit=study.metric.unit, better="↓") for study in studies),
         ),
         sections=(section(rows),),
-        caption=f"Median per-joint error. {'; '.join(map(_title, studies))}. "
+        caption=f"{studies[0].metric.heading}. {'; '.join(map(_title, studies))}. "
         f"{ONE_SEED}: one seed.",
     )
 
@@ -120,12 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("study", nargs="+", help="at least two, the lowest fidelity first")
     parser.add_argument("--out", type=Path, help="folder for the tables")
+    parser.add_argument("--metric", help="rank by this metric (default: the studies')")
     options = parser.parse_args(argv)
     console = Console()
     try:
         if len(options.study) < 2:
             raise ConfigError(f"study takes at least two studies, but got {options.study}")
-        studies = [read_study(folder) for folder in options.study]
+        studies = read_studies(options.study, options.metric)
         tables = (errors_table(studies), agreement_table(studies))
         paths = [p for t in tables for p in write_table(t, options.out)] if options.out else []
     except HandSSLError as error:

@@ -8,6 +8,7 @@ from analysis.grid import Grid, GridColumn
 from analysis.hypothesis import ALL, WITHIN, Link
 from analysis.lowshot import Margin
 from analysis.notation import objective_title, plural
+from analysis.records import Metric
 from analysis.statistics import Correlation, Interval
 from analysis.verdict import Change, Gap, Verdict
 
@@ -21,8 +22,8 @@ def _span(interval: Interval) -> str:
     return f"95% interval {interval.low:.2f} to {interval.high:.2f}"
 
 
-def _apart(difference_cm: float) -> str:
-    return f"{abs(difference_cm):.2f} cm {'above' if difference_cm > 0 else 'below'}"
+def _apart(difference: float, metric: Metric) -> str:
+    return f"{abs(difference):.2f} {metric.unit} {'above' if difference > 0 else 'below'}"
 
 
 def best_sentences(
@@ -37,9 +38,11 @@ def best_sentences(
         best = ranked[0]
         run, candidates = grid.finished(column), grid.candidates(column)
         among = " of the repeated ones" if len(candidates) < len(run) else ""
-        text = f"{column.title}: {best.label} has the lowest median error{among}, "
-        text += f"{best.setting.score:.2f} cm"
-        text += f" ({_span(best.interval)})" if best.interval else ""
+        text = f"{column.title}: {best.label} has the lowest {column.metric.noun}{among}, "
+        text += f"{best.setting.score:.2f} {column.metric.unit}"
+        seeds_only = best.interval is not None and best.interval.sources == "seeds"
+        suffix = " over seeds only" if seeds_only else ""
+        text += f" ({_span(best.interval)}{suffix})" if best.interval else ""
         if best.setting.seeds == 1:
             text += ", from one seed"
         tried = grid.cell(column, best.label).settings
@@ -48,20 +51,25 @@ def best_sentences(
         if len(run) < len(rows := grid.rows(column)):
             text += f"; {len(run)} of {len(rows)} compositions are finished"
         text += "."
-        poses_only = best.interval is not None and best.interval.sources == "poses"
+        over = {s.interval.sources for s in ranked if s.interval}
         if best.rank:
             text += f" It is the best in {best.rank.best:.0%} of the bootstrap draws"
-            text += " of poses; another seed may change the ranking." if poses_only else "."
-        close = [
-            s.label
-            for s in ranked[1:]
-            if s.behind and s.behind.interval and not s.behind.interval.excludes_zero
-        ]
+            if over == {"poses"}:
+                text += " of poses; another seed may change the ranking."
+            else:
+                text += ", in which some rows vary poses alone." if "poses" in over else "."
+        spans = {s.label: s.behind.interval for s in ranked if s.behind and s.behind.interval}
+        close = [label for label, span in spans.items() if not span.excludes_zero]
+        apart = {label: span for label, span in spans.items() if label not in close}
+        undecided = [label for label, span in apart.items() if not span.decides]
         if close:
             text += f" No significant difference to: {', '.join(close)}."
-        elif len(ranked) > 1 and all(s.behind and s.behind.interval for s in ranked[1:]):
+        if undecided and len(undecided) < len(ranked) - 1:
+            text += " Different over poses only, so other seeds may change it: "
+            text += f"{', '.join(undecided)}."
+        elif len(spans) == len(ranked) - 1 > 0 and not close:
             text += " For every other composition the interval of the difference excludes zero"
-            text += " (over poses only)." if poses_only else "."
+            text += " (over poses only)." if undecided else "."
         sentences.append(text)
     return sentences
 
@@ -72,15 +80,16 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
     sentences = []
     for v in verdicts:
         where = f" in {v.study}" if several else ""
-        text = f"Relative with {v.targets} targets{where}, best against best: {v.relative} "
+        text = f"Relative with {v.targets} targets{where}, best against best{v.metric.by}: "
+        text += f"{v.relative} "
         gap = v.best
-        text += f"is {_apart(gap.difference_cm)} contrastive {v.contrastive}"
+        text += f"is {_apart(gap.difference_cm, v.metric)} contrastive {v.contrastive}"
         text += f" ({_span(gap.interval)})" if gap.interval else ""
-        text += f": {_judgement(gap, v.decided)}"
+        text += f": {_judgement(gap, v)}"
         if v.shared > 1:
             text += f" Contrastive is lower in {v.wins} of {v.shared} compositions"
             if v.mean_interval:
-                text += f"; on average over these, relative is {_apart(v.mean_cm)}"
+                text += f"; on average over these, relative is {_apart(v.mean_cm, v.metric)}"
                 text += f" ({_span(v.mean_interval)})"
             text += "."
         sentences.append(text)
@@ -90,15 +99,17 @@ def verdict_sentences(verdicts: Sequence[Verdict], changes: Sequence[Change]) ->
     return sentences
 
 
-def _judgement(gap: Gap, winner: str) -> str:
-    if winner:
-        return f"{winner} wins."
+def _judgement(gap: Gap, verdict: Verdict) -> str:
+    if verdict.decided:
+        return f"{verdict.decided} wins."
     if gap.interval is None:
         return "without repeats or errors per pose, the significance is unknown."
     if not gap.interval.excludes_zero:
         return "no significant difference."
     if not gap.interval.decides:
         return f"this holds {_THESE}, so no winner is named."
+    if gap.lower:
+        return f"no winner is named, because {verdict.unbeaten}."
     return "the sign changes when the other seeds choose the best, so no winner is named."
 
 
@@ -117,7 +128,8 @@ def _change(change: Change) -> str:
     gap = change.gap
     if gap.interval is None:
         return text
-    text += f" The best relative error with standardised targets is {_apart(gap.difference_cm)}"
+    apart = _apart(gap.difference_cm, change.released.metric)
+    text += f" The best relative error with standardised targets is {apart}"
     text += f" that with released ones ({_span(gap.interval)})"
     if "seeds" not in gap.interval.sources:
         return f"{text}, {_THESE}."
@@ -223,7 +235,9 @@ def contribution_sentences(contributions: Iterable[Contribution]) -> list[str]:
         parts = []
         for effects, verb in ((helps, "lower"), (harms, "raise")):
             if effects:
-                names = ", ".join(f"{s.name} ({s.value_cm:+.2f} cm)" for s in effects)
+                names = ", ".join(
+                    f"{s.name} ({s.value_cm:+.2f} {item.column.metric.unit})" for s in effects
+                )
                 parts.append(f"{names} {verb}{'s' if len(effects) == 1 else ''} the error")
         text = f"{item.column.title}: relative to the average augmentation, {' and '.join(parts)}"
         certain = any(s.interval.decides for s in (*helps, *harms) if s.interval)
@@ -240,7 +254,7 @@ def low_shot_sentences(margins: Iterable[Margin]) -> list[str]:
             baseline = "the same probe of a random encoder"
         text = f"With {m.fraction:.0%} of the labels of {m.curve.key.fit} ({m.curve.study.name}), "
         side = "below" if m.value_cm < 0 else "above"
-        text += f"{m.curve.model} is {abs(m.value_cm):.2f} cm {side} {baseline}"
+        text += f"{m.curve.model} is {abs(m.value_cm):.2f} {m.curve.metric.unit} {side} {baseline}"
         text += f" ({plural(m.seeds, 'seed')}"
         text += f", {_span(m.interval)} over {m.interval.sources})" if m.interval else ")"
         if m.decided:

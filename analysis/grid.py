@@ -23,11 +23,8 @@ from analysis.notation import (
     sort_variants,
 )
 from analysis.published import COMPOSITIONS, Published
-from analysis.records import Record, Study
+from analysis.records import Metric, Record, Study
 from analysis.statistics import Summary, summarise
-
-RANKED_BY = "median_pje_cm"
-"""The paper ranks by the median: the mean has outliers from the root depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +35,13 @@ class Setting:
 
     @property
     def errors_cm(self) -> list[float]:
-        """The ranking metric of every seed that has it, cm."""
-        return [r.metrics[RANKED_BY] for r in self.records if RANKED_BY in r.metrics]
+        """The ranking metric of every seed that has it."""
+        return [score for r in self.records if (score := r.score) is not None]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.first.metric
 
     def summary(self, metric: str) -> Summary | None:
         """Mean and standard deviation of a metric over the seeds."""
@@ -47,8 +49,8 @@ class Setting:
 
     @property
     def score(self) -> float:
-        """Mean of the ranking metric over the seeds, cm; infinite where it is absent."""
-        summary = self.summary(RANKED_BY)
+        """Mean of the ranking metric over the seeds; infinite where it is absent."""
+        summary = self.summary(self.metric.name)
         return float("inf") if summary is None else summary.mean
 
     @property
@@ -119,6 +121,11 @@ class GridColumn:
         return self.study.name, self.variant
 
     @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.study.metric
+
+    @property
     def base(self) -> str:
         """The objective without the options that change its meaning."""
         return objective_base(self.variant)
@@ -183,7 +190,7 @@ class Grid:
         return confirmed or finished
 
     def best(self, column: GridColumn) -> tuple[str, Setting] | None:
-        """The candidate with the lowest median error."""
+        """The candidate with the lowest error."""
         candidates = self.candidates(column)
         if not candidates:
             return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Setting
+from analysis.grid import Setting
 from analysis.records import Record, Study
 from analysis.statistics import Correlation, spearman, spearman_within
 
@@ -29,7 +29,7 @@ class DiagnosedSetting:
         title: Objective variant, for colours.
         comparable_key: Data and fidelity of its study.
         x: Mean of the diagnostic over seeds and the recorded geometric augmentations.
-        error_cm: The probe's median error, mean over seeds.
+        error_cm: The probe's error, mean over seeds.
     """
 
     setting: Setting = field(repr=False)
@@ -57,7 +57,7 @@ class Link:
 def _diagnosed(record: Record, diagnostic: str) -> float | None:
     names = (f"{diagnostic}/{name}" for name in GEOMETRIC)
     values = [record.metrics[name] for name in names if name in record.metrics]
-    if record.status != "finished" or not values or RANKED_BY not in record.metrics:
+    if record.status != "finished" or not values or record.score is None:
         return None
     return float(np.mean(np.maximum(values, _MIN_VALUES.get(diagnostic, -np.inf))))
 
@@ -78,7 +78,7 @@ def diagnosed_settings(studies: Iterable[Study], diagnostic: str) -> list[Diagno
             title=variant,
             comparable_key=keys[name],
             x=float(np.mean([value for _, value in members])),
-            error_cm=float(np.mean([record.metrics[RANKED_BY] for record, _ in members])),
+            error_cm=float(np.mean([record.score for record, _ in members])),
         )
         for (name, variant, _), members in groups.items()
     ]

@@ -6,18 +6,26 @@ the same encoder from random weights. Runs of one repeat are fitted to the same 
 are paired by repeat.
 """
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from analysis.grid import RANKED_BY, Setting
-from analysis.records import Problem, Record, Study
-from analysis.statistics import Interval, Spread, pooled_spread
+from analysis.grid import Setting
+from analysis.records import Metric, Problem, Record, Study
+from analysis.statistics import Interval
 from analysis.transfer import TransferKey, settings_of
-from analysis.uncertainty import DRAWS, SEED, Draws, PoseBootstrap, with_seeds
+from analysis.uncertainty import (
+    SEED,
+    Contrast,
+    Draws,
+    PoseBootstrap,
+    contrast,
+    family,
+    paired,
+    with_seeds,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,11 @@ class LabelCurve:
     row: str
     title: str
     points: tuple[FractionResult, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that ranks."""
+        return self.study.metric
 
     @property
     def frozen(self) -> bool:
@@ -61,7 +74,7 @@ class LabelCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """The median error of a pretrained encoder minus that of the same from random weights.
+    """The error of a pretrained encoder minus that of the same from random weights.
 
     Attributes:
         curve: The curve of the pretrained encoder.
@@ -69,7 +82,7 @@ class Margin:
         fraction: Share of the labels.
         value_cm: Mean over the shared seeds; below zero the pretrained encoder is better.
         seeds: Number of shared seeds.
-        interval: 95% interval of the mean, None where it is unknown.
+        interval: 95% interval of the mean, simultaneous over all margins; None if unknown.
     """
 
     curve: LabelCurve = field(repr=False)
@@ -97,19 +110,27 @@ class LowShot:
 def low_shot(studies: Iterable[Study]) -> LowShot:
     """Curves and margins of the studies that have runs with a part of the labels."""
     curves: list[LabelCurve] = []
-    margins: list[Margin] = []
+    margins: list[tuple[Margin, Contrast | None]] = []
     bootstrap = PoseBootstrap()
     for study in studies:
         if settings := _settings(study):
             study_curves = _curves(study, settings, bootstrap)
             curves += study_curves
             margins += _margins(study_curves, bootstrap)
-    return LowShot(curves=tuple(curves), margins=tuple(margins), problems=bootstrap.problems)
+    spans = family(draws for _, draws in margins)
+    return LowShot(
+        curves=tuple(curves),
+        margins=tuple(
+            replace(m, interval=span) for (m, _), span in zip(margins, spans, strict=True)
+        ),
+        problems=bootstrap.problems,
+    )
 
 
 _Settings = dict[tuple[TransferKey, str, str], dict[float, Setting]]
 _Kind = tuple[TransferKey, bool, float]
-"""Cells that share a spread between seeds: encoder and data sets, frozen or not, the labels."""
+"""Cells whose spreads may be pooled: encoder and data sets, frozen or not, the labels."""
+_Row = tuple[list[float], Draws | None]
 
 
 def _settings(study: Study) -> _Settings:
@@ -118,7 +139,7 @@ def _settings(study: Study) -> _Settings:
     Where a row was run with several configurations, the one with the most seeds.
     """
     rows: dict[tuple[TransferKey, str, str], dict[float, list[Setting]]] = defaultdict(dict)
-    for (key, row, title, fraction), settings in settings_of(study, RANKED_BY).items():
+    for (key, row, title, fraction), settings in settings_of(study, study.metric.name).items():
         rows[key, row, title][fraction] = settings
     return {
         row: {f: max(s, key=lambda s: s.seeds) for f, s in sorted(fractions.items())}
@@ -127,32 +148,22 @@ def _settings(study: Study) -> _Settings:
     }
 
 
-def _interval(
-    poses: Draws | None, mean_cm: float, seeds: int, spread: Spread | None
-) -> Interval | None:
-    """Interval of a mean over seeds."""
-    draws = poses
-    if spread is not None:
-        generator = np.random.default_rng(SEED + 1)
-        scales = spread.scales(DRAWS, generator)
-        shift = scales / math.sqrt(seeds) * generator.standard_normal(DRAWS)
-        draws = with_seeds(poses, mean_cm, shift)
-    return draws.interval if draws else None
-
-
 def _curves(study: Study, rows: _Settings, bootstrap: PoseBootstrap) -> list[LabelCurve]:
-    groups: dict[_Kind, list[list[float]]] = defaultdict(list)
+    groups: dict[_Kind, dict[tuple[str, float], tuple[list[float], Draws | None]]] = defaultdict(
+        dict
+    )
     for (key, row, _), fractions in rows.items():
         for fraction, setting in fractions.items():
-            groups[key, _frozen(row), fraction].append(setting.errors_cm)
-    spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
+            poses = bootstrap.draws(study, setting.records)
+            groups[key, _frozen(row), fraction][row, fraction] = setting.errors_cm, poses
+    generator = np.random.default_rng(SEED + 1)
+    draws = {kind: with_seeds(group, generator) for kind, group in groups.items()}
     curves = []
     for (key, row, title), fractions in sorted(rows.items(), key=lambda item: item[0]):
         points = []
         for fraction, setting in fractions.items():
-            poses = bootstrap.draws(study, setting.records)
-            spread = spreads[key, _frozen(row), fraction]
-            span = _interval(poses, setting.score, setting.seeds, spread)
+            known = draws[key, _frozen(row), fraction].get((row, fraction))
+            span = known.interval if known else None
             points.append(FractionResult(fraction=fraction, setting=setting, interval=span))
         curves.append(LabelCurve(study=study, key=key, row=row, title=title, points=tuple(points)))
     return curves
@@ -169,48 +180,33 @@ def _baseline(curve: LabelCurve, curves: Sequence[LabelCurve]) -> LabelCurve | N
     return None if curve.from_random else next(matches, None)
 
 
-def _margins(curves: Sequence[LabelCurve], bootstrap: PoseBootstrap) -> list[Margin]:
-    """Margins of one study; the spread between seeds is pooled over those of one kind."""
-    pairs = []
-    groups: dict[_Kind, list[list[float]]] = defaultdict(list)
+def _margins(
+    curves: Sequence[LabelCurve], bootstrap: PoseBootstrap
+) -> Iterator[tuple[Margin, Contrast | None]]:
+    """Margins of one study, without intervals, and their draws."""
+    generator = np.random.default_rng(SEED + 1)
     for curve in curves:
-        baseline = _baseline(curve, curves)
+        baseline, name = _baseline(curve, curves), curve.metric.name
         for point in curve.points if baseline else ():
             setting = baseline.at(point.fraction) if baseline else None
             if baseline and setting and (shared := _shared(point.setting, setting)):
-                differences = [a.metrics[RANKED_BY] - b.metrics[RANKED_BY] for a, b in shared]
-                kind = curve.key, curve.frozen, point.fraction
-                groups[kind].append(differences)
-                pairs.append((kind, curve, baseline, shared, differences))
-    spreads = {kind: pooled_spread(group) for kind, group in groups.items()}
-    margins = []
-    for kind, curve, baseline, shared, differences in pairs:
-        value = float(np.mean(differences))
-        poses = _difference(curve.study, shared, bootstrap)
-        margins.append(
-            Margin(
-                curve=curve,
-                against=baseline.title,
-                fraction=kind[2],
-                value_cm=value,
-                seeds=len(shared),
-                interval=_interval(poses, value, len(shared), spreads[kind]),
-            )
-        )
-    return margins
+                differences = [a.metrics[name] - b.metrics[name] for a, b in shared]
+                margin = Margin(
+                    curve=curve,
+                    against=baseline.title,
+                    fraction=point.fraction,
+                    value_cm=float(np.mean(differences)),
+                    seeds=len(shared),
+                    interval=None,
+                )
+                first, second = (
+                    bootstrap.draws(curve.study, runs) for runs in zip(*shared, strict=True)
+                )
+                poses = contrast([(1, first), (-1, second)])
+                yield margin, paired(poses, differences, generator)
 
 
 def _shared(first: Setting, second: Setting) -> list[tuple[Record, Record]]:
     """Pairs of runs of one repeat, which were fitted to the same labels."""
     others = {record.repeat: record for record in second.records}
     return [(run, others[run.repeat]) for run in first.records if run.repeat in others]
-
-
-def _difference(
-    study: Study, shared: Sequence[tuple[Record, Record]], bootstrap: PoseBootstrap
-) -> Draws | None:
-    """Draws over poses of first minus second, mean over the shared repeats."""
-    first, second = (bootstrap.draws(study, runs) for runs in zip(*shared, strict=True))
-    if first is None or second is None:
-        return None
-    return replace(first, median_cm=first.median_cm - second.median_cm)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from analysis.metrics import rank_by
 from analysis.records import Problem, Record, Study, prepare
 from handssl.errors import DataError
 from handssl.records import open_source, read_description, read_entries
@@ -51,6 +52,10 @@ def read_study(uri: str) -> Study:
         >>> study.name, len(study.records)
         ('demo', 0)
     """
+    return rank_by([_read(uri)])[0]
+
+
+def _read(uri: str) -> Study:
     source = open_source(uri)
     problems: list[Problem] = []
     description: Mapping[str, Any] = {}
@@ -81,6 +86,15 @@ def read_study(uri: str) -> Study:
             record, issues = prepare(entry, file)
             readable.append(record)
             problems += issues
+    baselines: list[Record] = []
+    for file, name, entry in read_entries(source, "baselines"):
+        if isinstance(entry, DataError):
+            what = str(entry).removeprefix(f"{file}, {name} ").removeprefix(f"{file} ")
+            problems.append(Problem(file=file, what=what))
+        elif entry is not None:
+            record, issues = prepare(entry, file)
+            baselines.append(record)
+            problems += issues
     records, repeated = _without_duplicates(readable)
     plan = description.get("plan")
     known = {*trials, *(record.trial for record in records)}
@@ -96,15 +110,19 @@ def read_study(uri: str) -> Study:
             if isinstance(item, Mapping) and item.get("trial") not in known
         ),
         problems=tuple(problems + repeated),
+        baselines=tuple(baselines),
     )
 
 
-def read_studies(uris: Iterable[str]) -> tuple[Study, ...]:
-    """Read several studies, each folder once; a repeated name is made unique by its URI."""
+def read_studies(uris: Iterable[str], metric: str | None = None) -> tuple[Study, ...]:
+    """Read several studies, each folder once; a repeated name is made unique by its URI.
+
+    One metric ranks all: `metric`, or by default the one that they searched by (`rank_by`).
+    """
     studies: dict[str, Study] = {}
     names: set[str] = set()
     for uri in uris:
-        study = read_study(uri)
+        study = _read(uri)
         key = str(study.source.local or study.source.uri)
         if key in studies:
             continue
@@ -112,4 +130,4 @@ def read_studies(uris: Iterable[str]) -> tuple[Study, ...]:
             study = replace(study, name=f"{study.name} ({uri})")
         names.add(study.name)
         studies[key] = study
-    return tuple(studies.values())
+    return rank_by(tuple(studies.values()), metric)

@@ -33,6 +33,50 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """An error of a pose; lower is better.
+
+    A report ranks by one metric. The fields of the analysis that end in `_cm` hold its values,
+    which are in % for the 2D errors.
+
+    Attributes:
+        name: Key in the metrics of a record.
+        noun: Its name in sentences.
+        short: Its name in headings and on axes.
+        unit: `"cm"`, or `"%"` of the side of the hand's box.
+        array: Array of `errors.npz` whose median it is, "" for none: then an interval covers seeds
+            alone.
+    """
+
+    name: str
+    noun: str
+    short: str
+    unit: str = "cm"
+    array: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The noun as the start of a sentence."""
+        return self.noun[0].upper() + self.noun[1:]
+
+    @property
+    def by(self) -> str:
+        """An addition to a sentence, "" for the paper's metric, which is the default."""
+        return "" if self == ABSOLUTE else f" by {self.noun}"
+
+    @property
+    def axis(self) -> str:
+        """Heading with unit, as in `"median PJE (cm)"`."""
+        return f"{self.short} ({self.unit})"
+
+
+ABSOLUTE = Metric(
+    name=records.OBJECTIVE, noun="median error", short="median PJE", array="error_cm"
+)
+"""The paper ranks by the median: the mean has outliers from the root depth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record(records.Record):
     """The record of one trial, with the names that the analysis derives from it.
 
@@ -43,8 +87,8 @@ class Record(records.Record):
         setting: Identity of the configuration without seed and repeat; equal for repeats.
         metrics: Finite metrics only.
         evaluations: Finite metrics on each data set, for a run with several evaluations.
-        rungs: Intermediate results that have the paper's error.
         errors: File of the errors behind `metrics`, in the trial's folder.
+        metric: The metric that ranks.
     """
 
     file: str
@@ -54,6 +98,12 @@ class Record(records.Record):
     metrics: Mapping[str, float]
     evaluations: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     errors: str = "errors.npz"
+    metric: Metric = ABSOLUTE
+
+    @property
+    def score(self) -> float | None:
+        """The metric that ranks, None where it is absent."""
+        return self.metrics.get(self.metric.name)
 
     @property
     def folder(self) -> str:
@@ -73,6 +123,8 @@ class Study:
         unfinished: Trials with a folder but no record: running, or interrupted.
         missing: Planned trials without a folder.
         problems: Files left out, with the reasons.
+        metric: The metric that ranks.
+        baselines: Records of the answers that trials are compared with.
     """
 
     name: str
@@ -82,6 +134,8 @@ class Study:
     unfinished: tuple[str, ...] = ()
     missing: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     problems: tuple[Problem, ...] = ()
+    metric: Metric = ABSOLUTE
+    baselines: tuple[Record, ...] = field(default=(), repr=False)
 
     def section(self, key: str) -> Mapping[str, Any]:
         """A part of `study.json` (`fidelity`, `data`, `versions`, …), empty if absent."""
@@ -158,13 +212,9 @@ def prepare(record: records.Record, file: str) -> tuple[Record, list[Problem]]:
         for name, value in record.metrics.items()
         if name not in metrics
     ]
-    if record.is_finished and not problems and records.OBJECTIVE not in metrics:
-        what = f"is finished and has no metrics.{records.OBJECTIVE}"
-        problems.append(Problem(file=file, what=what, consequence="not ranked"))
     values = {f.name: getattr(record, f.name) for f in fields(records.Record)} | {
         "metrics": metrics,
         "evaluations": {name: _finite(m) for name, m in record.evaluations.items()},
-        "rungs": tuple(r for r in record.rungs if records.OBJECTIVE in _finite(r.metrics)),
         "timings_s": _finite(record.timings_s),
     }
     other = f"{record.objective} {record.composition}"

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from analysis.chapters import Chapter
 from analysis.compact import is_compact
 from analysis.figures import inline_svg
+from analysis.metrics import rank_by
 from analysis.records import Problem, Study
 from analysis.tables import Table
 from analysis.trials import COLUMNS, NUMERIC, trial_rows
@@ -62,6 +63,8 @@ def write_report(
     template = _environment().get_template("report.html.j2")
     names = ", ".join(study.name for study in studies)
     command = "python -m analysis " + " ".join(shlex.quote(s.source.uri) for s in studies)
+    if studies[0].metric != rank_by(studies)[0].metric:
+        command += f" --metric {studies[0].metric.name}"
     html = template.render(
         title=names,
         studies=studies,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.grid import RANKED_BY
 from analysis.notation import OBJECTIVE_DEFAULTS, assignment
 from analysis.records import Record, Study
 from analysis.statistics import fanova, partial_dependence
@@ -64,7 +63,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialDependence:
-    """Dependence of the median error on one number.
+    """Dependence of the error on one number.
 
     Attributes:
         parameter: The parameter.
@@ -157,7 +156,7 @@ def sampling(study: Study) -> Sampling | None:
     records = [
         r
         for r in study.records
-        if r.status == "finished" and RANKED_BY in r.metrics and not r.is_transfer
+        if r.status == "finished" and r.score is not None and not r.is_transfer
     ]
     generator = np.random.default_rng(_SEED)
     if len(records) > _MAX_TRIALS:
@@ -169,7 +168,7 @@ def sampling(study: Study) -> Sampling | None:
     if not _is_sampled(parameters):
         return None
     x = np.stack([parameter.scaled() for parameter in parameters], axis=1)
-    y = np.array([record.metrics[RANKED_BY] for record in records])
+    y = np.array([record.score for record in records], dtype=float)
     shares = fanova(x, y, [len(parameter.choices) for parameter in parameters], seed=_SEED)
     order = np.argsort(-shares)
     return Sampling(

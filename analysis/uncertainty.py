@@ -1,7 +1,9 @@
 """Bootstrap of poses and seeds: joint draws of the median error of every cell."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,37 +14,67 @@ from analysis.statistics import (
     FloatArray,
     IntArray,
     Interval,
+    SeedDraws,
+    difference_shift,
     interval,
-    pooled_spread,
     pose_counts,
     pose_medians,
+    row_spreads,
+    seed_draws,
+    simultaneous,
 )
 
-DRAWS = 1000
+POSE_DRAWS = 1000
+DRAWS = 4000  # of poses, used again, and seeds
 SEED = 20260101
 CellKey = tuple[tuple[str, str], str]
+Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Draws:
-    """Bootstrap draws of a median error, or of a difference of two.
+    """Bootstrap draws of the median error of a row.
 
     Attributes:
-        median_cm: (DRAWS,) the median error.
+        mean_cm: The median error, mean over seeds.
+        over_poses_cm: (DRAWS,) that mean under draws of the poses; None without errors per pose.
+        seeds: Draws of its relative deviation by other seeds; None where their spread is unknown.
         per_pose_cm: (poses,) median error of each pose, mean over seeds; None where unknown.
-        poses: Names of the poses; cells with equal names share their draws of poses.
-        sources: Sources of variation: `"poses and seeds"`, `"poses"` or `"seeds"`.
+        poses: Names of the poses; rows with equal names share their draws of poses.
     """
 
-    median_cm: FloatArray
+    mean_cm: float
+    over_poses_cm: FloatArray | None = None
+    seeds: SeedDraws | None = None
     per_pose_cm: FloatArray | None = None
     poses: tuple[str, ...] = ()
-    sources: str
+
+    @property
+    def sources(self) -> str:
+        """Sources of variation: `"poses and seeds"`, `"poses"` or `"seeds"`."""
+        known = {"poses": self.over_poses_cm, "seeds": self.seeds}
+        return " and ".join(name for name, draws in known.items() if draws is not None)
+
+    @property
+    def median_cm(self) -> FloatArray:
+        """(DRAWS,) draws of the median error; seeds multiply it, so none is below zero."""
+        over_poses = np.full(DRAWS, self.mean_cm)
+        if self.over_poses_cm is not None:
+            over_poses = self.over_poses_cm
+        return over_poses if self.seeds is None else over_poses * np.exp(self.seeds.shift)
 
     @property
     def interval(self) -> Interval:
         """95% interval."""
         return interval(self.median_cm, self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrast:
+    """(DRAWS,) joint draws of a difference, cm, and the sources of variation in them."""
+
+    draws_cm: FloatArray
+    sources: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,30 +117,17 @@ class PoseBootstrap:
             poses = errors.poses
             if poses not in self._counts:
                 generator = np.random.default_rng(SEED)
-                self._counts[poses] = pose_counts(len(poses), DRAWS, generator)
+                self._counts[poses] = pose_counts(len(poses), POSE_DRAWS, generator)
             per_seed.append(pose_medians(errors, self._counts[poses]))
             per_pose.append(errors.median_per_pose())
         if poses is None or not np.isfinite(per_seed).all():
             return None
         return Draws(
-            median_cm=np.mean(per_seed, axis=0),  # (seeds, DRAWS) -> (DRAWS,)
+            mean_cm=float(np.mean(per_seed)),
+            over_poses_cm=np.resize(np.mean(per_seed, axis=0), DRAWS),  # over and over
             per_pose_cm=np.mean(per_pose, axis=0),  # (seeds, poses) -> (poses,)
             poses=poses,
-            sources="poses",
         )
-
-
-def with_seeds(draws: Draws | None, mean_cm: float, shift_cm: FloatArray) -> Draws:
-    """Add the spread between seeds to draws over poses.
-
-    Args:
-        draws: Draws over poses; None where there are none, so that seeds alone vary.
-        mean_cm: The mean over seeds.
-        shift_cm: (DRAWS,) draws of the deviation of that mean.
-    """
-    if draws is None:
-        return Draws(median_cm=np.full(DRAWS, mean_cm) + shift_cm, sources="seeds")
-    return replace(draws, median_cm=draws.median_cm + shift_cm, sources="poses and seeds")
 
 
 def common_sources(draws: Iterable[Draws | None]) -> str:
@@ -117,35 +136,98 @@ def common_sources(draws: Iterable[Draws | None]) -> str:
     return " and ".join(sorted(set.intersection(*parts))) if parts else ""
 
 
-def interval_between(first: Draws | None, second: Draws | None) -> Interval | None:
-    """95% interval of first minus second, draw by draw; None where either has no draws."""
-    if first is None or second is None:
+def contrast(terms: Sequence[tuple[float, Draws | None]]) -> Contrast | None:
+    """Draws of Σ weight · median error; None where the rows share no source of variation.
+
+    Only sources that all rows have vary: one row without a known spread between seeds leaves the
+    difference over poses alone.
+    """
+    sources = common_sources(draws for _, draws in terms)
+    if not sources:
         return None
-    return interval(first.median_cm - second.median_cm, common_sources([first, second]))
+    total = np.zeros(DRAWS)
+    shifts = []
+    for weight, draws in terms:
+        if draws is None:
+            continue
+        over_poses = draws.over_poses_cm if "poses" in sources else None
+        total += weight * (draws.mean_cm if over_poses is None else over_poses)
+        if draws.seeds is not None and "seeds" in sources:
+            shifts.append((weight * draws.mean_cm, draws.seeds))
+    return Contrast(draws_cm=total + difference_shift(shifts), sources=sources)
+
+
+def family(contrasts: Iterable[Contrast | None]) -> list[Interval | None]:
+    """Simultaneous 95% intervals of everything that one table or list of sentences compares."""
+    contrasts = list(contrasts)
+    known = [item for item in contrasts if item is not None]
+    if not known:
+        return [None] * len(contrasts)
+    bounds = iter(simultaneous(np.stack([item.draws_cm for item in known])).tolist())
+    result: list[Interval | None] = []
+    for item in contrasts:
+        low, high = next(bounds) if item else (0.0, 0.0)
+        result.append(Interval(low=low, high=high, sources=item.sources) if item else None)
+    return result
+
+
+def paired(
+    poses: Contrast | None, differences: Sequence[float], generator: np.random.Generator
+) -> Contrast | None:
+    """Add to draws over poses what the paired differences vary, as Student's t with n - 1.
+
+    The differences are a single row: with fewer than three of them, poses vary alone.
+    """
+    (seeds,) = seed_draws(row_spreads([differences]), [len(differences)], DRAWS, generator)
+    if seeds is None:
+        return poses
+    if poses is None:
+        return Contrast(draws_cm=np.mean(differences) + seeds.shift, sources="seeds")
+    return Contrast(draws_cm=poses.draws_cm + seeds.shift, sources="poses and seeds")
+
+
+def with_seeds(
+    rows: Mapping[Key, tuple[Sequence[float], Draws | None]], generator: np.random.Generator
+) -> dict[Key, Draws]:
+    """Add the spread between seeds, on the logarithmic scale, to the rows of one column.
+
+    Args:
+        rows: The error at every seed, cm, and the draws over poses. A row with neither these nor
+            a spread is left out.
+        generator: Draws the seeds.
+    """
+    logs = [_logs(errors) for errors, _ in rows.values()]
+    seeds = seed_draws(row_spreads(logs), [max(1, len(row)) for row in logs], DRAWS, generator)
+    result: dict[Key, Draws] = {}
+    for (key, (errors, draws)), shift in zip(rows.items(), seeds, strict=True):
+        known = shift if min(errors, default=0) > 0 else None
+        if draws is not None:
+            result[key] = replace(draws, mean_cm=float(np.mean(errors)), seeds=known)
+        elif known is not None:
+            result[key] = Draws(mean_cm=float(np.mean(errors)), seeds=known)
+    return result
+
+
+def _logs(errors: Sequence[float]) -> list[float]:
+    """Logarithms; none where an error is not positive, so that its spread stays unknown."""
+    return [math.log(error) for error in errors] if min(errors, default=0) > 0 else []
 
 
 def estimate(grid: Grid) -> Uncertainty:
-    """Draws of every finished cell: poses from its errors, seeds from the objective's spread.
+    """Draws of every finished cell: poses from its errors, seeds from its spread or its column's.
 
-    The spread between seeds is pooled over the compositions of a column, so a composition that was
-    run once is as uncertain as the repeated ones. Without any repeat in a column, its draws vary
-    poses alone.
+    See `row_spreads` for which spread a row has. Without one, its draws vary poses alone.
     """
     bootstrap = PoseBootstrap()
     generator = np.random.default_rng(SEED)
     cells: dict[CellKey, Draws] = {}
     for column in grid.columns:
-        finished = grid.finished(column)
-        seeds = {label: setting.errors_cm for label, setting in finished.items()}
-        spread = pooled_spread(seeds.values())
-        scales = None if spread is None else spread.scales(DRAWS, generator)
-        for label, setting in finished.items():
-            draws = bootstrap.draws(column.study, setting.records)
-            if scales is not None:
-                shift = scales * generator.standard_normal(DRAWS) / np.sqrt(len(seeds[label]))
-                draws = with_seeds(draws, setting.score, shift)
-                # A distance is not negative.
-                draws = replace(draws, median_cm=np.maximum(draws.median_cm, 0))
-            if draws is not None:
-                cells[column.key, label] = draws
+        rows = {
+            (column.key, label): (
+                setting.errors_cm,
+                bootstrap.draws(column.study, setting.records),
+            )
+            for label, setting in grid.finished(column).items()
+        }
+        cells |= with_seeds(rows, generator)
     return Uncertainty(cells=cells, problems=bootstrap.problems)

@@ -88,6 +88,7 @@ def read_recorded(folder: Path) -> RecordedStudy:
     # whatever it searched by.
     others = ("metric", "second_metric", "single_augmentations", "second_stage")
     search = {key: value for key, value in recorded["search"].items() if key not in others}
+    search["metric"] = {"name": OBJECTIVE, "direction": "minimize"}
     config = Config(
         search=from_dict(SearchConfig, search),
         study=StudyConfig(epochs=recorded["study"]["epochs"]),

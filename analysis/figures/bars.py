@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from analysis.baselines import best_of_kinds
 from analysis.figures.canvas import (
     GRID,
     INK,
@@ -17,8 +18,9 @@ from analysis.figures.canvas import (
     slug,
     wrapped,
 )
-from analysis.grid import RANKED_BY, Grid, GridColumn
+from analysis.grid import Grid, GridColumn
 from analysis.notation import TOKENS, plural
+from analysis.records import ABSOLUTE, Metric
 from analysis.statistics import Summary
 from analysis.tables.compositions import cell_state
 
@@ -27,21 +29,24 @@ _METRICS = (("mpjpe_cm", "MPJE", 0.45), ("median_pje_cm", "median PJE", 1.0))
 
 
 def composition_drawings(grid: Grid) -> list[Drawing]:
-    """One figure per objective: median error of every composition, in the paper's order."""
+    """One figure per objective: the error of every composition, in the paper's order."""
     return [_compositions(grid, column) for column in grid.columns]
 
 
 def _compositions(grid: Grid, column: GridColumn) -> Drawing:
     labels = grid.rows(column)
-    published = {label: value.median_pje_cm for label, value in column.published.items()}
+    absolute = column.published if column.metric == ABSOLUTE else {}
+    published = {label: value.median_pje_cm for label, value in absolute.items()}
     best = (grid.best(column) or ("",))[0]
+    lines = best_of_kinds(column.study)
     drawing, panels = new_drawing(
-        (6.4, 1.0 + ROW_IN * len(labels)),
+        (6.4, 1.0 + ROW_IN * (len(labels) + len(lines))),
         panels=2 if published else 1,
         key=f"compositions_{slug(*column.key)}",
-        title=f"{column.title}: median error of every composition",
+        title=f"{column.title}: {column.metric.noun} of every composition",
         alt=_alt(grid, column, best),
-        caption="Median per-joint error of the linear probe (cm, lower is better); "
+        caption=f"{column.metric.heading} of the linear probe ({column.metric.unit}, lower is "
+        f"better); "
         f"{column.study.title}. Bars: mean over seeds, whiskers: one standard deviation. "
         + (
             "Diamonds: table 5 of the paper, on a separate axis: data and budget differ, so "
@@ -49,13 +54,27 @@ def _compositions(grid: Grid, column: GridColumn) -> Drawing:
             if published
             else ""
         )
-        + "Full colour: the best composition.",
+        + "Full colour: the best composition. "
+        + ("Dashed: " if lines else "No baselines are recorded.")
+        + "; ".join(item.title[0].lower() + item.title[1:] for item, _ in lines)
+        + ("." if lines else ""),
     )
     _ours(drawing, panels[0], grid, column, best)
     if published:
         _markers(drawing, panels[1], labels, published)
     panels[0].set_yticks(range(len(labels)), labels)
-    panels[0].set_ylim(len(labels) - 0.4, -0.6)
+    panels[0].set_ylim(len(labels) - 0.4, -0.6 - 0.9 * len(lines))
+    for row, (item, value) in enumerate(lines):
+        text = f"{item.title}, {value:.2f} {column.metric.unit}"
+        top = -1.0 - 0.9 * row
+        span = [len(labels) - 0.4, top]
+        (line,) = panels[0].plot([value] * 2, span, "--", color=INK, linewidth=0.9)
+        drawing.tip(line, text)
+        right = value > panels[0].get_xlim()[1] / 2
+        label: Any = {"textcoords": "offset points", "fontsize": 8, "va": "center", "color": INK}
+        label["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+        label |= {"xytext": (-3, 0), "ha": "right"} if right else {"xytext": (3, 0)}
+        panels[0].annotate(text, (value, top), **label)
     return drawing
 
 
@@ -66,17 +85,17 @@ def _panel(axes: Axes, title: str, unit: str) -> None:
 
 
 def _ours(drawing: Drawing, axes: Axes, grid: Grid, column: GridColumn, best: str) -> None:
-    _panel(axes, "Ours", "median PJE (cm)")
+    _panel(axes, "Ours", column.metric.axis)
     colour = series(column.position)
     for row, label in enumerate(grid.rows(column)):
         cell = grid.cell(column, label)
-        summary = cell.summary(RANKED_BY)
+        summary = cell.summary(column.metric.name)
         if summary is None:
             _without_number(axes, row, "not recorded" if cell.best else cell.state)
             continue
         alpha = 1.0 if label == best else 0.55
         bar = _bar(axes, row, summary.mean, height=0.62, color=colour, alpha=alpha)
-        drawing.tip(bar, f"{label}: {_in_words(summary)}")
+        drawing.tip(bar, f"{label}: {_in_words(summary, column.metric)}")
         if summary.sd is not None:
             axes.errorbar(summary.mean, row, xerr=summary.sd, color=INK, capsize=2, linewidth=1)
     axes.set_xlim(left=0)
@@ -111,20 +130,25 @@ def _markers(
     axes.set_xlim(left=0)
 
 
-def _in_words(summary: Summary) -> str:
+def _in_words(summary: Summary, metric: Metric) -> str:
     spread = "one seed" if summary.sd is None else f"± {summary.sd:.2f} over {summary.n} seeds"
-    return f"{summary.mean:.2f} cm, {spread}"
+    return f"{summary.mean:.2f} {metric.unit}, {spread}"
 
 
 def _alt(grid: Grid, column: GridColumn, best: str) -> str:
     finished = grid.finished(column)
+    baselines = "".join(
+        f" {item.title}: {value:.2f} {column.metric.unit}."
+        for item, value in best_of_kinds(column.study)
+    )
     if not best:
-        return f"Bar chart of {column.title}: nothing has finished yet."
+        return f"Bar chart of {column.title}: nothing has finished yet.{baselines}"
+    unit = column.metric.unit
     worst = max(finished, key=lambda label: finished[label].score)
     return (
-        f"Bar chart of the median per-joint error of {len(finished)} compositions pretrained with "
-        f"{column.title}. Best: {best}, {finished[best].score:.2f} cm; "
-        f"worst: {worst}, {finished[worst].score:.2f} cm."
+        f"Bar chart of the {column.metric.noun} of {len(finished)} compositions pretrained with "
+        f"{column.title}. Best: {best}, {finished[best].score:.2f} {unit}; "
+        f"worst: {worst}, {finished[worst].score:.2f} {unit}.{baselines}"
     )
 
 

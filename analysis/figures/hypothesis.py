@@ -23,6 +23,7 @@ def scatter_drawing(
     clouds = {name: points for name, points in clouds.items() if points}
     if not clouds:
         return None
+    metric = next(iter(clouds.values()))[0].setting.metric
     variants = sort_variants({p.title for points in clouds.values() for p in points})
     total = max(len(points) for points in clouds.values())
     drawing, panels = new_drawing(
@@ -30,7 +31,7 @@ def scatter_drawing(
         panels=len(clouds),
         key="diagnostics" + (f"_{position + 1}" if position else ""),
         title="Equivariance and invariance of the features against the error",
-        alt=f"Scatter plots of {' and '.join(clouds)} against the median error of {total} "
+        alt=f"Scatter plots of {' and '.join(clouds)} against the {metric.noun} of {total} "
         f"configurations of {', '.join(map(objective_title, variants))}.",
         caption="One mark for each configuration, mean over seeds. Equivariance: held-out R² of "
         "predicting the relative transformation from the features of both views, below 0 counted "
@@ -53,11 +54,11 @@ def scatter_drawing(
             drawing.tip(
                 mark,
                 f"{objective_title(point.title)}, {point.setting.first.label}: "
-                f"{name} {point.x:.2f}, {point.error_cm:.2f} cm",
+                f"{name} {point.x:.2f}, {point.error_cm:.2f} {metric.unit}",
             )
         axes.set_xlabel(name)
         axes.locator_params(axis="x", nbins=5)
-    panels[0].set_ylabel("median PJE (cm)")
+    panels[0].set_ylabel(metric.axis)
     for variant, (shape, colour) in shapes.items():
         panels[0].plot([], [], shape, color=colour, label=objective_title(variant))
     drawing.figure.legend(

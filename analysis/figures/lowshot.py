@@ -21,19 +21,22 @@ def low_shot_drawings(results: LowShot) -> list[Drawing]:
 
 
 def _drawing(curves: list[LabelCurve]) -> Drawing:
-    key, study = curves[0].key, curves[0].study
+    key, study, metric = curves[0].key, curves[0].study, curves[0].metric
     drawing, (axes,) = new_drawing(
         (6.8, 4.6),
         key=f"lowshot_{slug(study.name, key.encoder, key.fit, key.evaluate)}",
         title=f"Few labels: {key.encoder}, fitted to {key.fit}, evaluated on {key.evaluate}",
-        alt="Line chart of the median error over the share of the labels; "
+        alt=f"Line chart of the {metric.noun} over the share of the labels; "
         + "; ".join(
             f"{curve.model}: "
-            + ", ".join(f"{p.setting.score:.2f} cm at {p.fraction:.0%}" for p in curve.points)
+            + ", ".join(
+                f"{p.setting.score:.2f} {metric.unit} at {p.fraction:.0%}" for p in curve.points
+            )
             for curve in curves
         ),
-        caption=f"Median error (cm), mean over seeds, against the share of the labels of "
-        f"{key.fit} in the fit; bars: 95% interval over validation poses and, where rows were "
+        caption=f"{metric.heading} ({metric.unit}), mean over seeds, against the share of the "
+        f"labels of {key.fit} in the fit; bars: 95% interval over validation poses and, where "
+        "rows were "
         f"repeated, seeds. {study.summary}",
     )
     pretrained = [_MODE.sub("", curve.model) for curve in curves if not curve.from_random]
@@ -48,7 +51,7 @@ def _drawing(curves: list[LabelCurve]) -> Drawing:
         look: Any = {"linewidth": 1.5, "marker": mark, "markersize": 4.5, "label": curve.model}
         axes.plot(x, y, dashes, color=colour, **look)
         for at, value, point in zip(x, y, curve.points, strict=True):
-            text = f"{curve.model}, {point.fraction:.0%} of the labels: {value:.2f} cm"
+            text = f"{curve.model}, {point.fraction:.0%} of the labels: {value:.2f} {metric.unit}"
             if point.interval is not None:
                 low, high = point.interval.low, point.interval.high
                 axes.vlines(at, low, high, color=colour, linewidth=1.2)
@@ -60,7 +63,7 @@ def _drawing(curves: list[LabelCurve]) -> Drawing:
     axes.set_xticks(fractions, [f"{fraction:.0%}" for fraction in fractions])
     axes.minorticks_off()
     axes.set_xlabel("share of the labels")
-    axes.set_ylabel("median PJE (cm)")
+    axes.set_ylabel(metric.axis)
     legend: Any = {"fontsize": 8, "frameon": False, "labelcolor": INK, "handlelength": 3.2}
     drawing.figure.legend(loc="outside lower center", ncols=2, **legend)
     return drawing

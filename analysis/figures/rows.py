@@ -80,6 +80,7 @@ def ranking_drawing(column: GridColumn, ranking: Sequence[RankedComposition]) ->
     """Compositions of one objective, best first, with intervals and P(best)."""
     if not ranking:
         return None
+    metric = column.metric
     best = [ranked.rank.best if ranked.rank else 0.0 for ranked in ranking]
     rows = [
         _Row(
@@ -97,15 +98,15 @@ def ranking_drawing(column: GridColumn, ranking: Sequence[RankedComposition]) ->
         key=f"ranking_{slug(*column.key)}",
         title=f"{column.title}: ranking with its uncertainty",
         alt=f"Dot plot of {len(rows)} compositions of {column.title}, best first: "
-        + ", ".join(f"{row.label} {row.value:.2f} cm" for row in rows[:3])
+        + ", ".join(f"{row.label} {row.value:.2f} {metric.unit}" for row in rows[:3])
         + (" and others." if len(rows) > 3 else "."),
-        caption="Median per-joint error (cm, lower is better), mean over seeds, with 95% "
+        caption=f"{metric.heading} ({metric.unit}, lower is better), mean over seeds, with 95% "
         f"intervals {f'over {over}' if over else 'where available: nowhere'}."
         " P(best): share of the bootstrap draws in which the composition is the best; "
         "omitted below 0.005.",
     )
-    _draw(drawing, axes, rows, colour=series(column.position), unit="cm", zero=False)
-    axes.set_xlabel("median PJE (cm)")
+    _draw(drawing, axes, rows, colour=series(column.position), unit=metric.unit, zero=False)
+    axes.set_xlabel(metric.axis)
     return drawing
 
 
@@ -115,21 +116,23 @@ def difference_drawing(
     """First minus second, composition by composition."""
     if not differences:
         return None
+    metric = first.metric
     lower = sum(difference.value_cm > 0 for difference in differences)
     drawing, (axes,) = new_drawing(
         (6.4, 1.0 + ROW_IN * len(differences)),
         key=f"difference_{slug(*first.key, *second.key)}",
         title=f"{first.title} minus {second.title}",
-        alt=f"Dot plot of the difference in median error between {first.title} and "
+        alt=f"Dot plot of the difference in {metric.noun} between {first.title} and "
         f"{second.title} for {len(differences)} compositions; {second.title} is lower in "
         f"{lower} of them.",
-        caption=f"Difference of the median errors (cm) with 95% intervals{_over(differences)}. "
-        f"Right of zero: {second.title} has the lower error; left of zero: {first.title} has. "
+        caption=f"Difference of the {metric.noun}s ({metric.unit}) with 95% intervals"
+        f"{_over(differences)}. Right of zero: {second.title} has the lower error; left of "
+        f"zero: {first.title} has. "
         "Intervals that include zero show no significant difference.",
     )
     rows = [_Row(label=d.label, value=d.value_cm, interval=d.interval) for d in differences]
-    _draw(drawing, axes, rows, colour=SERIES[3], unit="cm", zero=True)
-    axes.set_xlabel("difference of median PJE (cm)")
+    _draw(drawing, axes, rows, colour=SERIES[3], unit=metric.unit, zero=True)
+    axes.set_xlabel(f"difference of {metric.axis}")
     style: Any = {"fontsize": 8.5, "color": MUTED}
     axes.set_title(wrapped(f"← lower: {first.title}", 2.6), loc="left", **style)
     axes.set_title(wrapped(f"lower: {second.title} →", 2.6), loc="right", **style)
@@ -146,6 +149,7 @@ def _over(differences: Sequence[Difference]) -> str:
 def contribution_drawing(contribution: Contribution) -> Drawing:
     """Shapley values and interactions of one objective, ours beside the published."""
     column, pairs = contribution.column, contribution.pairs
+    metric = column.metric
     effects = [*contribution.shapley, *pairs]
     published = all(effect.published_cm is not None for effect in effects)
     lowest = min(contribution.shapley, key=lambda effect: effect.value_cm)
@@ -157,20 +161,20 @@ def contribution_drawing(contribution: Contribution) -> Drawing:
         title=f"{column.title}: contribution of each augmentation",
         alt=f"Dot plot of the Shapley values of {len(contribution.players)} augmentations and "
         f"their {len(pairs)} interactions. Lowest: {lowest.name}, "
-        f"{lowest.value_cm:+.2f} cm from the mean.",
+        f"{lowest.value_cm:+.2f} {metric.unit} from the mean.",
         caption=f"Shapley value of each augmentation, centred{interactions if pairs else ''}. "
-        "Left of zero: lower median error. Lines: 95% intervals."
+        f"Left of zero: lower {metric.noun}. Lines: 95% intervals."
         + (" Right: the same from the paper's table 5, on a separate axis." if published else ""),
     )
     ours = [_Row(label=e.name, value=e.value_cm, interval=e.interval) for e in effects]
     theirs = [_Row(label=e.name, value=e.published_cm) for e in effects]
-    _draw(drawing, panels[0], ours, colour=series(column.position), unit="cm", zero=True)
+    _draw(drawing, panels[0], ours, colour=series(column.position), unit=metric.unit, zero=True)
     panels[0].set_title("Ours")
     if published:
         _draw(drawing, panels[1], theirs, colour=INK, unit="cm (published)", zero=True)
         panels[1].set_title("Published (table 5)")
     for axes in panels:
-        axes.set_xlabel("cm of median PJE")
+        axes.set_xlabel(f"{metric.unit} of {metric.short}")
     return drawing
 
 
@@ -185,8 +189,9 @@ def agreement_drawing(item: Agreement) -> Drawing | None:
         title=f"{column.title}: our ranking against the published one",
         alt=f"Scatter plot of our rank against the published rank of {len(labels)} compositions; "
         f"Spearman's rho {value:+.2f}.",
-        caption=f"Spearman's ρ = {value:+.2f}. Rank 1 is the lowest median error; on the dotted "
-        "line both rankings agree; below it a composition ranks better here than in the paper.",
+        caption=f"Spearman's ρ = {value:+.2f}. Rank 1 is the lowest absolute median error; on the "
+        "dotted line both rankings agree; below it a composition ranks better here than in "
+        "the paper.",
     )
     axes.plot([0.5, len(labels) + 0.5], [0.5, len(labels) + 0.5], ":", color=MUTED, linewidth=0.9)
     ranks = (stats.rankdata([*errors.values()]) for errors in (item.published, item.ours))

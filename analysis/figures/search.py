@@ -12,7 +12,7 @@ _STYLES = ("-", "--", "-.", ":")
 
 
 def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Drawing | None:
-    """Lowest median error so far against encoder steps, one line for every study.
+    """Lowest error so far against encoder steps, one line for every study.
 
     Args:
         searches: Studies of one data set and fidelity.
@@ -21,16 +21,20 @@ def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Dra
     searches = [s for s in searches if any(best is not None for best in s.best_cm)]
     if not searches:
         return None
+    metric = searches[0].study.metric
     drawing, (axes,) = new_drawing(
         (6.4, 3.6),
         key="efficiency" + (f"_{position + 1}" if position else ""),
         title="Best so far against encoder steps",
-        alt="Line chart of the best median error so far; "
+        alt=f"Line chart of the best {metric.noun} so far; "
         + "; ".join(
-            f"{p.study.name} ({p.sampler}) ends at {p.best_cm[-1]:.2f} cm" for p in searches
+            f"{p.study.name} ({p.sampler}) ends at {p.best_cm[-1]:.2f} {metric.unit}"
+            for p in searches
         ),
-        caption="Lowest median error (cm) of the trials finished so far, against encoder steps "
-        "summed over all trials, including pruned and failed ones. A dot marks every improvement.",
+        caption=f"Lowest {metric.noun} ({metric.unit}) of the trials finished so far, against "
+        "encoder "
+        "steps summed over all trials, including pruned and failed ones. A dot marks every "
+        "improvement.",
     )
     for line, item in enumerate(searches):
         colour = series(line)
@@ -46,9 +50,12 @@ def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Dra
         axes.step(x, [*y, y[-1]], style, where="post", color=colour, linewidth=1.6, label=label)
         for done, best, name in improvements:
             (mark,) = axes.plot(done, best, "o", color=colour, markersize=4.5)
-            drawing.tip(mark, f"{item.study.name}: {best:.2f} cm after {done:,.0f} steps, {name}")
+            drawing.tip(
+                mark,
+                f"{item.study.name}: {best:.2f} {metric.unit} after {done:,.0f} steps, {name}",
+            )
     axes.set_xlabel("encoder steps")
-    axes.set_ylabel("best median PJE so far (cm)")
+    axes.set_ylabel(f"best so far: {metric.axis}")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(fontsize=8.5, frameon=False, labelcolor=INK)
@@ -56,21 +63,22 @@ def efficiency_drawing(searches: Sequence[Efficiency], position: int = 0) -> Dra
 
 
 def dependence_drawing(sampling: Sampling) -> Drawing | None:
-    """Partial dependence of the median error on the most important numbers."""
+    """Partial dependence of the error on the most important numbers."""
     curves = sampling.curves[:_PANELS]
     if not curves:
         return None
+    metric = sampling.study.metric
     drawing, panels = new_drawing(
         (0.6 + 2.6 * len(curves), 3.0),
         panels=len(curves),
         key=f"dependence_{slug(sampling.study.name)}",
         title=f"{sampling.study.name}: dependence of the error on each number",
         alt="; ".join(
-            f"{c.parameter.name}: lowest predicted error {c.mean_cm.min():.2f} cm at "
+            f"{c.parameter.name}: lowest predicted error {c.mean_cm.min():.2f} {metric.unit} at "
             f"{c.x[c.mean_cm.argmin()]:.3g}"
             for c in curves
         ),
-        caption="Partial dependence: predicted median error with all other parameters as in the "
+        caption=f"Partial dependence: predicted {metric.noun} with all other parameters as in the "
         "trials; band: 10th to 90th percentile of the forest's trees; ticks below: values of the "
         f"trials. The {len(curves)} most important numbers.",
     )
@@ -86,5 +94,5 @@ def dependence_drawing(sampling: Sampling) -> Drawing | None:
             axes.set_xscale("log")
         axes.set_xlabel(curve.parameter.name, fontsize=8.5)
         axes.grid(color=GRID)
-    panels[0].set_ylabel("median PJE (cm)")
+    panels[0].set_ylabel(metric.axis)
     return drawing

@@ -71,6 +71,24 @@ def interval(draws: FloatArray, sources: str = "") -> Interval:
     return Interval(low=float(low), high=float(high), sources=sources)
 
 
+def simultaneous(draws: FloatArray) -> FloatArray:
+    """(family, 2) intervals that all cover together in 95% of the cases (max-t).
+
+    Each row of draws is studentised about its median by the two halves of its 95% interval, so
+    that rows with few degrees of freedom count no more than others. All intervals are widened by
+    the 95% quantile of the largest of these. A family of one keeps its interval.
+
+    Args:
+        draws: (family, draws) joint draws.
+    """
+    low, middle, high = np.percentile(draws, (2.5, 50, 97.5), axis=1)[..., None]
+    deviation = draws - middle
+    half = np.where(deviation > 0, high - middle, middle - low)
+    largest = np.divide(np.abs(deviation), half, out=np.zeros_like(half), where=half > 0)
+    factor = max(1.0, float(np.percentile(largest.max(axis=0), 95))) if len(draws) > 1 else 1.0
+    return np.hstack([middle - factor * (middle - low), middle + factor * (high - middle)])
+
+
 def pose_counts(poses: int, draws: int, generator: np.random.Generator) -> IntArray:
     """(draws, poses) number of times that each pose is drawn, with `poses` draws in total."""
     return generator.multinomial(poses, np.full(poses, 1 / poses), size=draws)

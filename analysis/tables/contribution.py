@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from analysis.contribution import Contribution, Effect
 from analysis.hypothesis import ALL, WITHIN, Link
 from analysis.notation import objective_title
+from analysis.records import ABSOLUTE, Metric
 from analysis.tables.model import (
     Entry,
     Table,
@@ -17,7 +18,9 @@ from analysis.tables.model import (
     texts,
 )
 
-_HEADINGS = ("ours (cm) ↓", "95% interval (cm)", "published (cm)")
+
+def _headings(metric: Metric) -> tuple[str, str, str]:
+    return f"ours ({metric.unit}) ↓", f"95% interval ({metric.unit})", "published (cm)"
 
 
 def _rows(effects: Sequence[Effect]) -> list[tuple[Entry, ...]]:
@@ -27,35 +30,39 @@ def _rows(effects: Sequence[Effect]) -> list[tuple[Entry, ...]]:
     ]
 
 
-def shapley_table(contributions: Iterable[Contribution]) -> Table:
+def shapley_table(contributions: Iterable[Contribution], metric: Metric = ABSOLUTE) -> Table:
     """Shapley value of each augmentation: its effect, averaged over all orders of adding them."""
     return Table(
         key="shapley",
         title="Contribution of each augmentation",
-        columns=columns("*Augmentation", *_HEADINGS),
+        columns=columns("*Augmentation", *_headings(metric)),
         sections=tuple(section(_rows(c.shapley), c.column.title) for c in contributions),
-        caption="Exact Shapley values of the full factorial, in cm of median error: a negative "
-        "value lowers the error. The empty composition is not run, so the values are centred: "
+        caption=f"Exact Shapley values of the full factorial, in {metric.unit} of "
+        f"{metric.noun}: a "
+        "negative value lowers the error. The empty composition is not run, so the values "
+        "are centred: "
         "they sum to zero, and only their differences have a meaning. Published: the same, "
         "computed from the paper's table 5. Intervals as in the ranking.",
     )
 
 
-def interaction_table(contributions: Iterable[Contribution]) -> Table:
+def interaction_table(contributions: Iterable[Contribution], metric: Metric = ABSOLUTE) -> Table:
     """Interaction of each pair of augmentations."""
     return Table(
         key="interactions",
         title="Interactions of two augmentations",
-        columns=columns("*Pair", *_HEADINGS),
+        columns=columns("*Pair", *_headings(metric)),
         sections=tuple(section(_rows(c.pairs), c.column.title) for c in contributions),
-        caption="Shapley interaction index, in cm of median error, over contexts with at least "
-        "one other augmentation: negative means that both together lower the error by more than "
+        caption=f"Shapley interaction index, in {metric.unit} of {metric.noun}, over contexts "
+        "with at "
+        "least one other augmentation: negative means that both together lower the error by "
+        "more than "
         "the sum of their single effects.",
     )
 
 
-def link_table(links: Iterable[Link]) -> Table:
-    """Rank correlation of each diagnostic with the probe's median error."""
+def link_table(links: Iterable[Link], metric: Metric = ABSOLUTE) -> Table:
+    """Rank correlation of each diagnostic with the probe's error."""
     rows = [
         (
             *texts(link.diagnostic),
@@ -72,8 +79,9 @@ def link_table(links: Iterable[Link]) -> Table:
         title="Do the features' diagnostics predict the error?",
         columns=columns("*Diagnostic", "*Among", "n", "Spearman ρ", "95% interval", "p"),
         sections=(section(rows),),
-        caption="Rank correlation with the median error of the probe over n configurations (means "
-        "over seeds): negative means that a higher diagnostic goes with a lower error. Each "
+        caption=f"Rank correlation with the {metric.noun} of the probe over n configurations "
+        "(means over seeds): negative means that a higher diagnostic goes with a lower "
+        "error. Each "
         "diagnostic is the mean over the recorded geometric augmentations, with an R² below 0 "
         "counted as 0. Within the objectives: ranks are taken inside each objective, so "
         "differences between objectives do not count. p: two-sided permutation test, not "

@@ -1,7 +1,7 @@
-"""Few labels: median error at each share of the labels, and the gain by pretraining."""
+"""Few labels: the error at each share of the labels, and the gain by pretraining."""
 
-from analysis.grid import RANKED_BY
 from analysis.lowshot import LabelCurve, LowShot
+from analysis.records import Metric
 from analysis.tables.model import (
     ONE_SEED,
     Entry,
@@ -17,7 +17,8 @@ from analysis.tables.model import (
 
 
 def low_shot_table(results: LowShot) -> Table:
-    """Median error of every row at every share of the labels."""
+    """Error of every row at every share of the labels."""
+    metric = _metric(results)
     fractions = sorted({p.fraction for curve in results.curves for p in curve.points})
     sections = []
     for heading in dict.fromkeys(map(_heading, results.curves)):
@@ -30,16 +31,16 @@ def low_shot_table(results: LowShot) -> Table:
             row = [*texts(curve.model)]
             for fraction, lowest in best.items():
                 setting = curve.at(fraction)
-                summary = setting.summary(RANKED_BY) if setting else None
+                summary = setting.summary(setting.metric.name) if setting else None
                 is_best = setting is not None and setting.score == lowest
                 row.append(result(summary, "finished" if setting else "not run", best=is_best))
             rows.append(row)
         sections.append(section(rows, heading))
-    shares = [f"{fraction:.0%} (cm)" for fraction in fractions]
+    shares = [f"{fraction:.0%} ({metric.unit})" for fraction in fractions]
     return Table(
         key="lowshot",
         title="Few labels",
-        columns=(*columns("*Model"), *columns(*shares, group="median PJE ↓, labels")),
+        columns=(*columns("*Model"), *columns(*shares, group=f"{metric.short} ↓, labels")),
         sections=tuple(sections),
         caption=f"Ours: {_titles(results)}. Mean ± standard deviation over seeds, "
         f"{ONE_SEED} one seed only; every row is trained for the same minimum number of optimiser "
@@ -49,6 +50,7 @@ def low_shot_table(results: LowShot) -> Table:
 
 def margin_table(results: LowShot) -> Table:
     """Gain of each pretrained row over the same encoder from random weights."""
+    metric = _metric(results)
     sections: dict[str, list[tuple[Entry, ...]]] = {}
     for margin in results.margins:
         row = (
@@ -67,17 +69,21 @@ def margin_table(results: LowShot) -> Table:
             "*Model",
             "*against",
             "labels (%)",
-            "difference of the median PJE (cm) ↓",
-            "95% interval (cm)",
+            f"difference of the {metric.axis} ↓",
+            f"95% interval ({metric.unit})",
             "*over",
             "seeds",
         ),
         sections=tuple(section(rows, heading) for heading, rows in sections.items()),
         caption=f"Ours: {_titles(results)}. Below zero the pretrained encoder is better. "
         "Differences are paired by seed: both sides are fitted to the same labels. Intervals: "
-        "bootstrap over validation poses, and the spread of the differences between seeds, pooled "
-        "over the rows that are fitted in the same way to the same labels.",
+        "bootstrap over validation poses, and Student's t of the paired differences where there "
+        "are three or more; all margins hold together (max-t).",
     )
+
+
+def _metric(results: LowShot) -> Metric:
+    return results.curves[0].metric
 
 
 def _heading(curve: LabelCurve) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.comparison import Agreement, Difference, RankedComposition
-from analysis.grid import RANKED_BY, GridColumn
+from analysis.grid import GridColumn
+from analysis.records import ABSOLUTE, Metric
 from analysis.statistics import Correlation
 from analysis.tables.model import (
     UNKNOWN,
@@ -22,15 +23,22 @@ from analysis.verdict import Verdict
 
 INTERVALS = (
     "95% intervals: validation poses are drawn with replacement, the same draws for every "
-    "composition; the spread between seeds, pooled over the compositions of an objective, is "
-    "added. Without repeats of any composition of an objective, they include poses only. A test "
+    "composition; the spread between seeds is added on the logarithmic scale. It is that of the "
+    "row itself with three seeds or more, else that pooled over the objective, if Bartlett's test "
+    "finds no difference between its rows (p ≥ 0.05); else they include poses only. Those of "
+    "differences hold for all rows of the table together (max-t). A test "
     "over poses compares these trained encoders, one over seeds compares the compositions."
 )
-_DIFFERENCE = ("difference (cm)", "95% interval (cm)")
 _TESTS = ("p over poses", "p over seeds")
 
 
-def ranking_table(rankings: Mapping[str, Sequence[RankedComposition]]) -> Table:
+def _headings(metric: Metric) -> tuple[str, str]:
+    return f"difference ({metric.unit})", f"95% interval ({metric.unit})"
+
+
+def ranking_table(
+    rankings: Mapping[str, Sequence[RankedComposition]], metric: Metric = ABSOLUTE
+) -> Table:
     """Compositions of every column, best first; `rankings` is by column title."""
     sections = tuple(
         section(
@@ -43,16 +51,17 @@ def ranking_table(rankings: Mapping[str, Sequence[RankedComposition]]) -> Table:
         key="ranking",
         title="Ranking of the compositions, with its uncertainty",
         columns=(
-            *columns("*Composition", "rank", "median PJE (cm) ↓", "95% interval (cm)"),
+            *columns("*Composition", "rank", f"{metric.axis} ↓", _headings(metric)[1]),
             *columns("P(best)", "95% of ranks"),
-            *columns(*_DIFFERENCE, *_TESTS, group="Behind the best"),
+            *columns(*_headings(metric), *_TESTS, group="Behind the best"),
         ),
         sections=sections,
         caption=INTERVALS + " P(best): share of the draws in which the composition has the lowest "
         "error. p over poses: Wilcoxon's signed-rank test of the median errors per pose; p over "
         "seeds: Welch's t-test between seeds; both Holm-corrected over the compositions of an "
         "objective. The best was selected by the same numbers, so the p-values against it are too "
-        "small; P(best) and the ranks include the selection. n/a: cannot be computed from these "
+        "small; P(best) and the ranks include the selection. Without errors of each joint for the "
+        "metric, intervals include seeds only. n/a: cannot be computed from these "
         "records.",
     )
 
@@ -66,7 +75,9 @@ def _row(position: int, ranked: RankedComposition) -> tuple[Entry, ...]:
     return (
         Entry(text=ranked.label),
         number(position, 0),
-        result(ranked.setting.summary(RANKED_BY), "finished", best=behind is None),
+        result(
+            ranked.setting.summary(ranked.setting.metric.name), "finished", best=behind is None
+        ),
         span(ranked.interval),
         p_best,
         ranks,
@@ -85,6 +96,7 @@ def _difference(difference: Difference) -> tuple[Entry, ...]:
 
 def difference_table(
     pairs: Iterable[tuple[GridColumn, GridColumn, Sequence[Difference]]],
+    metric: Metric = ABSOLUTE,
 ) -> Table:
     """First objective minus second, composition by composition."""
     sections = tuple(
@@ -94,14 +106,14 @@ def difference_table(
     return Table(
         key="objective_differences",
         title="Differences between objectives, composition by composition",
-        columns=columns("*Composition", *_DIFFERENCE, *_TESTS),
+        columns=columns("*Composition", *_headings(metric), *_TESTS),
         sections=sections,
-        caption="Difference of the median errors; positive: the second objective has the lower "
+        caption=f"Difference of the {metric.noun}s; positive: the second objective has the lower "
         f"error. {INTERVALS} Tests as in the ranking, Holm-corrected over the compositions.",
     )
 
 
-def verdict_table(verdicts: Iterable[Verdict]) -> Table:
+def verdict_table(verdicts: Iterable[Verdict], metric: Metric = ABSOLUTE) -> Table:
     """Relative minus contrastive, for each form of the relative targets."""
     rows = [
         (
@@ -121,13 +133,15 @@ def verdict_table(verdicts: Iterable[Verdict]) -> Table:
         columns=(
             *columns("*Relative targets"),
             *columns("*relative", "*contrastive", group="Best composition"),
-            *columns(*_DIFFERENCE, "chosen by other seeds (cm)", group="Best against best"),
-            *columns(*_DIFFERENCE, group="Mean over compositions"),
+            *columns(*_headings(metric), group="Best against best"),
+            *columns(f"chosen by other seeds ({metric.unit})", group="Best against best"),
+            *columns(*_headings(metric), group="Mean over compositions"),
             *columns("contrastive lower in"),
         ),
         sections=(section(rows),),
-        caption="Relative minus contrastive, median error: positive means that contrastive has "
-        "the lower error. Intervals as in the ranking; they do not include the selection of the "
+        caption=f"Relative minus contrastive, {metric.noun}: positive means that contrastive has "
+        "the lower error. Intervals as in the ranking, together for all differences here "
+        "and between the two forms; they do not include the selection of the "
         "best composition. Chosen by other seeds: the error at each seed of the composition that "
         "is best on the other seeds, mean over seeds, which removes the selection bias. A winner "
         "is named if the interval includes the spread between seeds and excludes zero, and this "
@@ -140,7 +154,7 @@ def _correlation(correlation: Correlation) -> tuple[Entry, Entry, Entry]:
 
 
 def agreement_table(agreements: Iterable[Agreement]) -> Table:
-    """Rank correlation of our medians with the published ones."""
+    """Rank correlation of our absolute medians with the published ones."""
     rows = [
         (
             Entry(text=item.column.title),
@@ -160,7 +174,8 @@ def agreement_table(agreements: Iterable[Agreement]) -> Table:
             *columns(*values, group="Kendall τ-b"),
         ),
         sections=(section(rows),),
-        caption="Rank correlation between our median errors and those of table 5, over the "
-        "finished compositions. p: two-sided permutation test (9,999 random orders, all orders up "
+        caption="Rank correlation between our absolute median errors and those of table 5, over "
+        "the finished compositions. p: two-sided permutation test (9,999 random orders, all "
+        "orders up "
         "to 7 compositions). Intervals: 2,000 bootstrap draws of the compositions.",
     )

@@ -83,19 +83,29 @@ def _cell_width(table: Table, index: int) -> int:
 
 
 def _panels(table: Table, width: int) -> list[list[int]]:
-    """Indices of the columns side by side: the first and as many groups as fit the width."""
+    """Indices of the columns side by side: the first and as many groups as fit the width.
+
+    A group that is wider than the console continues in the next panel.
+    """
     widths = [2 + max(_cell_width(table, i), len(c.name)) for i, c in enumerate(table.columns)]
     groups = [
         [i for i in range(1, len(widths)) if table.columns[i].group == group]
         for group in dict.fromkeys(column.group for column in table.columns[1:])
     ]
+    narrow = [  # with headings wrapped at spaces, and a divider
+        3 + max(_cell_width(table, i), *map(len, c.heading.split()))
+        for i, c in enumerate(table.columns)
+    ]
     panels = [[0]]
     for members in groups:
         fits = sum(widths[i] for i in [*panels[-1], *members]) <= width
-        if fits or panels[-1] == [0]:
-            panels[-1] += members
-        else:
-            panels.append([0, *members])
+        if not fits and panels[-1] != [0]:
+            panels.append([0])
+        for member in members:
+            wide = sum(narrow[i] for i in [*panels[-1], member]) > width
+            if wide and not fits and panels[-1] != [0]:
+                panels.append([0])
+            panels[-1].append(member)
     return panels
 
 

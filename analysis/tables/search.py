@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from analysis.efficiency import Efficiency
 from analysis.grid import Grid
-from analysis.records import Study
+from analysis.records import ABSOLUTE, Metric, Study
 from analysis.sampling import Sampling
 from analysis.tables.model import Entry, Table, columns, number, section, texts
 
@@ -46,7 +46,9 @@ def _progress_line(study: Study) -> str:
     return ", ".join(parts)
 
 
-def efficiency_table(searches: Iterable[Efficiency], price_per_hour: float | None) -> Table:
+def efficiency_table(
+    searches: Iterable[Efficiency], price_per_hour: float | None, metric: Metric = ABSOLUTE
+) -> Table:
     """Encoder steps, time and cost of each study, and its steps until close to the best.
 
     Without a price there is no cost column.
@@ -68,7 +70,7 @@ def efficiency_table(searches: Iterable[Efficiency], price_per_hour: float | Non
             price = None if hours is None else hours * price_per_hour
             row.append(number(price, absent="not recorded"))
         rows.append(row)
-    search = ("trials", "encoder steps", "best median PJE (cm) ↓", "steps to within 2% ↓")
+    search = ("trials", "encoder steps", f"best {metric.axis} ↓", "steps to within 2% ↓")
     rate = "" if price_per_hour is None else f", at {price_per_hour:g} an hour"
     cost = ("device hours", "time in the encoder (%) ↑", "cost")
     return Table(
@@ -93,7 +95,7 @@ def _close(steps: float | None, done: float) -> Entry:
     return Entry(text=f"{steps:,.0f} ({steps / done:.0%})" if done else "0", value=steps)
 
 
-def importance_table(samplings: Iterable[Sampling]) -> Table:
+def importance_table(samplings: Iterable[Sampling], metric: Metric = ABSOLUTE) -> Table:
     """fANOVA: the share of the error's variance that each parameter explains alone."""
     sections = tuple(
         section(
@@ -110,7 +112,7 @@ def importance_table(samplings: Iterable[Sampling]) -> Table:
         title="Importance of the parameters (fANOVA)",
         columns=columns("*Parameter", "variance explained (%)", "*tried"),
         sections=sections,
-        caption="Share of the variance of the median error over the search space that the "
+        caption=f"Share of the variance of the {metric.noun} over the search space that the "
         "parameter explains alone (Hutter et al. 2014, Optuna's evaluator). The rest, up to 100%, "
         "are interactions. Pruned trials have no final error and are left out, and a sampler that "
         "prefers good regions leaves few trials in the others.",

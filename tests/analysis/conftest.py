@@ -144,6 +144,31 @@ class StudyMaker:
             np.savez(folder / "errors.npz", error_cm=errors.astype(np.float32), group=groups)
         return folder
 
+    def add_baselines(self, metrics: Mapping[str, float], seeds: int = 3) -> None:
+        """Every image-blind answer, best at the crop's depth, and random weights over seeds.
+
+        The metrics of `crop_depth`; the others are higher by 1, 2, …, random weights half of them.
+        """
+        for number, answer in enumerate(("crop_depth", "camera_mean", "crop_mean", "medoid")):
+            values = {name: value + number for name, value in metrics.items()}
+            self._add_baseline("image_blind", answer, 0, values)
+        for seed in range(seeds):
+            values = {name: value / 2 + seed for name, value in metrics.items()}
+            self._add_baseline("random_weights", "", seed, values)
+
+    def _add_baseline(
+        self, objective: str, composition: str, repeat: int, metrics: Mapping[str, float]
+    ) -> None:
+        name = f"{objective}-{composition or repeat}"
+        record = {
+            "schema": 2, "kind": "baseline", "trial": name, "study": self.name, "hash": name,
+            "status": "finished", "seed": repeat, "repeat": repeat, "objective": objective,
+            "composition": composition, "metrics": metrics,
+        }  # fmt: skip
+        folder = self.folder / "baselines" / name
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps(record))
+
     def add_grid(
         self,
         objectives: tuple[str, ...] = ("contrastive", "relative"),

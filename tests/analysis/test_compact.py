@@ -85,6 +85,7 @@ def test_the_claims_of_the_compact_form_are_those_of_the_whole(
 ) -> None:
     study = make_study(evidence=True)
     study.add_grid(repeats=2, errors=True)
+    study.add_baselines({"median_pje_cm": 300.0})
     folder = compacted(study, tmp_path / "compact")
     whole = claims(study.folder)
     shutil.rmtree(study.folder)

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from analysis.comparison import Agreement, agreement, compare_columns, rank_column
+from analysis.comparison import Agreement, agreement, compare_columns, rank_columns
 from analysis.contribution import contribution
 from analysis.findings import agreement_sentences, best_sentences, contribution_sentences
 from analysis.grid import Grid
@@ -24,7 +25,7 @@ def test_ranking_puts_the_planted_order_first_with_intervals_that_cover_it(
     study = make_study(images_val=120)
     study.add_grid(("contrastive",), repeats=3, errors=True)
     grid, uncertainty = evaluated(study)
-    standings = rank_column(grid, uncertainty, grid.columns[0])
+    ((_, standings),) = rank_columns(grid, uncertainty)
     assert [standing.label for standing in standings[:2]] == ["T+CJ+S", "T+S"]
     shares = [standing.rank.best for standing in standings if standing.rank]
     assert sum(shares) == pytest.approx(1.0)
@@ -41,11 +42,45 @@ def test_ranking_puts_the_planted_order_first_with_intervals_that_cover_it(
     assert last.p_poses < 0.001
 
 
+def test_what_one_of_many_comparisons_may_show_by_chance_is_not_claimed(
+    make_study: Make,
+) -> None:
+    # Every row 8% above the best; alone, ± t(8) · 5% · sqrt(2 / 5) = 7.3% excludes zero.
+    deviations = 0.05 * np.array([-1.2649, -0.6325, 0.0, 0.6325, 1.2649])
+    said = {}
+    for name, labels in (("alone", PAPER_ROWS[:1]), ("many", PAPER_ROWS[:14])):
+        study = make_study(name)
+        for label in ("T+Ro", *labels):
+            level = 10.0 if label == "T+Ro" else 10.8
+            for repeat, deviation in enumerate(np.exp(deviations)):
+                study.add(label, repeat=repeat, median=level * deviation)
+        grid, uncertainty = evaluated(study)
+        (said[name],) = best_sentences(grid, rank_columns(grid, uncertainty))
+    assert "the difference excludes zero." in said["alone"]
+    assert f"No significant difference to: {PAPER_ROWS[0]}" in said["many"]
+
+
+def test_a_row_whose_spread_is_unknown_is_said_to_differ_over_poses_only(
+    make_study: Make,
+) -> None:
+    study = make_study()
+    hardness = np.random.default_rng(0).gamma(9.0, 1 / 9, size=(80, 21))
+    rows = {"T": (10.0, 0.01), "S": (40.0, 0.3), "T+S": (80.0, 0.0)}
+    for label, (level, spread) in rows.items():
+        for repeat in range(5 if spread else 1):
+            median = level * np.exp(spread * (repeat - 2))
+            study.add(label, repeat=repeat, median=median, errors=median * hardness)
+    grid, uncertainty = evaluated(study)
+    (said,) = best_sentences(grid, rank_columns(grid, uncertainty))
+    assert "Different over poses only, so other seeds may change it: T+S." in said
+    assert "No significant difference" not in said
+
+
 def test_without_repeats_or_errors_nothing_is_claimed(make_study: Make) -> None:
     study = make_study()
     study.add_grid(("contrastive",))
     grid, uncertainty = evaluated(study)
-    standings = rank_column(grid, uncertainty, grid.columns[0])
+    ((_, standings),) = rank_columns(grid, uncertainty)
     assert all(s.interval is None and s.rank is None for s in standings)
 
 
@@ -54,7 +89,7 @@ def test_columns_are_compared_on_the_same_poses(make_study: Make) -> None:
     study.add_grid(errors=True)
     grid, uncertainty = evaluated(study)
     relative, contrastive = grid.columns
-    differences = compare_columns(grid, uncertainty, relative, contrastive)
+    (differences,) = compare_columns(grid, uncertainty, [(relative, contrastive)])
     assert len(differences) == 15
     for difference in differences:
         assert difference.interval is not None
@@ -128,16 +163,14 @@ def test_the_best_is_said_to_be_lucky_where_it_was_chosen_among_many(make_study:
     study.add("S", median=9.0, repeat=1)
     study.add("CJ", median=8.0)
     grid, uncertainty = evaluated(study)
-    column = grid.columns[0]
-    (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
+    (said,) = best_sentences(grid, rank_columns(grid, uncertainty))
     assert "S has the lowest median error of the repeated ones, 9.00 cm" in said
 
     other = make_study("other")
     for index in range(3):
         other.add("T", median=10.0 + index, config={"epochs": index})
     grid, uncertainty = evaluated(other)
-    column = grid.columns[0]
-    (said,) = best_sentences(grid, [(column, rank_column(grid, uncertainty, column))])
+    (said,) = best_sentences(grid, rank_columns(grid, uncertainty))
     assert "from one seed; the best of 3 configurations (selection bias)" in said
 
 

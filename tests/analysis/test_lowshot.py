@@ -76,6 +76,28 @@ def test_a_margin_within_the_spread_of_seeds_is_not_claimed(make_study: Make) ->
     assert "no significant difference" in sentences[0]
 
 
+def test_a_margin_varies_by_its_pairs_whatever_other_rows_do(make_study: Make) -> None:
+    study = make_study()
+    for fraction in (0.1, 1.0):
+        part = {"fit": "FH", "evaluate": "FH", "label_fraction": fraction}
+        for repeat, shared in enumerate((0.0, 5.0, -3.0, 1.0, 2.0)):
+            wild = 10.0 * (-1) ** repeat
+            for mode, objective, median in (
+                ("supervised", "supervised", 20.0 + shared),
+                ("unfrozen", "contrastive", 19.0 + shared + 0.05 * repeat),
+                ("unfrozen", "relative", 21.0 + shared + wild),
+            ):
+                config = {"encoder": {"name": "resnet18"}, "transfer": {**part, "mode": mode}}
+                study.add("T+S", objective, config=config, median=median, repeat=repeat)
+    margins = [m for m in found(study).margins if m.fraction == 1.0]
+    spans = {m.value_cm: m.interval for m in margins if m.interval}
+    assert len(spans) == 2
+    (tight,) = (span for value, span in spans.items() if value == pytest.approx(-0.9))
+    # t(4) · 0.079 / sqrt(5) = 0.098, times at most 2 as one of four margins; pooled: 8 cm.
+    assert -0.9 - 0.2 < tight.low < -0.9 - 0.09
+    assert -0.9 + 0.09 < tight.high < -0.9 + 0.2
+
+
 def test_frozen_rows_are_measured_against_the_probe_of_a_random_encoder(make_study: Make) -> None:
     study = make_study()
     add(study, "supervised", "supervised", 9.0)

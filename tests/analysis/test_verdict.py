@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -6,15 +8,20 @@ from analysis.grid import arrange
 from analysis.reading import read_studies
 from analysis.statistics import Interval
 from analysis.uncertainty import estimate
-from analysis.verdict import Change, Gap, Verdict, changes, verdicts
+from analysis.verdict import Change, Gap, Verdict, verdicts
 from tests.analysis.conftest import Make, StudyMaker
 
 RELEASED = {"objective": {"name": "relative", "targets": "released"}}
 STANDARDISED = {"objective": {"name": "relative", "targets": "standardised"}}
 
 
-def planted(study: StudyMaker, *, released: float, standardised: float) -> StudyMaker:
-    """Contrastive at 10 cm and both relative forms elsewhere, three seeds each, on 80 images."""
+def planted(
+    study: StudyMaker, *, released: float, standardised: float, blind_cm: float = 60.0
+) -> StudyMaker:
+    """Contrastive at 10 cm and both relative forms elsewhere, three seeds each, on 80 images.
+
+    The best image-blind answer has `blind_cm`, random weights about half of it.
+    """
     random = np.random.default_rng(0)
     hardness = random.gamma(9.0, 1 / 9, size=(80, 21))
     for label in ("T", "S"):
@@ -29,15 +36,14 @@ def planted(study: StudyMaker, *, released: float, standardised: float) -> Study
                     label, objective, repeat=repeat, config=config, median=value,
                     errors=value * hardness,
                 )  # fmt: skip
+    study.add_baselines({"median_pje_cm": blind_cm})
     study.write_study()
     return study
 
 
 def judged(*studies: StudyMaker) -> tuple[list[Verdict], list[Change]]:
     grid = arrange(read_studies([str(study.folder) for study in studies]))
-    uncertainty = estimate(grid)
-    found = verdicts(grid, uncertainty)
-    return found, changes(grid, uncertainty, found)
+    return verdicts(grid, estimate(grid))
 
 
 def test_a_verdict_that_the_targets_turn_round_is_said_to_change(make_study: Make) -> None:
@@ -52,6 +58,29 @@ def test_a_verdict_that_the_targets_turn_round_is_said_to_change(make_study: Mak
     assert "is 6.00 cm below that with released ones" in said[-1]
 
 
+@pytest.mark.parametrize(
+    ("blind_cm", "unbeaten"),
+    [(7.9, "Image-blind: crop depth (7.90 cm)"), (18.0, "Random weights (10.00 cm)")],
+)
+def test_no_winner_is_named_where_a_baseline_is_as_good(
+    make_study: Make, blind_cm: float, unbeaten: str
+) -> None:
+    study = planted(make_study(), released=14.0, standardised=8.0, blind_cm=blind_cm)
+    found, turned = judged(study)
+    assert [verdict.decided for verdict in found] == ["", ""]
+    said = verdict_sentences(found, turned)
+    assert not any("wins" in sentence for sentence in said)
+    assert any(f"not shown to beat {unbeaten}." in sentence for sentence in said)
+
+
+def test_no_winner_is_named_without_baselines(make_study: Make) -> None:
+    study = planted(make_study(), released=14.0, standardised=8.0)
+    shutil.rmtree(study.folder / "baselines")
+    said = verdict_sentences(*judged(study))
+    assert not any("wins" in sentence for sentence in said)
+    assert "because the study has no baselines" in said[0]
+
+
 def test_a_verdict_that_holds_is_said_to_hold(make_study: Make) -> None:
     said = verdict_sentences(*judged(planted(make_study(), released=14.0, standardised=12.0)))
     assert "does not change the verdict: contrastive wins under both" in said[-1]
@@ -61,6 +90,27 @@ def test_a_difference_whose_interval_includes_zero_is_not_claimed(make_study: Ma
     said = verdict_sentences(*judged(planted(make_study(), released=14.0, standardised=10.0)))
     assert any("no significant difference" in sentence for sentence in said)
     assert "no winner under standardised targets" in said[-1]
+
+
+def test_a_wild_row_of_the_column_does_not_blur_the_best_one(make_study: Make) -> None:
+    # Relative S + Ro spreads 16 cm over seeds, T 1 cm: pooled, T would be open by ± 20 cm.
+    study = make_study()
+    for repeat, deviation in enumerate((-1.2, -0.6, 0.0, 0.6, 1.2)):
+        study.add("T", "relative", repeat=repeat, config=RELEASED, median=10.0 + deviation)
+        wild = 55.0 + 18.0 * deviation
+        study.add("S+Ro", "relative", repeat=repeat, config=RELEASED, median=wild)
+        study.add("T", "contrastive", repeat=repeat, median=16.0 + deviation)
+    study.add_baselines({"median_pje_cm": 60.0})
+    study.write_study()
+    (verdict,), _ = judged(study)
+    assert verdict.decided == "relative"
+    span = verdict.best.interval
+    assert span is not None
+    # Welch: ± t(8) · 0.95 · sqrt(2 / 5), times at most 1.5 as one of two that are compared.
+    assert -6 - 2.1 < span.low < -6 - 1.3
+    assert -6 + 1.2 < span.high < -6 + 2.1
+    (said,) = verdict_sentences([verdict], [])
+    assert "relative wins" in said
 
 
 def test_one_seed_without_errors_gives_no_winner(make_study: Make) -> None:

@@ -11,12 +11,18 @@ from handssl import records
 from handssl.errors import ConfigError, DataError
 from handssl.records import OBJECTIVE
 from handssl.training import OptimizerConfig, PretrainConfig
+from search.config.metric import SearchMetric
 from search.config.schema import Config, StudyConfig, TrialConfig
 from search.config.search import EarlyStopping, SearchConfig
 from search.config.typed import to_dict
 from search.space.point import Point
 
-SEARCH = SearchConfig(kind="grid", augmentations=("translate", "rotate"), rungs=(1,))
+SEARCH = SearchConfig(
+    kind="grid",
+    metric=SearchMetric(name=OBJECTIVE),
+    augmentations=("translate", "rotate"),
+    rungs=(1,),
+)
 CONFIG = Config(
     search=SEARCH,
     study=StudyConfig(epochs=3),

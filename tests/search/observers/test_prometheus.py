@@ -28,7 +28,8 @@ from dataclasses import replace
 from handssl.records import Record
 record = Record(kind="pretrain", trial="a", hash="a", seed=0, objective="relative",
                 composition="T", status="finished")
-metrics = StudyMetrics("small", SearchMetric(), [replace(record, metrics={"median_pje_cm": 7.5})])
+paper = SearchMetric(name="median_pje_cm")
+metrics = StudyMetrics("small", paper, [replace(record, metrics={"median_pje_cm": 7.5})])
 metrics.report("b", "relative", "T+S", {"images_per_s": 321.0, "loss": 1.25, "median_pje_cm": 9.0})
 metrics.ended(replace(record, trial="c", metrics={"median_pje_cm": 4.5}))
 metrics.ended(replace(record, trial="d", status="failed", metrics={}))

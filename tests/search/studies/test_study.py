@@ -224,7 +224,7 @@ def test_a_sampled_search_stops_early_and_runs_the_best_again(
         assert rungs == ([1, 2] if record.status == "finished" else [1, 2][: record.epochs])
     best = min(
         (r for r in first if r.status == "finished"),
-        key=lambda r: r.metrics["median_pje_cm"] or 0.0,
+        key=lambda r: r.metrics["ra_median_pje_cm"] or 0.0,
     )
     for record in second:
         assert record.status == "finished"
@@ -273,7 +273,7 @@ def test_a_search_that_maximises_runs_the_largest_again_and_keeps_its_metric(
 
     other = run_grid(base, tmp_path, *overrides)
     assert other.returncode == 2
-    assert "search.metric.name=auc_50cm, but now got search.metric.name=median" in other.stderr
+    assert "search.metric.name=auc_50cm, but now got search.metric.name=ra_median" in other.stderr
 
 
 def test_the_analysis_reads_what_the_search_wrote(undisturbed: Path) -> None:

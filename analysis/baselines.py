@@ -10,9 +10,8 @@ from scipy import stats
 from analysis.records import Record, Study
 from analysis.statistics import Summary, summarise
 from analysis.uncertainty import Draws
+from handssl.records import IMAGE_BLIND, RANDOM_WEIGHTS
 
-IMAGE_BLIND: Final = "image_blind"
-RANDOM_WEIGHTS: Final = "random_weights"
 ANSWERS: Final = {
     "camera_mean": "the mean pose in the camera's frame",
     "crop_mean": "the mean 2.5D pose of the crop",
@@ -76,28 +75,28 @@ def best_of_kinds(study: Study) -> tuple[tuple[Baseline, float], ...]:
 
 
 def unbeaten(study: Study, draws: Draws | None) -> str:
-    """Why a row is not shown to beat every baseline by the ranking metric; "" if it is.
+    """Why a row is not shown to beat every baseline by the ranking metric, as a predicate; or "".
 
+    The strongest baseline that it does not beat is named.
     The row's interval, over poses and seeds, must lie below each image-blind answer and below the
     interval of random weights over their seeds, at 95 % for all of them together (Bonferroni).
     """
     known = baselines(study)
     if not known:
-        return "the study has no baselines"
+        return "has no baselines beside it"
     if draws is None or "seeds" not in draws.sources:
-        return "the spread between its seeds is unknown"
+        return "has an unknown spread between seeds"
     share = 0.025 / len(known)
     high = float(np.quantile(draws.median_cm, 1 - share))
-    for item in known:
-        summary = item.summary(study.metric.name)
-        if summary is None:
-            continue
-        half = 0.0
+    summaries = ((item, item.summary(study.metric.name)) for item in known)
+    measured = [(item, summary) for item, summary in summaries if summary]
+    for item, summary in sorted(measured, key=lambda pair: pair[1].mean):
+        half = 0.0 if item.kind == IMAGE_BLIND else np.inf  # one seed has no interval
         if summary.sd is not None:
             half = stats.t.ppf(1 - share, summary.n - 1) * summary.sd / np.sqrt(summary.n)
         if high >= summary.mean - half:
             value = f"{summary.mean:.2f} {study.metric.unit}"
-            return f"the better one is not shown to beat {item.title} ({value})"
+            return f"is not shown to beat {item.title} ({value})"
     return ""
 
 

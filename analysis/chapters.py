@@ -64,7 +64,10 @@ def chapters(
         Chapter(
             key="best",
             title="The best compositions",
-            sentences=tuple(findings.best_sentences(grid, rankings)),
+            sentences=(
+                *findings.gate_sentences(uncertainty, rankings),
+                *findings.best_sentences(grid, rankings),
+            ),
             tables=(tables.best_table(grid), *tables.composition_tables(grid)),
             drawings=tuple(figures.composition_drawings(grid)),
         ),

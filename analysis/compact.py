@@ -59,6 +59,9 @@ def write_compact(study: Study, folder: Path) -> tuple[Path, ...]:
         raise ConfigError(f"compact must be another folder than the study's, but got {folder}")
     description, table = folder / "study.json", folder / COMPACT
     text = json.dumps(dict(study.description), indent=2, ensure_ascii=False) + "\n"
+    results = str(study.section("config").get("results", ""))
+    if results.startswith("/"):  # where the study ran is of no use elsewhere
+        text = text.replace(results, "results")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         description.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from analysis.baselines import unbeaten
 from analysis.comparison import Agreement, RankedComposition
 from analysis.contribution import Contribution
 from analysis.grid import Grid, GridColumn
@@ -10,6 +11,7 @@ from analysis.lowshot import Margin
 from analysis.notation import objective_title, plural
 from analysis.records import Metric
 from analysis.statistics import Correlation, Interval
+from analysis.uncertainty import Uncertainty
 from analysis.verdict import Change, Gap, Verdict
 
 _ALPHA = 0.05
@@ -24,6 +26,21 @@ def _span(interval: Interval) -> str:
 
 def _apart(difference: float, metric: Metric) -> str:
     return f"{abs(difference):.2f} {metric.unit} {'above' if difference > 0 else 'below'}"
+
+
+def gate_sentences(
+    uncertainty: Uncertainty,
+    rankings: Iterable[tuple[GridColumn, Sequence[RankedComposition]]],
+) -> list[str]:
+    """The objectives whose best row is not shown to beat every baseline, with the reason."""
+    sentences = []
+    for column, ranked in rankings:
+        if ranked:
+            draws = uncertainty.of(column, ranked[0].label)
+            if reason := unbeaten(column.study, draws):
+                text = f"{column.title}: the {column.metric.noun} shows nothing at this fidelity, "
+                sentences.append(f"{text}because its best row, {ranked[0].label}, {reason}.")
+    return sentences
 
 
 def best_sentences(
@@ -109,7 +126,7 @@ def _judgement(gap: Gap, verdict: Verdict) -> str:
     if not gap.interval.decides:
         return f"this holds {_THESE}, so no winner is named."
     if gap.lower:
-        return f"no winner is named, because {verdict.unbeaten}."
+        return f"no winner is named, because the better one {verdict.unbeaten}."
     return "the sign changes when the other seeds choose the best, so no winner is named."
 
 

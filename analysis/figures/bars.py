@@ -64,6 +64,8 @@ def _compositions(grid: Grid, column: GridColumn) -> Drawing:
         _markers(drawing, panels[1], labels, published)
     panels[0].set_yticks(range(len(labels)), labels)
     panels[0].set_ylim(len(labels) - 0.4, -0.6 - 0.9 * len(lines))
+    widest = max((value for _, value in lines), default=0.0)
+    panels[0].set_xlim(right=max(panels[0].get_xlim()[1], 1.02 * widest))
     for row, (item, value) in enumerate(lines):
         text = f"{item.title}, {value:.2f} {column.metric.unit}"
         top = -1.0 - 0.9 * row

@@ -133,6 +133,9 @@ def _console(table: Table, chosen: Sequence[int], title: str, caption: str) -> C
         if section.title:
             result.add_row(Text(section.title, style="italic"), *[""] * (len(chosen) - 1))
         for row in section.rows:
+            # A panel leaves out the rows that have nothing in its columns.
+            if len(chosen) < len(table.columns) and {row[i].text for i in chosen[1:]} == {"–"}:
+                continue
             result.add_row(*(Text(row[i].text, style=_style(row[i])) for i in chosen))
     return result
 

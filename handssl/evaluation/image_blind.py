@@ -1,6 +1,6 @@
 """Image-blind answers: poses that depend on labels of the training set, never on a pixel.
 
-They are the least that an encoder must beat. Each is the best constant of its kind:
+They are the least that an encoder must beat:
 
 * `camera_mean`: the mean pose in the camera's frame;
 * `crop_mean`, `crop_median`: the mean and the median 2.5D pose of the hand's crop, lifted like a
@@ -12,8 +12,10 @@ They are the least that an encoder must beat. Each is the best constant of its k
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from handssl.data import Store
@@ -21,7 +23,7 @@ from handssl.errors import DataError
 from handssl.evaluation.features import crop_labels
 from handssl.evaluation.lifting import Evaluated, Lift, evaluate_joints, evaluate_pose
 from handssl.evaluation.metrics import POSE_METRICS
-from handssl.evaluation.root_depth import CropDepth
+from handssl.evaluation.root_depth import RootDepth
 from handssl.geometry import joints_from_25d
 from handssl.skeleton import WRIST
 
@@ -70,9 +72,9 @@ def image_blind_answers(train: Store, val: Store, *, size_px: int) -> dict[str, 
             "the training split must have labelled joints, but got none whose reference bone is "
             "labelled too; check it with `handssl data doctor`"
         )
-    joints_m = torch.from_numpy(train.joints_m).double()
-    crop_mean = _centre(fitted.pose, fitted.valid, torch.nanmean)
-    crop_median = _centre(fitted.pose, fitted.valid, _nanmedian)
+    joints_m = torch.from_numpy(train.joints_m)
+    crop_mean = _centre(fitted.pose, fitted.valid, np.nanmean)
+    crop_median = _centre(fitted.pose, fitted.valid, np.nanmedian)
 
     def in_camera(pose_m: Float[Tensor, "21 3"]) -> Evaluated:
         return evaluate_joints(pose_m.expand(len(val), 21, 3), measured, val, size_px=size_px)
@@ -82,24 +84,26 @@ def image_blind_answers(train: Store, val: Store, *, size_px: int) -> dict[str, 
         return evaluate_pose(rows, measured, val, size_px=size_px, lift=lift)
 
     return {
-        "camera_mean": in_camera(_centre(joints_m, fitted.valid, torch.nanmean)),
+        "camera_mean": in_camera(_centre(joints_m, fitted.valid, np.nanmean)),
         "crop_mean": in_crop(crop_mean),
         "crop_median": in_crop(crop_median),
-        "crop_depth": in_crop(crop_mean, CropDepth.fit(fitted)),
+        "crop_depth": in_crop(crop_mean, RootDepth.of_crops(fitted)),
         "medoid": in_camera(_medoid(joints_m, fitted.valid)),
     }
 
 
 def _centre(
-    poses: Float[Tensor, "n 21 3"], valid: Bool[Tensor, "n 21"], mean: Callable[..., Tensor]
+    poses: Float[Tensor, "n 21 3"],
+    valid: Bool[Tensor, "n 21"],
+    centre_of: Callable[..., NDArray[np.float64]],
 ) -> Float[Tensor, "21 3"]:
     """Mean or median of every joint over its labels; a joint without any is at their mean."""
-    centre = mean(torch.where(valid[..., None], poses.double(), torch.nan), dim=0)
-    return torch.where(centre.isnan(), centre.nanmean(0), centre)
-
-
-def _nanmedian(values: Tensor, dim: int) -> Tensor:
-    return values.nanquantile(0.5, dim=dim)
+    known = torch.where(valid[..., None], poses, torch.nan).numpy()
+    some = valid.any(0).numpy()  # joints with a label
+    centre = np.empty(known.shape[1:])
+    centre[some] = centre_of(known[:, some].astype(np.float64), axis=0)
+    centre[~some] = centre[some].mean(0)
+    return torch.from_numpy(centre)
 
 
 def _medoid(
@@ -115,8 +119,9 @@ def _medoid(
     rows = (labels == labels.max()).nonzero()[:, 0]
     rows = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _MEDOID_POSES)).round().long()]
     from_wrist = joints_m - joints_m[:, WRIST : WRIST + 1]
-    filled = torch.where(valid[..., None], from_wrist, _centre(from_wrist, valid, torch.nanmean))
-    poses = filled[rows] - filled[rows].mean(1, keepdim=True)  # (m, 21, 3)
+    mean = _centre(from_wrist, valid, np.nanmean)
+    filled = torch.where(valid[rows][..., None], from_wrist[rows].double(), mean)  # (m, 21, 3)
+    poses = filled - filled.mean(1, keepdim=True)
     size = poses.square().sum((1, 2))  # (m,)
     unit = poses / size.sqrt()[:, None, None]
     cost = []
@@ -126,4 +131,4 @@ def _medoid(
         singular[:, 2] *= torch.linalg.det(moments).sign()
         cost.append((size * (1 - singular.sum(1).square())).sum())
     nearest = int(torch.stack(cost).argmin())
-    return filled[rows[nearest]] + joints_m[rows[nearest], WRIST]
+    return filled[nearest] + joints_m[rows[nearest], WRIST]

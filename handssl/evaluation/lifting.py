@@ -60,6 +60,11 @@ class Evaluated:
         }
 
 
+def pixels_of(pose: Float[Tensor, "n 63"], size_px: int) -> Float[Tensor, "n 21 3"]:
+    """(u px, v px, z_rel) of poses whose (u, v) are in fractions of the view's side, float64."""
+    return pose.double().view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
+
+
 def evaluate_pose(
     pose: Float[Tensor, "n 63"],
     labels: ViewLabels,
@@ -79,8 +84,7 @@ def evaluate_pose(
     """
     # Samples whose reference bone is labelled: the depth of the others has no scale.
     usable = labels.valid.any(1)
-    # (n, 63) -> (n, 21, 3): (u px, v px, z_rel).
-    pixels = pose.double().view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
+    pixels = pixels_of(pose, size_px)
     prediction = torch.full(pixels.shape, torch.nan, dtype=torch.float64)
     prediction[usable] = lift(
         pixels[usable], labels.bone_m[usable].double(), labels.intrinsics[usable].double()

@@ -14,7 +14,7 @@ from handssl.encoders.weights import check_preprocessing, preprocessing_of
 from handssl.errors import DataError
 from handssl.evaluation.heads import pose_head
 from handssl.evaluation.probe import ProbeResult
-from handssl.evaluation.root_depth import CalibratedDepth, CropDepth
+from handssl.evaluation.root_depth import RootDepth
 from handssl.evaluation.root_refiner import RootRefiner
 from handssl.geometry import joints_from_25d
 from handssl.training.checkpoint import load_checkpoint, save_checkpoint
@@ -45,7 +45,7 @@ class PoseModel(nn.Module):
         bone_m: float,
         head: str = "auto",
         refine_root: bool = False,
-        calibration: CalibratedDepth | None = None,
+        calibration: RootDepth | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -159,7 +159,7 @@ class PoseModel(nn.Module):
             bone_m=about["bone_m"],
             head=about["head"],
             refine_root=about["refine_root"],
-            calibration=depth and CalibratedDepth(**depth | {"crop": CropDepth(**depth["crop"])}),
+            calibration=depth and RootDepth(**depth),
         )
         try:
             model.load_parts(content)

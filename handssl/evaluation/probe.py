@@ -19,11 +19,11 @@ from handssl.data import Store
 from handssl.encoders import Encoder
 from handssl.errors import DataError
 from handssl.evaluation.features import LabelledFeatures, crop_labels, extract_features
-from handssl.evaluation.lifting import Evaluated, Lift, evaluate_pose
+from handssl.evaluation.lifting import Evaluated, Lift, evaluate_pose, pixels_of
 from handssl.evaluation.neighbours import predict_neighbours
 from handssl.evaluation.released import train_released
 from handssl.evaluation.ridge import LinearMap, Ridge, fit_ridge, fit_robust
-from handssl.evaluation.root_depth import CalibratedDepth, CropDepth
+from handssl.evaluation.root_depth import RootDepth
 from handssl.geometry import joints_from_25d
 from handssl.training.randomness import stream
 
@@ -55,7 +55,7 @@ class ProbeConfig:
             extracted once; `released` trains the layer as the paper does.
         lifting: Depth of the root: `closed_form` from the predicted pose alone, as in the paper;
             `calibrated` weights it with the depth that the crop's side implies
-            (`CalibratedDepth`).
+            (`RootDepth`).
         neighbours: Values of k for which k nearest neighbours are measured too, as
             `knn<k>/<metric>`.
         label_fraction: Share of the training groups whose labels are used, at least 2 groups; a
@@ -98,7 +98,7 @@ class ProbeResult(Evaluated):
     """
 
     layer: LinearMap
-    calibration: CalibratedDepth | None
+    calibration: RootDepth | None
     bone_m: float
     history: History
     timings_s: dict[str, float]
@@ -139,11 +139,12 @@ def linear_probe(
     lift = calibration or joints_from_25d
     solved = time.perf_counter()
     evaluated = probe.evaluate(layer, lift)
-    evaluated.metrics.update(probe.neighbours(lift))
+    metrics = evaluated.metrics | probe.neighbours(lift)
     end = time.perf_counter()
     usable = probe.fitted.labels.valid.any(1)
     return ProbeResult(
-        **{f.name: getattr(evaluated, f.name) for f in dataclasses.fields(evaluated)},
+        **{f.name: getattr(evaluated, f.name) for f in dataclasses.fields(evaluated)}
+        | {"metrics": metrics},
         layer=layer,
         calibration=calibration,
         bone_m=float(probe.fitted.labels.bone_m[usable].double().mean()),
@@ -212,7 +213,7 @@ class _Probe:
             seed=self._seed,
         )
 
-    def calibrate(self) -> CalibratedDepth:
+    def calibrate(self) -> RootDepth:
         """Lifting with weights from held-out training images, which another layer predicts."""
         groups = self.fitted.labels.groups
         if (count := len(np.unique(groups))) < 3:
@@ -222,25 +223,16 @@ class _Probe:
             )
         unseen = torch.from_numpy(held_out_rows(groups, self._config.held_out, self._seed))
         layer, _ = self.solve(self.fitted.select(~unseen), ~unseen)
-        crops = crop_labels(self._train, size_px=self._config.size_px)
-        rows = unseen[: len(crops.groups)]
-        if self._released:
-            held_out = self._train.select(rows.nonzero()[:, 0].numpy())
-            views = self._extract("training", held_out, Composition.identity(), 0)
-        else:  # the first pass is without augmentation
-            plain = torch.zeros_like(unseen)
-            plain[: len(rows)] = rows
-            views = self.fitted.select(plain)
-        predicted = self._pixels(layer(views.features))
-        return CalibratedDepth.fit(CropDepth.fit(crops), predicted, views.labels)
+        size_px = self._config.size_px
+        crops = crop_labels(self._train, size_px=size_px)
+        rows = np.flatnonzero(unseen[: len(self._train)])  # of the first of all passes
+        views = self._extract("training", self._train.select(rows), Composition.identity(), 0)
+        predicted = pixels_of(layer(views.features), size_px)
+        return RootDepth.of_crops(crops).calibrated(predicted, views.labels)
 
     def evaluate(self, layer: LinearMap, lift: Lift = joints_from_25d) -> Evaluated:
         """Errors of a layer on the validation images."""
         return self._lifted(layer(self._measured.features), lift)
-
-    def _lifted(self, pose: Float[Tensor, "n 63"], lift: Lift) -> Evaluated:
-        size_px = self._config.size_px
-        return evaluate_pose(pose, self._measured.labels, self._val, size_px=size_px, lift=lift)
 
     def neighbours(self, lift: Lift) -> dict[str, float]:
         """Errors of the k-nearest-neighbour probes, lifted as the layer's predictions."""
@@ -251,9 +243,9 @@ class _Probe:
             metrics |= {f"knn{k}/{name}": result.metrics[name] for name in NEIGHBOUR_METRICS}
         return metrics
 
-    def _pixels(self, pose: Float[Tensor, "n 63"]) -> Float[Tensor, "n 21 3"]:
+    def _lifted(self, pose: Float[Tensor, "n 63"], lift: Lift) -> Evaluated:
         size_px = self._config.size_px
-        return pose.view(-1, 21, 3) * torch.tensor([size_px, size_px, 1.0])
+        return evaluate_pose(pose, self._measured.labels, self._val, size_px=size_px, lift=lift)
 
     def _extract(
         self, name: str, store: Store, views: Composition, index: int

@@ -6,7 +6,7 @@ away. The crop's side alone says more: a hand fills its box, so the side is inve
 to the depth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -28,82 +28,56 @@ def focal_px(intrinsics: Float[Tensor, "n 3 3"]) -> Float[Tensor, " n"]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CropDepth:
-    """Lifting at the root depth that the crop's side implies: Z = ratio × focal length.
+class RootDepth:
+    """Lifting at a weighted mean of the closed form's root depth and the crop's, in logarithms.
+
+    log Z = w log Z_closed + (1 − w) log Z_crop − b, with Z_crop = ratio × focal length (D24).
 
     Attributes:
         ratio: Median over the training views of root depth (bones) / focal length (view px).
+        weight: w, of the closed form; 0 leaves the depth that the crop's side implies.
+        bias: b.
     """
 
     ratio: float
+    weight: float = 0.0
+    bias: float = 0.0
 
     @classmethod
-    def fit(cls, labels: ViewLabels) -> "CropDepth":
+    def of_crops(cls, labels: ViewLabels) -> "RootDepth":
         """From the unaugmented views of the training set; at least one has labels."""
         labels = labels.select(labels.valid.any(1))
         return cls(ratio=float((labels.root_bones / focal_px(labels.intrinsics)).median()))
 
-    def root(self, intrinsics: Float[Tensor, "n 3 3"]) -> Float[Tensor, " n"]:
-        """Root depth in bones, of views."""
-        return self.ratio * focal_px(intrinsics)
+    def calibrated(
+        self, predicted_25d: Float[Tensor, "n 21 3"], labels: ViewLabels
+    ) -> "RootDepth":
+        """With w and b from predictions for unaugmented training views that the layer did not see.
 
-    def __call__(
-        self,
-        joints_25d: Float[Tensor, "n 21 3"],
-        bone_m: Float[Tensor, " n"],
-        intrinsics: Float[Tensor, "n 3 3"],
-    ) -> Float[Tensor, "n 21 3"]:
-        """Joints in metres, as `joints_from_25d`."""
-        return joints_from_25d(joints_25d, bone_m, intrinsics, root=self.root(intrinsics))
+        With e the error of either log Z, the mean of smallest variance has
 
+            w = (var e_crop − cov) / (var e_closed + var e_crop − 2 cov), clipped to [0, 1],
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalibratedDepth:
-    """Lifting at a weighted mean of the closed form's depth and the crop's, in logarithms.
-
-    log Z = w log Z_closed + (1 − w) log Z_crop − b. With e the error of either log Z on held-out
-    training views, the mean of smallest variance has
-
-        w = (var e_crop − cov) / (var e_closed + var e_crop − 2 cov), clipped to [0, 1],
-
-    and b is the median error of that mean.
-
-    Attributes:
-        crop: Depth from the crop's side.
-        weight: w, of the closed form.
-        bias: b.
-    """
-
-    crop: CropDepth
-    weight: float
-    bias: float
-
-    @classmethod
-    def fit(
-        cls,
-        crop: CropDepth,
-        predicted_25d: Float[Tensor, "n 21 3"],
-        labels: ViewLabels,
-    ) -> "CalibratedDepth":
-        """From predictions (u px, v px, z_rel) for unaugmented views that the layer did not see.
+        and b is the median error of that mean. Without labelled views the crop's depth stays.
 
         Args:
-            crop: Fitted to the training set.
-            predicted_25d: Predictions of a layer that was fitted to other groups.
-            labels: Of the same views; at least one has labels.
+            predicted_25d: (u px, v px, z_rel) of a layer that was fitted to other groups.
+            labels: Of the same views.
         """
         rows = labels.valid.any(1)
+        if not rows.any():
+            return self
         labels = labels.select(rows)
         truth = labels.root_bones.log()
         closed = _closed_form(predicted_25d[rows], labels.intrinsics).log() - truth
-        implied = crop.root(labels.intrinsics).log() - truth
-        # 2 × 2 moments of the errors; with no spread at all the closed form is as good.
-        covariance = torch.cov(torch.stack([closed, implied]))
-        shared = covariance[0, 1]
-        spread = (covariance.trace() - 2 * shared).clamp_min(torch.finfo(torch.float64).tiny)
-        weight = float(((covariance[1, 1] - shared) / spread).clamp(0, 1))
+        implied = (self.ratio * focal_px(labels.intrinsics)).log() - truth
+        # 2 × 2 moments of both errors; where nothing varies, w is 0.
+        moments = torch.cov(torch.stack([closed, implied]), correction=0)
+        shared = moments[0, 1]
+        spread = (moments.trace() - 2 * shared).clamp_min(torch.finfo(torch.float64).tiny)
+        weight = float(((moments[1, 1] - shared) / spread).clamp(0, 1))
         bias = float((weight * closed + (1 - weight) * implied).median())
-        return cls(crop=crop, weight=weight, bias=bias)
+        return replace(self, weight=weight, bias=bias)
 
     def __call__(
         self,
@@ -112,8 +86,9 @@ class CalibratedDepth:
         intrinsics: Float[Tensor, "n 3 3"],
     ) -> Float[Tensor, "n 21 3"]:
         """Joints in metres, as `joints_from_25d`."""
-        closed, crop = _closed_form(joints_25d, intrinsics).log(), self.crop.root(intrinsics).log()
-        root = (self.weight * closed + (1 - self.weight) * crop - self.bias).exp()
+        closed = _closed_form(joints_25d, intrinsics).log()
+        implied = (self.ratio * focal_px(intrinsics)).log()
+        root = (self.weight * closed + (1 - self.weight) * implied - self.bias).exp()
         return joints_from_25d(joints_25d, bone_m, intrinsics, root=root)
 
 

@@ -33,7 +33,18 @@ from handssl.records.reading import (
     read_records,
     read_trial_records,
 )
-from handssl.records.record import OBJECTIVE, SCHEMA, Failure, Kind, Record, Rung, Status, upgrade
+from handssl.records.record import (
+    IMAGE_BLIND,
+    OBJECTIVE,
+    RANDOM_WEIGHTS,
+    SCHEMA,
+    Failure,
+    Kind,
+    Record,
+    Rung,
+    Status,
+    upgrade,
+)
 from handssl.records.source import Source, open_source
 from handssl.records.table import (
     COMPACT,
@@ -48,7 +59,9 @@ from handssl.records.table import (
 __all__ = [
     "BASELINES",
     "COMPACT",
+    "IMAGE_BLIND",
     "OBJECTIVE",
+    "RANDOM_WEIGHTS",
     "SCHEMA",
     "TRIALS",
     "Failure",

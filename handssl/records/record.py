@@ -22,6 +22,10 @@ OBJECTIVE: Final = "median_pje_cm"
 A search optimises it unless `search.metric` names another; every rung has it beside that one.
 """
 
+IMAGE_BLIND: Final = "image_blind"
+RANDOM_WEIGHTS: Final = "random_weights"
+"""Objectives in the records of baselines; the answer's name is in `composition`."""
+
 Kind = Literal["pretrain", "fit", "baseline"]
 Status = Literal["finished", "pruned", "failed"]
 

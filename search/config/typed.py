@@ -59,7 +59,7 @@ def _message(error: ValidationError, prefix: str) -> str:
     first = error.errors()[0]
     if first["type"] == "value_error":  # raised by a __post_init__, which names the key
         return str(first["ctx"]["error"])
-    parts = [str(part) for part in first["loc"]]
+    parts = [part for part in first["loc"] if isinstance(part, str)]  # no index in a list
     key, value = prefix + ".".join(parts), first["input"]
     if first["type"] in _BOUNDS:
         name, sign = _BOUNDS[first["type"]]

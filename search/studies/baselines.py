@@ -11,7 +11,7 @@ from typing import Any
 from handssl import records
 from handssl.data import Store
 from handssl.evaluation.image_blind import image_blind_answers
-from handssl.records import BASELINES, Record, canonical_hash
+from handssl.records import BASELINES, IMAGE_BLIND, Record, canonical_hash
 from search.storage.folder import Folder
 from search.trials.images import Images
 from search.trials.random_weights import RandomWeightsTrial
@@ -39,7 +39,7 @@ class Baselines:
         """Identity of the image-blind answers."""
         return canonical_hash(
             {
-                "baseline": "image_blind",
+                "baseline": IMAGE_BLIND,
                 "data": self.store.fingerprint,
                 "images": self.images.count,
                 "size_px": self.size_px,
@@ -78,7 +78,7 @@ def record_image_blind(
         folder: The study's folder.
         context: Fields of the record about the study.
     """
-    store, records_by_name = baselines.store, {}
+    store, records_by_name, started_at = baselines.store, {}, records.now()
     train, val = store.split("train"), store.split("val")
     for name, answer in image_blind_answers(train, val, size_px=baselines.size_px).items():
         path = f"{BASELINES}/{name}"
@@ -89,10 +89,10 @@ def record_image_blind(
             status="finished",
             seed=0,
             composition=name,
-            objective="image_blind",
+            objective=IMAGE_BLIND,
             config={"images": baselines.images.count, "size_px": baselines.size_px},
             metrics=answer.metrics,
-            started_at=records.now(),
+            started_at=started_at,
             finished_at=records.now(),
             **context,
         )

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from handssl.encoders import EncoderConfig, build_encoder
 from handssl.evaluation import ProbeConfig, linear_probe
-from handssl.records import Kind, canonical_hash, seed_from
+from handssl.records import RANDOM_WEIGHTS, Kind, canonical_hash, seed_from
 from handssl.training import EpochReport
 from handssl.training.randomness import random_parameters
 from search.config.typed import to_dict
@@ -16,9 +16,6 @@ from search.trials.build_record import epoch_row, write_errors
 from search.trials.images import Images
 from search.trials.resolve import probe_identity
 from search.trials.trial import Outcome, Trial
-
-RANDOM_WEIGHTS: Final = "random_weights"
-"""Objective of its records."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,7 @@ def test_the_bars_have_a_labelled_line_for_the_best_of_each_kind(make_study: Mak
         drawn = {text.get_text() for text in axes.texts}
         lines = [line for line in axes.lines if line.get_linestyle() == "--"]
         assert [np.asarray(line.get_xdata(), float).mean() for line in lines] == [6.0, 4.0]
+        assert axes.get_xlim()[1] > 6.0
         for title, value in expected:
             assert f"{title}, {value:.2f} cm" in drawn
             assert f"{title}: {value:.2f} cm." in drawing.alt

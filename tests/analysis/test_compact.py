@@ -216,6 +216,22 @@ def test_what_cannot_be_compacted_is_refused(
     assert words in capsys.readouterr().err.replace("\n", " ")
 
 
+def test_the_folder_in_which_a_study_ran_is_not_published(
+    make_study: Make, tmp_path: Path
+) -> None:
+    study = make_study()
+    study.add("T")
+    ran_in = "/data/of/somebody"
+    study.write_study(
+        command=f"python search/run_grid.py results={ran_in} study.name=x",
+        config={"results": ran_in},
+    )
+    folder = tmp_path / "compact"
+    write_compact(read_study(str(study.folder)), folder)
+    assert ran_in not in (folder / "study.json").read_text()
+    assert read_study(str(folder)).section("config")["results"] == "results"
+
+
 def test_only_absolute_paths_of_a_machine_are_named(make_study: Make) -> None:
     study = make_study()
     study.add("T")

@@ -66,7 +66,8 @@ def test_the_best_composition_and_its_sentence_follow_the_metric(make_study: Mak
     best = report.grid.best(column)
     assert best is not None
     assert (best[0], best[1].score) == ("S", 5.5)
-    (sentence,) = report.chapters[0].sentences
+    gate, sentence = report.chapters[0].sentences
+    assert "the root-aligned median error shows nothing at this fidelity" in gate
     assert "S has the lowest root-aligned median error, 5.50 cm" in sentence
     assert report.table("ranking").columns[2].heading == "RA median PJE (cm) ↓"
     # No number of the paper beside another metric: the figure has one panel.

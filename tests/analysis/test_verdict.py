@@ -3,7 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from analysis.findings import verdict_sentences
+from analysis.comparison import rank_columns
+from analysis.findings import gate_sentences, verdict_sentences
 from analysis.grid import arrange
 from analysis.reading import read_studies
 from analysis.statistics import Interval
@@ -66,11 +67,22 @@ def test_no_winner_is_named_where_a_baseline_is_as_good(
     make_study: Make, blind_cm: float, unbeaten: str
 ) -> None:
     study = planted(make_study(), released=14.0, standardised=8.0, blind_cm=blind_cm)
+    if unbeaten.startswith("Image-blind"):
+        for folder in (study.folder / "baselines").glob("random_weights-*"):
+            shutil.rmtree(folder)
     found, turned = judged(study)
     assert [verdict.decided for verdict in found] == ["", ""]
     said = verdict_sentences(found, turned)
     assert not any("wins" in sentence for sentence in said)
     assert any(f"not shown to beat {unbeaten}." in sentence for sentence in said)
+    grid = arrange(read_studies([str(study.folder)]))
+    uncertainty = estimate(grid)
+    first = gate_sentences(uncertainty, rank_columns(grid, uncertainty))
+    assert any(
+        f"shows nothing at this fidelity, because its best row, T, is not shown to beat {unbeaten}"
+        in s
+        for s in first
+    )
 
 
 def test_no_winner_is_named_without_baselines(make_study: Make) -> None:
@@ -78,7 +90,21 @@ def test_no_winner_is_named_without_baselines(make_study: Make) -> None:
     shutil.rmtree(study.folder / "baselines")
     said = verdict_sentences(*judged(study))
     assert not any("wins" in sentence for sentence in said)
-    assert "because the study has no baselines" in said[0]
+    assert "because the better one has no baselines" in said[0]
+
+
+def test_one_seed_of_random_weights_is_no_interval_to_beat(make_study: Make) -> None:
+    study = planted(make_study(), released=14.0, standardised=8.0)
+    for seed in (1, 2):
+        shutil.rmtree(study.folder / "baselines" / f"random_weights-{seed}")
+    assert [verdict.decided for verdict in judged(study)[0]] == ["", ""]
+
+
+def test_rows_that_beat_every_baseline_are_not_gated(make_study: Make) -> None:
+    study = planted(make_study(), released=14.0, standardised=8.0)
+    grid = arrange(read_studies([str(study.folder)]))
+    uncertainty = estimate(grid)
+    assert gate_sentences(uncertainty, rank_columns(grid, uncertainty)) == []
 
 
 def test_a_verdict_that_holds_is_said_to_hold(make_study: Make) -> None:

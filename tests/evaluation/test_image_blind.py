@@ -37,8 +37,8 @@ def test_no_answer_reads_a_pixel(hands: Store, monkeypatch: pytest.MonkeyPatch) 
 def test_the_size_of_the_view_does_not_matter(hands: Store) -> None:
     train, val = hands.split("train"), hands.split("val")
     small, large = (image_blind(train, val, size_px=size_px) for size_px in (32, 224))
-    for name in NAMES:  # half a pixel between the centre of a view and its middle pixel
-        assert small[name] == pytest.approx(large[name], rel=0.05)
+    for name in NAMES:
+        assert small[name] == pytest.approx(large[name], rel=1e-3)
 
 
 def test_the_crops_side_tells_the_depth_better_than_the_shortened_bone(hands: Store) -> None:

@@ -18,7 +18,7 @@ from handssl.evaluation import (
 )
 from handssl.evaluation.features import ViewLabels, crop_labels
 from handssl.evaluation.lifting import Lift
-from handssl.evaluation.root_depth import CalibratedDepth, CropDepth, focal_px
+from handssl.evaluation.root_depth import RootDepth, focal_px
 from handssl.geometry import joints_from_25d, joints_to_25d
 
 PX = torch.tensor([64.0, 64.0, 1.0])
@@ -70,13 +70,13 @@ def test_hands_that_fill_their_box_alike_have_their_exact_depth() -> None:
         intrinsics=camera,
         groups=np.arange(12).astype(str),
     )
-    lifted = CropDepth.fit(labels)(poses, bone_m, camera)
+    lifted = RootDepth.of_crops(labels)(poses, bone_m, camera)
     torch.testing.assert_close(lifted, joints)
 
 
 def test_exact_predictions_use_the_closed_form_alone(hands: Store) -> None:
     train, val = labels_of(hands.split("train")), labels_of(hands.split("val"))
-    lift = CalibratedDepth.fit(CropDepth.fit(train), shrunk(train, 0), train)
+    lift = RootDepth.of_crops(train).calibrated(shrunk(train, 0), train)
     assert lift.weight == pytest.approx(1, abs=1e-3)
     assert lift.bias == pytest.approx(0, abs=1e-3)
     pose = shrunk(val, 0)
@@ -93,8 +93,8 @@ def test_shrunk_predictions_lift_no_worse_than_either_depth(hands: Store, share:
     """The weight comes from the training set, the errors from the validation set."""
     train_store, val_store = hands.split("train"), hands.split("val")
     train, val = labels_of(train_store), labels_of(val_store)
-    crop = CropDepth.fit(train)
-    lift = CalibratedDepth.fit(crop, shrunk(train, share), train)
+    crop = RootDepth.of_crops(train)
+    lift = crop.calibrated(shrunk(train, share), train)
     pose = shrunk(val, share)
     rules: dict[str, Lift] = {"calibrated": lift, "crop": crop, "closed": joints_from_25d}
     errors = {
@@ -103,6 +103,16 @@ def test_shrunk_predictions_lift_no_worse_than_either_depth(hands: Store, share:
     }
     assert errors["calibrated"] <= 1.5 * min(errors["crop"], errors["closed"])  # 7 hands
     assert 0 <= lift.weight <= 1
+
+
+def test_one_held_out_view_and_none_leave_the_crops_depth(hands: Store) -> None:
+    train = labels_of(hands.split("train"))
+    crop, pose = RootDepth.of_crops(train), shrunk(train, 0.5)
+    first = torch.zeros(len(train.groups), dtype=torch.bool)
+    first[0] = True
+    assert crop.calibrated(pose[first], train.select(first)).weight == 0
+    none = dataclasses.replace(train, valid=torch.zeros_like(train.valid))
+    assert crop.calibrated(pose, none) == crop
 
 
 @pytest.mark.parametrize("solver", ["exact", "robust", "released"])

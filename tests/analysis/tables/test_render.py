@@ -56,6 +56,7 @@ def test_console_splits_a_table_that_is_too_wide_by_its_groups(table: Table) -> 
     assert len(to_console(table, width=200)) == 1
     parts = to_console(table, width=20)
     assert len(parts) == 2
+    assert parts[0].row_count - parts[1].row_count == 1  # nothing is published of "100%"
     console = Console(width=60, record=True, file=io.StringIO())
     for part in parts:
         console.print(part)

@@ -41,7 +41,10 @@ def test_the_paper_fidelity_has_the_settings_of_the_protocol() -> None:
         ("+transfer.rows.table2.pretrained=[care]", "transfer.rows.table2.pretrained"),
         ("transfer.rows.table2.fit=[COCO]", "fit must name some of FH, IH"),
         ("transfer.rows.table2.evaluate=[]", "evaluate must name some of FH, IH"),
-        ("+transfer.rows.table2.label_fractions=[0]", "table2.label_fractions.0 must be > 0"),
+        (
+            "+transfer.rows.table2.label_fractions=[0]",
+            "table2.label_fractions must be > 0, but got label_fractions=0",
+        ),
         ("transfer.rows.table2.modes=[thawed]", "modes"),
         ("+transfer.rows.table2.repeats=0", "repeats must be >= 1"),
         ("+transfer.rows.table2.repeatz=1", "did you mean transfer.rows.table2.repeats"),

@@ -76,7 +76,7 @@ class Study:
         planned: Trials that are known before it starts, in order.
         examples: Trials like those of a study that plans none.
         stores: The images of its trials.
-        search: Its metrics and search space; the default for rows, which are not searched.
+        search: Its metrics and search space; of rows, which are not searched, the metric alone.
         parameters: Optuna's parameters of a point, where they are not those of the search space.
         first_points: Points to begin a sampled search with.
         baselines: What its trials are compared with; None for rows, which have rows for that.

@@ -6,18 +6,20 @@ A pretraining whose encoder was deleted runs again only if a row still needs it.
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from rich.console import Console
 
 from handssl.encoders import build_encoder
 from handssl.errors import ConfigError, DataError
-from handssl.records import canonical_hash
+from handssl.records import OBJECTIVE, canonical_hash
 from handssl.records.uri import is_bucket, join_uri, redact
 from handssl.skeleton import REFERENCE_BONE
 from search.cluster.resources import check_resources
+from search.config.metric import SearchMetric
 from search.config.schema import DataConfig, TrialConfig
+from search.config.search import SearchConfig
 from search.config.transfer import RowGroup, TransferStudyConfig
 from search.observers.optuna_study import ParametersOf
 from search.space.point import Point
@@ -30,6 +32,9 @@ from search.trials.datasets import images_of, open_data
 from search.trials.images import DataSetImages
 from search.trials.pretrain import ENCODER_FILE
 from search.trials.trial import Trial
+
+_ROWS: Final = SearchConfig(metric=SearchMetric(name=OBJECTIVE))
+"""Rows are not searched; their tables print the paper's metric."""
 
 
 def run_transfer(
@@ -82,6 +87,7 @@ def transfer_study(
         stages=transfer_stages(rows, config.trial, trials),
         planned=rows.trials,
         stores=data.stores,
+        search=_ROWS,
         parameters=parameters_among(rows.trials),
         outdated=lambda records: lost_encoders(rows, trials, records),
         description=describe(
